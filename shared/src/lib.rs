@@ -1,0 +1,16 @@
+//! What `kubectl vaultjwt` and `vault-jwt-login` both speak, and nothing else:
+//! the environment of a Vault client, mount paths, durations, unverified JWT
+//! claims, the catalogue of Vault's refusals, secrets that do not print, and
+//! text that is safe on a terminal.
+//!
+//! Nothing in here does I/O.
+
+pub mod duration;
+pub mod env;
+pub mod jwt;
+pub mod mount;
+pub mod refusal;
+pub mod secret;
+pub mod text;
+
+pub use secret::Secret;
