@@ -1,0 +1,68 @@
+//! Owns the typed command line and nothing else: names, wording, values.
+
+pub mod kube;
+pub mod setup;
+pub mod vault;
+
+use clap::{Args, Parser, Subcommand};
+
+/// The whole command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "kubectl-vaultjwt",
+    bin_name = "kubectl vaultjwt",
+    version,
+    about = "Make Vault or OpenBao trust a cluster's service accounts",
+    long_about = "Make HashiCorp Vault or OpenBao trust a cluster's service accounts: finds the cluster's issuer, copies \
+                  its public signing keys to a JWT auth mount, writes a role, and proves it with a real login. Vault \
+                  never has to reach the cluster.",
+    after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call.",
+    help_expected = true,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Flags of every command.
+    #[command(flatten)]
+    pub common: CommonFlags,
+}
+
+/// Flags that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CommonFlags {
+    /// Level of detail on stderr: 1 says what is decided, 6 shows each request, never a token
+    #[arg(
+        short = 'v',
+        long = "v",
+        value_name = "LEVEL",
+        global = true,
+        num_args = 0..=1,
+        default_value_t = 0,
+        default_missing_value = "6",
+        hide_default_value = true
+    )]
+    pub verbosity: u8,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Enrol the current cluster on a JWT auth mount, write a role and prove it with a login
+    Setup(Box<setup::SetupArgs>),
+    /// Print the version
+    Version,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

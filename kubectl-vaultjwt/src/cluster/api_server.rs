@@ -1,0 +1,250 @@
+//! Owns the requests to a real API server: kube's client underneath, raw
+//! paths, bounded size and time. `failure` says what a failed one means.
+
+mod failure;
+
+use super::error::{ClusterError, Place};
+use super::kubeconfig::Connection;
+use super::{Cluster, ServiceAccount, Target};
+use async_trait::async_trait;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
+use kube::Client;
+use kube::client::Body;
+use kube::config::AuthInfo;
+use shared::Secret;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Largest answer that is read. A JWKS of 100 RSA keys has 60 KiB.
+const BODY_LIMIT: usize = 1024 * 1024;
+/// How often a request is sent again where the server asks for it.
+const RETRIES: u32 = 2;
+/// Longest pause that a server's `Retry-After` is obeyed for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The pause where it names none.
+const PAUSE: Duration = Duration::from_millis(500);
+
+const DISCOVERY: &str = "/.well-known/openid-configuration";
+const KEY_SET: &str = "/openid/v1/jwks";
+const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
+
+/// One cluster's API server.
+pub struct ApiServer {
+    client: Client,
+    target: Target,
+    place: Arc<Place>,
+    timeout: Option<Duration>,
+    /// PEM of the client certificate, to explain a refusal.
+    client_certificate: Option<Vec<u8>>,
+}
+
+/// An answer, whatever its status.
+struct Answer {
+    status: StatusCode,
+    body: Vec<u8>,
+    retry_after: Option<Duration>,
+}
+
+impl ApiServer {
+    /// Makes the client. Sends nothing yet, but runs the user entry's exec
+    /// plugin if there is one: without a bound on time, since it may ask a
+    /// person.
+    pub async fn connect(connection: Connection) -> Result<Self, ClusterError> {
+        let Connection { config, target, user, timeout, kubectl_flags } = connection;
+        let place =
+            Arc::new(Place { server: target.server.clone(), context: target.context.clone(), user, kubectl_flags });
+        let client_certificate = certificate_of(&config.auth_info);
+        let exec = config.auth_info.exec.clone();
+        let made = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+        let client = match made {
+            Ok(made) => made.map_err(|error| failure::setup(&place, exec.as_ref(), error))?,
+            Err(error) => {
+                return Err(ClusterError::Setup { at: place, cause: error.to_string() });
+            }
+        };
+        Ok(Self { client, target, place, timeout, client_certificate })
+    }
+
+    /// Sends a request, again if the server asks for that, and reads the
+    /// answer; all of it within the bound.
+    async fn ask(&self, method: &Method, path: &str, body: &[u8]) -> Result<Answer, ClusterError> {
+        let asked = async {
+            let mut left = RETRIES;
+            loop {
+                let answer = self.ask_once(method, path, body).await?;
+                let busy = matches!(answer.status.as_u16(), 429 | 503 | 504);
+                if !busy || left == 0 {
+                    return Ok(answer);
+                }
+                left -= 1;
+                tokio::time::sleep(answer.retry_after.unwrap_or(PAUSE).min(LONGEST_PAUSE)).await;
+            }
+        };
+        match self.timeout {
+            None => asked.await,
+            Some(after) => tokio::time::timeout(after, asked).await.unwrap_or_else(|_| {
+                Err(ClusterError::Timeout { at: self.place.clone(), request: shown(method, path), after })
+            }),
+        }
+    }
+
+    async fn ask_once(&self, method: &Method, path: &str, body: &[u8]) -> Result<Answer, ClusterError> {
+        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json, */*");
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request
+            .body(Body::from(body.to_vec()))
+            .map_err(|error| self.bad_answer(method, path, &error.to_string()))?;
+        let failed = |error: &(dyn std::error::Error + 'static)| {
+            failure::transport(&self.place, self.client_certificate.as_deref(), error)
+        };
+        let response = self.client.send(request).await.map_err(|error| failed(&error))?;
+        let status = response.status();
+        let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                ClusterError::TooLarge { at: self.place.clone(), request: shown(method, path), limit: BODY_LIMIT }
+            } else {
+                failed(error.as_ref())
+            }
+        })?;
+        Ok(Answer { status, body: body.to_bytes().to_vec(), retry_after: seconds.map(Duration::from_secs) })
+    }
+
+    /// What an answer other than success means, where it means the same for
+    /// every request.
+    fn refusal(&self, method: &Method, path: &str, answer: &Answer) -> ClusterError {
+        let words = failure::words(answer.status, &answer.body);
+        if answer.status != StatusCode::UNAUTHORIZED {
+            return ClusterError::Refused {
+                at: self.place.clone(),
+                request: shown(method, path),
+                status: answer.status.as_u16(),
+                words,
+            };
+        }
+        failure::unauthorized(&self.place, self.client_certificate.as_deref(), words)
+    }
+
+    fn bad_answer(&self, method: &Method, path: &str, cause: &str) -> ClusterError {
+        ClusterError::BadAnswer { at: self.place.clone(), request: shown(method, path), cause: cause.to_owned() }
+    }
+
+    async fn discovery(&self, path: &'static str) -> Result<Vec<u8>, ClusterError> {
+        let answer = self.ask(&Method::GET, path, &[]).await?;
+        let at = self.place.clone();
+        match answer.status {
+            status if status.is_success() => Ok(answer.body),
+            status @ StatusCode::FORBIDDEN => {
+                Err(ClusterError::DiscoveryForbidden { at, path, words: failure::words(status, &answer.body) })
+            }
+            status @ StatusCode::NOT_FOUND => {
+                Err(ClusterError::DiscoveryMissing { at, path, words: failure::words(status, &answer.body) })
+            }
+            _ => Err(self.refusal(&Method::GET, path, &answer)),
+        }
+    }
+}
+
+fn shown(method: &Method, path: &str) -> String {
+    format!("{method} {path}")
+}
+
+/// The client certificate, which `kubeconfig` has made inline.
+fn certificate_of(user: &AuthInfo) -> Option<Vec<u8>> {
+    use base64::Engine;
+    let data = user.client_certificate_data.as_deref()?;
+    base64::engine::general_purpose::STANDARD.decode(data).ok()
+}
+
+/// A name that is one path segment and means itself (RFC 1123, as Kubernetes
+/// uses it for namespaces and service accounts).
+fn is_name(text: &str) -> bool {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    text.len() <= 253 && text.chars().all(inner) && edge(text.chars().next()) && edge(text.chars().last())
+}
+
+#[async_trait]
+impl Cluster for ApiServer {
+    fn target(&self) -> &Target {
+        &self.target
+    }
+
+    async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {
+        self.discovery(DISCOVERY).await
+    }
+
+    async fn key_set(&self) -> Result<Vec<u8>, ClusterError> {
+        self.discovery(KEY_SET).await
+    }
+
+    async fn uid(&self) -> Result<String, ClusterError> {
+        let answer = self.ask(&Method::GET, KUBE_SYSTEM, &[]).await?;
+        if answer.status == StatusCode::FORBIDDEN {
+            let words = failure::words(answer.status, &answer.body);
+            return Err(ClusterError::UidForbidden { at: self.place.clone(), words });
+        }
+        if !answer.status.is_success() {
+            return Err(self.refusal(&Method::GET, KUBE_SYSTEM, &answer));
+        }
+        let namespace: serde_json::Value = serde_json::from_slice(&answer.body)
+            .map_err(|_| self.bad_answer(&Method::GET, KUBE_SYSTEM, "it is not JSON"))?;
+        match namespace.pointer("/metadata/uid").and_then(serde_json::Value::as_str) {
+            Some(uid) if !uid.is_empty() => Ok(uid.to_owned()),
+            _ => Err(self.bad_answer(&Method::GET, KUBE_SYSTEM, "metadata.uid is missing")),
+        }
+    }
+
+    async fn token(
+        &self,
+        account: &ServiceAccount,
+        audiences: &[String],
+        seconds: i64,
+    ) -> Result<Secret, ClusterError> {
+        for (kind, name) in [("namespace", &account.namespace), ("service account", &account.name)] {
+            if !is_name(name) {
+                return Err(ClusterError::NotAName { kind, name: name.clone() });
+            }
+        }
+        let path = format!("/api/v1/namespaces/{}/serviceaccounts/{}/token", account.namespace, account.name);
+        let wanted = TokenRequest {
+            spec: Some(TokenRequestSpec {
+                audiences: Some(audiences.to_vec()),
+                expiration_seconds: Some(seconds),
+                ..TokenRequestSpec::default()
+            }),
+            ..TokenRequest::default()
+        };
+        let unreadable = |cause: &str| self.bad_answer(&Method::POST, &path, cause);
+        let body = serde_json::to_vec(&wanted).map_err(|error| unreadable(&error.to_string()))?;
+        let answer = self.ask(&Method::POST, &path, &body).await?;
+        let (at, account) = (self.place.clone(), account.clone());
+        match answer.status {
+            status if status.is_success() => {
+                // serde's error would show a part of the answer, which is a credential.
+                let granted: TokenRequest =
+                    serde_json::from_slice(&answer.body).map_err(|_| unreadable("it is not a TokenRequest"))?;
+                match granted.status.and_then(|status| status.token) {
+                    Some(token) if !token.is_empty() => Ok(Secret::new(token)),
+                    _ => Err(unreadable("status.token is missing")),
+                }
+            }
+            status @ StatusCode::FORBIDDEN => {
+                Err(ClusterError::TokenForbidden { at, account, words: failure::words(status, &answer.body) })
+            }
+            StatusCode::NOT_FOUND => match failure::missing_kind(&answer.body).as_deref() {
+                Some("namespaces") => Err(ClusterError::NamespaceMissing { at, namespace: account.namespace }),
+                Some("serviceaccounts") => Err(ClusterError::ServiceAccountMissing { at, account }),
+                _ => Err(self.refusal(&Method::POST, &path, &answer)),
+            },
+            _ => Err(self.refusal(&Method::POST, &path, &answer)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,307 @@
+//! Owns what can go wrong with a cluster, as it is told to the user. Which of
+//! it happened is decided in `api_server`.
+
+use super::ServiceAccount;
+use super::kubeconfig::KubeconfigError;
+use super::kubeconfig::error::word;
+use shared::text::{lines, one_line};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The ClusterRole that allows to read a cluster's issuer and keys
+/// (kubernetes `plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go`).
+pub const DISCOVERY_ROLE: &str = "system:service-account-issuer-discovery";
+
+/// Where a request went, for messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// URL of the API server.
+    pub server: String,
+    /// The context; `None` in a pod or where flags alone say where to.
+    pub context: Option<String>,
+    /// The user entry.
+    pub user: Option<String>,
+    /// kubectl's flags for the same place, each preceded by a space.
+    pub kubectl_flags: String,
+}
+
+impl Place {
+    fn kubectl(&self, verb: &str) -> String {
+        format!("kubectl {verb}{}", self.kubectl_flags)
+    }
+
+    fn credentials(&self) -> String {
+        match &self.user {
+            Some(user) => format!("the credentials of user \"{}\"", one_line(user)),
+            None if self.context.is_some() => "a request without credentials".to_owned(),
+            None => "the credentials".to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "API server \"{}\"", one_line(&self.server))?;
+        match &self.context {
+            Some(context) => write!(f, " of context \"{}\"", one_line(context)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why a cluster did not answer as needed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ClusterError {
+    /// No cluster could be chosen, or its entries cannot be used.
+    #[error(transparent)]
+    Kubeconfig(Box<KubeconfigError>),
+    /// The user entry's exec plugin gave no credentials.
+    #[error("credential plugin \"{}\"{} failed: {}", one_line(.command), of_user(.at), one_line(.cause))]
+    CredentialPlugin {
+        /// Where it was needed.
+        at: Arc<Place>,
+        /// The program.
+        command: String,
+        /// Why it gave none; nothing of what it printed to stdout.
+        cause: String,
+        /// What its entry says about installing it.
+        install_hint: Option<String>,
+    },
+    /// Credentials, certificates or settings that make no client.
+    #[error("could not set up the connection to {at}: {}", one_line(.cause))]
+    Setup {
+        /// Where to.
+        at: Arc<Place>,
+        /// Why not.
+        cause: String,
+    },
+    /// Nobody answers there.
+    #[error("could not reach {at}: {}", one_line(.cause))]
+    Unreachable {
+        /// Where to.
+        at: Arc<Place>,
+        /// The innermost cause.
+        cause: String,
+    },
+    /// No answer in time.
+    #[error("{at} did not answer \"{}\" within {}", one_line(.request), shared::duration::short(*.after))]
+    Timeout {
+        /// Where to.
+        at: Arc<Place>,
+        /// Method and path.
+        request: String,
+        /// The bound.
+        after: Duration,
+    },
+    /// The server's certificate does not lead to the trusted authorities.
+    #[error("the certificate of {at} is not trusted: {}", one_line(.cause))]
+    Untrusted {
+        /// Where to.
+        at: Arc<Place>,
+        /// What is wrong with it.
+        cause: String,
+        /// Whether the name is what does not fit.
+        name: bool,
+    },
+    /// Refused, and the client certificate is expired.
+    #[error("{at} refused {}: the client certificate expired{}", .at.credentials(), since(.expired))]
+    ClientCertificateExpired {
+        /// Who refused.
+        at: Arc<Place>,
+        /// Since when, if that can be read from it.
+        expired: Option<String>,
+    },
+    /// Refused: not authenticated.
+    #[error("{at} refused {}: {}", .at.credentials(), one_line(.words))]
+    Unauthorized {
+        /// Who refused.
+        at: Arc<Place>,
+        /// The server's words.
+        words: String,
+    },
+    /// Not allowed to read the issuer's discovery document or keys.
+    #[error("no right to read \"{}\" from {at}: {}", one_line(.path), one_line(.words))]
+    DiscoveryForbidden {
+        /// Who refused.
+        at: Arc<Place>,
+        /// The path.
+        path: &'static str,
+        /// The server's words.
+        words: String,
+    },
+    /// Not allowed to create tokens of a service account.
+    #[error(
+        "no right to create serviceaccounts/token for \"{}\" at {at}: {}",
+        one_line(&.account.to_string()),
+        one_line(.words)
+    )]
+    TokenForbidden {
+        /// Who refused.
+        at: Arc<Place>,
+        /// The service account.
+        account: ServiceAccount,
+        /// The server's words.
+        words: String,
+    },
+    /// Not allowed to read the namespace that stands for the cluster.
+    #[error("no right to get namespace \"kube-system\" from {at}: {}", one_line(.words))]
+    UidForbidden {
+        /// Who refused.
+        at: Arc<Place>,
+        /// The server's words.
+        words: String,
+    },
+    /// There is no such service account.
+    #[error("service account \"{}\" does not exist at {at}", one_line(&.account.to_string()))]
+    ServiceAccountMissing {
+        /// Where.
+        at: Arc<Place>,
+        /// The service account.
+        account: ServiceAccount,
+    },
+    /// There is not even its namespace.
+    #[error("namespace \"{}\" does not exist at {at}", one_line(.namespace))]
+    NamespaceMissing {
+        /// Where.
+        at: Arc<Place>,
+        /// The namespace.
+        namespace: String,
+    },
+    /// The API server serves no discovery document or keys.
+    #[error("{at} does not serve \"{}\": {}", one_line(.path), one_line(.words))]
+    DiscoveryMissing {
+        /// Where.
+        at: Arc<Place>,
+        /// The path.
+        path: &'static str,
+        /// The server's words.
+        words: String,
+    },
+    /// Another refusal.
+    #[error("{at} answered \"{}\" with {status}: {}", one_line(.request), one_line(.words))]
+    Refused {
+        /// Who.
+        at: Arc<Place>,
+        /// Method and path.
+        request: String,
+        /// The HTTP status.
+        status: u16,
+        /// The server's words.
+        words: String,
+    },
+    /// More than is ever needed.
+    #[error("{at} answered \"{}\" with more than {} KiB", one_line(.request), .limit / 1024)]
+    TooLarge {
+        /// Who.
+        at: Arc<Place>,
+        /// Method and path.
+        request: String,
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// An answer that is not what the API promises.
+    #[error("{at} answered \"{}\" with something else than expected: {}", one_line(.request), one_line(.cause))]
+    BadAnswer {
+        /// Who.
+        at: Arc<Place>,
+        /// Method and path.
+        request: String,
+        /// What is wrong; nothing of the answer itself.
+        cause: String,
+    },
+    /// A name that cannot be part of a request path.
+    #[error("\"{}\" is not the name of a {kind}", one_line(.name))]
+    NotAName {
+        /// `namespace` or `service account`.
+        kind: &'static str,
+        /// What was given.
+        name: String,
+    },
+}
+
+impl From<KubeconfigError> for ClusterError {
+    fn from(error: KubeconfigError) -> Self {
+        Self::Kubeconfig(Box::new(error))
+    }
+}
+
+fn of_user(at: &Place) -> String {
+    at.user.as_ref().map(|user| format!(" of user \"{}\"", one_line(user))).unwrap_or_default()
+}
+
+fn since(expired: &Option<String>) -> String {
+    expired.as_ref().map(|time| format!(" on {time}")).unwrap_or_default()
+}
+
+impl ClusterError {
+    /// What to run or to change next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Kubeconfig(error) => return error.hint(),
+            Self::CredentialPlugin { install_hint: Some(text), .. } => lines(text.trim()),
+            Self::CredentialPlugin { at, .. } => at.kubectl("auth whoami"),
+            Self::Setup { at, .. } => at.kubectl("config view --minify"),
+            Self::Unreachable { at, .. } => at.kubectl("cluster-info"),
+            Self::Timeout { at, .. } => {
+                format!("give it longer with --request-timeout, or look with: {}", at.kubectl("cluster-info"))
+            }
+            Self::Untrusted { at, name: true, .. } => {
+                format!("if the server is the right one, give its name with --tls-server-name; look with: {}", {
+                    at.kubectl("config view --minify")
+                })
+            }
+            Self::Untrusted { at, .. } => {
+                format!(
+                    "if the server is the right one, give its authority with --certificate-authority; look with: {}",
+                    { at.kubectl("config view --minify") }
+                )
+            }
+            Self::ClientCertificateExpired { at, .. } => {
+                format!("get a new certificate from who gave you this one; look with: {}", {
+                    at.kubectl("config view --minify --raw")
+                })
+            }
+            Self::Unauthorized { at, .. } => at.kubectl("auth whoami"),
+            Self::DiscoveryForbidden { at, words, .. } => discovery_hint(at, words),
+            Self::TokenForbidden { at, account, .. } => at.kubectl(&format!(
+                "auth can-i create serviceaccounts --subresource=token -n {}",
+                word(&account.namespace)
+            )),
+            Self::UidForbidden { at, .. } => at.kubectl("auth can-i get namespaces/kube-system"),
+            Self::ServiceAccountMissing { at, account } => {
+                at.kubectl(&format!("create serviceaccount {} -n {}", word(&account.name), word(&account.namespace)))
+            }
+            Self::NamespaceMissing { at, .. } => at.kubectl("get namespaces"),
+            Self::DiscoveryMissing { .. } => {
+                "the cluster needs an https --service-account-issuer; name the issuer with --issuer".to_owned()
+            }
+            Self::Refused { at, .. } | Self::TooLarge { at, .. } | Self::BadAnswer { at, .. } => {
+                at.kubectl("get --raw /version")
+            }
+            Self::NotAName { .. } => return None,
+        })
+    }
+}
+
+/// The command that grants the right, with the subject as the server named
+/// it; a placeholder where it named none that can be pasted into a shell.
+fn discovery_hint(at: &Place, words: &str) -> String {
+    let user = words.split_once("User \"").and_then(|(_, rest)| rest.split_once('"')).map(|(user, _)| user);
+    if user == Some("system:anonymous") {
+        return format!("the request carried no credentials; look with: {}", at.kubectl("config view --minify"));
+    }
+    let service_account = user.and_then(|name| name.strip_prefix("system:serviceaccount:"));
+    let subject = match (service_account, user) {
+        (Some(account), _) if word(account) == account => format!("--serviceaccount={account}"),
+        (None, Some(user)) if word(user) == user => format!("--user={user}"),
+        _ => "--user=<you>".to_owned(),
+    };
+    format!(
+        "name the issuer with --issuer, or let a cluster administrator run: \
+         kubectl create clusterrolebinding vaultjwt-issuer-discovery --clusterrole={DISCOVERY_ROLE} {subject}"
+    )
+}
+
+#[cfg(test)]
+mod tests;

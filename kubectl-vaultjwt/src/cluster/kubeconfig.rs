@@ -1,0 +1,168 @@
+//! Owns how flags, environment and files become one connection, as kubectl
+//! does it (client-go `tools/clientcmd`). `files` reads and merges, `entries`
+//! chooses context, cluster and user and lays the flags over them,
+//! `material` loads what they refer to, `proxy` decides on a proxy,
+//! `in_cluster` is what remains where there is no kubeconfig.
+
+mod entries;
+pub mod error;
+mod files;
+mod in_cluster;
+mod material;
+mod proxy;
+
+pub use error::KubeconfigError;
+
+use super::{ClusterError, Target};
+use crate::cli::kube::KubeFlags;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+/// Bound on one request where `--request-timeout` is not given. kubectl has
+/// none; a plugin that is run in CI must not hang.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Looks an environment variable up.
+pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// How to reach one cluster, and as whom.
+pub struct Connection {
+    /// For kube's client.
+    pub config: kube::Config,
+    /// Which cluster it is, for messages and reports.
+    pub target: Target,
+    /// The user entry's name; `None` in a pod, or where no user is chosen.
+    pub user: Option<String>,
+    /// Bound on one request; `None` for no bound.
+    pub timeout: Option<Duration>,
+    /// The flags with which kubectl looks at the same cluster, each preceded
+    /// by a space: for hints.
+    pub kubectl_flags: String,
+}
+
+// `Config` holds exec environments and auth-provider tokens, which kube's own
+// `Debug` shows.
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("target", &self.target).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// Resolves `flags` over the files and the environment.
+pub fn resolve(flags: &KubeFlags, env: Env<'_>) -> Result<Connection, ClusterError> {
+    resolve_with(flags, env, Path::new(in_cluster::FOLDER)).map_err(ClusterError::from)
+}
+
+fn resolve_with(flags: &KubeFlags, env: Env<'_>, pod_folder: &Path) -> Result<Connection, KubeconfigError> {
+    let flags = entries::given(flags);
+    let loaded = files::load(flags.kubeconfig.as_deref(), env)?;
+    let current = loaded.merged.current_context.as_ref();
+    // client-go tries the pod's service account only where nothing says which
+    // cluster is meant (`DeferredLoadingClientConfig.ClientConfig`).
+    let nothing_chosen = current.or(flags.context.as_ref()).is_none()
+        && flags.cluster.is_none()
+        && flags.user.is_none()
+        && flags.server.is_none();
+    if nothing_chosen {
+        if in_cluster::possible(env, pod_folder) {
+            return in_cluster::connection(&flags, env, pod_folder);
+        }
+        return Err(if loaded.files.paths.is_empty() {
+            KubeconfigError::Missing { looked_at: loaded.looked_at }
+        } else {
+            KubeconfigError::NoCurrentContext { files: loaded.files }
+        });
+    }
+    if loaded.files.paths.is_empty() && flags.server.is_none() {
+        return Err(KubeconfigError::Missing { looked_at: loaded.looked_at });
+    }
+    let chosen = entries::choose(&flags, loaded.merged, &loaded.files)?;
+    connection(&flags, chosen, &loaded.files, env)
+}
+
+fn connection(
+    flags: &KubeFlags,
+    chosen: entries::Chosen,
+    files: &error::Files,
+    env: Env<'_>,
+) -> Result<Connection, KubeconfigError> {
+    let entries::Chosen { context, cluster_name, mut cluster, user_name, mut user, namespace } = chosen;
+    // kube rewrites neither: client-go calls these out before any request.
+    let names = material::Names {
+        cluster: cluster_name.as_deref().unwrap_or_default(),
+        user: user_name.as_deref().unwrap_or_default(),
+        files,
+    };
+    let (url, server) = entries::server(&cluster, &user, &names)?;
+    let by_flags = flags.certificate_authority.is_some() && flags.insecure_skip_tls_verify == Some(true);
+    let root_cert = material::authority(&mut cluster, by_flags, &names)?;
+    if url.scheme() == Some(&http::uri::Scheme::HTTP) {
+        user = entries::impersonation_only(user);
+    }
+    material::user(&mut user, &cluster, &names)?;
+    let mut config = kube::Config::new(url);
+    config.proxy_url = proxy::choose(&cluster, &config.cluster_url, env, &names)?;
+    config.default_namespace = namespace.clone();
+    config.root_cert = root_cert;
+    config.accept_invalid_certs = cluster.insecure_skip_tls_verify == Some(true);
+    config.tls_server_name = cluster.tls_server_name;
+    config.auth_info = user;
+    let kubectl_flags = kubectl_flags(flags, files, context.as_deref());
+    let target = Target { context, cluster: cluster_name.unwrap_or_else(|| server.clone()), server, namespace };
+    Ok(finish(config, target, user_name, flags, kubectl_flags))
+}
+
+/// What holds for every connection, whatever it was made from.
+fn finish(
+    mut config: kube::Config,
+    target: Target,
+    user: Option<String>,
+    flags: &KubeFlags,
+    kubectl_flags: String,
+) -> Connection {
+    let timeout = match flags.request_timeout {
+        None => Some(DEFAULT_TIMEOUT),
+        Some(Duration::ZERO) => None,
+        given => given,
+    };
+    if let (Some(bound), Some(connect)) = (timeout, config.connect_timeout) {
+        config.connect_timeout = Some(connect.min(bound));
+    }
+    // kube would retry 15 times with growing pauses inside our bound, and its
+    // caller would learn "timed out" in place of the server's answer.
+    config.default_retry = false;
+    Connection { config, target, user, timeout, kubectl_flags }
+}
+
+fn kubectl_flags(flags: &KubeFlags, files: &error::Files, context: Option<&str>) -> String {
+    let path = |path: &std::path::PathBuf| path.to_string_lossy().into_owned();
+    let given = [
+        ("kubeconfig", files.paths.first().filter(|_| files.by_flag).map(path)),
+        ("context", context.map(str::to_owned)),
+        ("cluster", flags.cluster.clone()),
+        ("user", flags.user.clone()),
+        ("server", flags.server.clone()),
+        ("certificate-authority", flags.certificate_authority.as_ref().map(path)),
+        ("client-certificate", flags.client_certificate.as_ref().map(path)),
+        ("client-key", flags.client_key.as_ref().map(path)),
+        ("tls-server-name", flags.tls_server_name.clone()),
+        ("as", flags.impersonate.clone()),
+    ];
+    let mut text = String::new();
+    for (name, value) in given {
+        if let Some(value) = value {
+            text.push_str(&format!(" --{name} {}", error::word(&value)));
+        }
+    }
+    for group in &flags.impersonate_groups {
+        text.push_str(&format!(" --as-group {}", error::word(group)));
+    }
+    if flags.insecure_skip_tls_verify == Some(true) {
+        text.push_str(" --insecure-skip-tls-verify");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

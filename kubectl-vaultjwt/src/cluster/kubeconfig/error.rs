@@ -1,0 +1,222 @@
+//! Owns what can be wrong before any request is sent: files, entries and
+//! flags that do not say which cluster to talk to, or how.
+
+use shared::text::one_line;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The kubeconfig files that were read, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Whether `--kubeconfig` named the one file.
+    pub by_flag: bool,
+    /// The files that exist.
+    pub paths: Vec<PathBuf>,
+}
+
+impl Files {
+    /// `kubectl <verb>` as it must be called to look at the same files.
+    pub fn kubectl(&self, verb: &str) -> String {
+        match self.paths.first() {
+            Some(path) if self.by_flag => format!("kubectl {verb} --kubeconfig {}", word(&path.to_string_lossy())),
+            _ => format!("kubectl {verb}"),
+        }
+    }
+}
+
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.paths.is_empty() {
+            return f.write_str("an empty kubeconfig");
+        }
+        let shown: Vec<String> = self.paths.iter().map(|p| quoted(p)).collect();
+        f.write_str(&shown.join(", "))
+    }
+}
+
+/// A path in quotes, safe to show.
+pub fn quoted(path: &Path) -> String {
+    format!("\"{}\"", one_line(&path.to_string_lossy()))
+}
+
+/// One word of a POSIX shell command, quoted where it must be.
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", one_line(text).replace('\'', r"'\''"))
+    }
+}
+
+/// The operating system's reason without its error number.
+pub fn os_cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Why no cluster could be chosen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KubeconfigError {
+    /// No file, and not in a pod either.
+    #[error("no kubeconfig: {looked_at}, and this is not a pod of a cluster")]
+    Missing {
+        /// What was looked at, one clause.
+        looked_at: String,
+    },
+    /// A file that exists cannot be read, or `--kubeconfig` names none.
+    #[error("could not read kubeconfig {}: {cause}", quoted(.path))]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        cause: String,
+    },
+    /// A file is not a kubeconfig.
+    #[error("kubeconfig {} is malformed: {}", quoted(.path), one_line(.cause))]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Where, and what was expected; no value from the file.
+        cause: String,
+    },
+    /// Neither `--context` nor current-context.
+    #[error("no context is chosen: {files} has no current-context")]
+    NoCurrentContext {
+        /// Where was looked.
+        files: Files,
+    },
+    /// The chosen context is not there.
+    #[error("{}context \"{}\" does not exist in {files}", if *.current { "current-" } else { "" }, one_line(.context))]
+    UnknownContext {
+        /// Its name.
+        context: String,
+        /// Whether current-context chose it.
+        current: bool,
+        /// Where was looked.
+        files: Files,
+    },
+    /// The context has no cluster and no flag gives one.
+    #[error("context \"{}\" in {files} names no cluster", one_line(.context))]
+    NoCluster {
+        /// The context.
+        context: String,
+        /// Where was looked.
+        files: Files,
+    },
+    /// A context or a flag names an entry that is not there.
+    #[error("{kind} \"{}\"{} does not exist in {files}", one_line(.name), of_context(.context))]
+    UnknownEntry {
+        /// `cluster` or `user`.
+        kind: &'static str,
+        /// The entry's name.
+        name: String,
+        /// The context that names it; `None` where a flag does.
+        context: Option<String>,
+        /// Where was looked.
+        files: Files,
+    },
+    /// The cluster entry has no `server`.
+    #[error("cluster \"{}\" in {files} has no server", one_line(.cluster))]
+    NoServer {
+        /// The cluster.
+        cluster: String,
+        /// Where was looked.
+        files: Files,
+    },
+    /// An address that is none.
+    #[error("{what} \"{}\" of cluster \"{}\" cannot be used: {cause}", one_line(.url), one_line(.cluster))]
+    BadUrl {
+        /// `server` or `proxy-url`.
+        what: &'static str,
+        /// The address, without user and password.
+        url: String,
+        /// The cluster.
+        cluster: String,
+        /// Why not.
+        cause: String,
+        /// Where it may stand.
+        files: Files,
+    },
+    /// A certificate authority together with no verification at all.
+    #[error(
+        "cluster \"{}\" has both a certificate authority and insecure-skip-tls-verify: only one of them can hold",
+        one_line(.cluster)
+    )]
+    AuthorityAndInsecure {
+        /// The cluster.
+        cluster: String,
+        /// Whether both come from flags.
+        by_flags: bool,
+        /// Where it may stand.
+        files: Files,
+    },
+    /// A certificate, key or token that an entry refers to.
+    #[error("could not read {what} of {kind} \"{}\": {}", one_line(.name), one_line(.cause))]
+    BadMaterial {
+        /// Name of the field, with the file's path where there is one.
+        what: String,
+        /// `cluster` or `user`.
+        kind: &'static str,
+        /// The entry's name.
+        name: String,
+        /// What is wrong with it.
+        cause: String,
+        /// Where it may stand.
+        files: Files,
+    },
+    /// A client certificate without its key.
+    #[error("user \"{}\" has a client certificate but no client key", one_line(.user))]
+    NoClientKey {
+        /// The user.
+        user: String,
+        /// Where it may stand.
+        files: Files,
+    },
+    /// Group, UID or extra without a user to impersonate.
+    #[error("impersonating a group, UID or extra needs a user to impersonate")]
+    NoImpersonatedUser,
+    /// In a pod, but its credentials cannot be used.
+    #[error("could not use the service account of this pod: {}", one_line(.cause))]
+    InCluster {
+        /// Why not.
+        cause: String,
+    },
+}
+
+fn of_context(context: &Option<String>) -> String {
+    context.as_ref().map(|name| format!(" of context \"{}\"", one_line(name))).unwrap_or_default()
+}
+
+impl KubeconfigError {
+    /// What to run or to change next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Missing { .. } => {
+                "name a file with --kubeconfig; see what kubectl finds with: kubectl config view".to_owned()
+            }
+            Self::Unreadable { path, .. } => format!("ls -l {}", word(&path.to_string_lossy())),
+            Self::Malformed { path, .. } => {
+                format!("kubectl config view --kubeconfig {}", word(&path.to_string_lossy()))
+            }
+            Self::NoCurrentContext { files } => {
+                format!("choose one of these with --context: {}", files.kubectl("config get-contexts"))
+            }
+            Self::UnknownContext { files, .. } | Self::NoCluster { files, .. } => files.kubectl("config get-contexts"),
+            Self::UnknownEntry { kind: "cluster", files, .. } => files.kubectl("config get-clusters"),
+            Self::UnknownEntry { files, .. } => files.kubectl("config get-users"),
+            Self::AuthorityAndInsecure { by_flags: true, .. } => {
+                "drop --insecure-skip-tls-verify or --certificate-authority".to_owned()
+            }
+            Self::NoServer { files, .. }
+            | Self::BadUrl { files, .. }
+            | Self::AuthorityAndInsecure { files, .. }
+            | Self::BadMaterial { files, .. }
+            | Self::NoClientKey { files, .. } => files.kubectl("config view"),
+            Self::NoImpersonatedUser => "name the user with --as".to_owned(),
+            Self::InCluster { .. } => "name a file with --kubeconfig".to_owned(),
+        })
+    }
+}

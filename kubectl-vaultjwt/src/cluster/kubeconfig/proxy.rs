@@ -1,0 +1,108 @@
+//! Owns whether requests go through a proxy: `proxy-url` of the cluster entry,
+//! else the environment as Go's `http.ProxyFromEnvironment` reads it. Not left
+//! to kube, which compares `NO_PROXY` with the proxy in place of the server.
+
+use super::Env;
+use super::entries::without_userinfo;
+use super::error::KubeconfigError;
+use super::material::Names;
+use hyper_util::client::proxy::matcher::Matcher;
+use kube::config::Cluster;
+
+/// The proxy for requests to `server`.
+pub fn choose(
+    cluster: &Cluster,
+    server: &http::Uri,
+    env: Env<'_>,
+    names: &Names<'_>,
+) -> Result<Option<http::Uri>, KubeconfigError> {
+    let (what, typed) = match &cluster.proxy_url {
+        Some(url) => ("proxy-url", url.clone()),
+        None => match from_environment(server, env) {
+            Some(found) => found,
+            None => return Ok(None),
+        },
+    };
+    let whole = if typed.contains("://") { typed } else { format!("http://{typed}") };
+    let refuse = |cause: &str| KubeconfigError::BadUrl {
+        what,
+        url: without_userinfo(&whole),
+        cluster: names.cluster.to_owned(),
+        cause: cause.to_owned(),
+        files: names.files.clone(),
+    };
+    let url: http::Uri = whole.parse().map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
+    match url.scheme_str() {
+        Some("http" | "https" | "socks5") if url.host().is_some() => Ok(Some(url)),
+        _ => Err(refuse("it is not an http, https or socks5 URL")),
+    }
+}
+
+fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, String)> {
+    let upper_or_lower = |name: &'static str| {
+        [name.to_owned(), name.to_lowercase()].iter().find_map(|n| env(n).filter(|v| !v.is_empty()))
+    };
+    let name = if server.scheme_str() == Some("https") { "HTTPS_PROXY" } else { "HTTP_PROXY" };
+    let proxy = upper_or_lower(name)?;
+    let host = server.host()?.trim_matches(['[', ']']);
+    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    if host == "localhost" || loopback {
+        return None;
+    }
+    let matcher =
+        Matcher::builder().all("http://proxy.invalid").no(upper_or_lower("NO_PROXY").unwrap_or_default()).build();
+    matcher.intercept(server).map(|_| (name, proxy))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::Files;
+    use super::*;
+
+    fn chosen(proxy_url: Option<&str>, server: &str, pairs: &[(&str, &str)]) -> Result<Option<String>, String> {
+        let cluster = Cluster { proxy_url: proxy_url.map(str::to_owned), ..Cluster::default() };
+        let env = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+        let names = Names { cluster: "c", user: "u", files: &Files::default() };
+        choose(&cluster, &server.parse().unwrap(), &env, &names)
+            .map(|url| url.map(|url| url.to_string()))
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_environment_counts_unless_no_proxy_names_the_server() {
+        let proxy = ("HTTPS_PROXY", "http://proxy:3128");
+        let used = Ok(Some("http://proxy:3128/".to_owned()));
+        for (server, pairs, expected) in [
+            ("https://k8s.example:6443", &[proxy][..], used.clone()),
+            ("https://k8s.example:6443", &[("https_proxy", "proxy:3128")], used.clone()),
+            ("https://k8s.example:6443", &[("HTTP_PROXY", "http://proxy:3128")], Ok(None)),
+            ("http://k8s.example:6443", &[("HTTP_PROXY", "http://proxy:3128")], used.clone()),
+            ("https://k8s.example:6443", &[proxy, ("NO_PROXY", "k8s.example")], Ok(None)),
+            ("https://k8s.example:6443", &[proxy, ("no_proxy", ".example")], Ok(None)),
+            ("https://k8s.example:6443", &[proxy, ("NO_PROXY", "*")], Ok(None)),
+            ("https://k8s.example:6443", &[proxy, ("NO_PROXY", "proxy")], used.clone()),
+            ("https://10.1.2.3", &[proxy, ("NO_PROXY", "10.0.0.0/8")], Ok(None)),
+            ("https://127.0.0.1:6443", &[proxy], Ok(None)),
+            ("https://localhost:6443", &[proxy], Ok(None)),
+            ("https://[::1]:6443", &[proxy], Ok(None)),
+        ] {
+            assert_eq!(chosen(None, server, pairs), expected, "{server} {pairs:?}");
+        }
+    }
+
+    #[test]
+    fn the_entry_wins_over_the_environment_and_no_proxy() {
+        let environment = [("HTTPS_PROXY", "http://other"), ("NO_PROXY", "*")];
+        let found = chosen(Some("socks5://127.0.0.1:1080"), "https://k8s.example", &environment);
+        assert_eq!(found, Ok(Some("socks5://127.0.0.1:1080/".into())));
+    }
+
+    #[test]
+    fn unusable_proxies_are_shown_without_their_password() {
+        assert_eq!(
+            chosen(Some("ftp://me:hunter2@proxy"), "https://k8s.example", &[]),
+            Err("proxy-url \"ftp://proxy\" of cluster \"c\" cannot be used: it is not an http, https or socks5 URL"
+                .into())
+        );
+    }
+}

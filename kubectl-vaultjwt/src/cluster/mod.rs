@@ -1,0 +1,75 @@
+//! Where keys come from: the port to one cluster's API server, and what it
+//! answers. `kubeconfig` resolves files, environment and flags as kubectl
+//! does; `api_server` is the port's one implementation.
+
+pub mod api_server;
+mod certificate;
+pub mod error;
+pub mod kubeconfig;
+
+pub use error::ClusterError;
+
+use async_trait::async_trait;
+use shared::Secret;
+use std::fmt;
+
+/// A service account: namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct ServiceAccount {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ServiceAccount {
+    /// The `sub` claim of its tokens
+    /// (kubernetes `staging/src/k8s.io/apiserver/pkg/authentication/serviceaccount/util.go`).
+    pub fn subject(&self) -> String {
+        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
+    }
+}
+
+impl fmt::Display for ServiceAccount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.namespace, self.name)
+    }
+}
+
+/// Which cluster is talked to, for messages and reports. All of it comes from
+/// a kubeconfig and is escaped before it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The context's name; `None` for in-cluster configuration.
+    pub context: Option<String>,
+    /// The cluster entry's name; `in-cluster` for in-cluster configuration.
+    pub cluster: String,
+    /// URL of the API server.
+    pub server: String,
+    /// The namespace that applies where none is given (`default` if unset).
+    pub namespace: String,
+}
+
+/// The port to one cluster.
+#[async_trait]
+pub trait Cluster: Send + Sync {
+    /// Which cluster this is.
+    fn target(&self) -> &Target;
+
+    /// Body of `GET /.well-known/openid-configuration`, at most 1 MiB.
+    async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError>;
+
+    /// Body of `GET /openid/v1/jwks`, at most 1 MiB. The raw path is asked
+    /// for, never the `jwks_uri` that the discovery document advertises: on
+    /// EKS that names an internal host.
+    async fn key_set(&self) -> Result<Vec<u8>, ClusterError>;
+
+    /// UID of the namespace `kube-system`, which stands for the cluster: it
+    /// lives as long as the cluster and cannot be chosen.
+    async fn uid(&self) -> Result<String, ClusterError>;
+
+    /// A token for `account` by TokenRequest, for `audiences`, valid for
+    /// `seconds` (600 is the least that Kubernetes grants).
+    async fn token(&self, account: &ServiceAccount, audiences: &[String], seconds: i64)
+    -> Result<Secret, ClusterError>;
+}

@@ -1,0 +1,180 @@
+//! Owns why `setup` refuses or fails, and what to do about each.
+
+use crate::cluster::{ClusterError, ServiceAccount};
+use crate::issuer::{IssuerError, ProofError};
+use crate::keychain::Owner;
+use crate::keychain::plan::{Others, PlanError};
+use crate::vault::VaultError;
+use crate::vault::config::ConfigConflict;
+use crate::vault::role::RoleConflict;
+use shared::mount::MountPath;
+
+/// Why `setup` stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Issuer and keys.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// Vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Another auth method is at the path.
+    #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
+    MountTaken {
+        /// The path.
+        mount: MountPath,
+        /// Its type.
+        kind: String,
+    },
+    /// The path is inside another mount, or another one inside it.
+    #[error("auth mount \"{mount}/\" cannot be enabled: \"{other}/\" is mounted there already")]
+    MountNested {
+        /// The path.
+        mount: MountPath,
+        /// The other mount.
+        other: String,
+    },
+    /// The mount's configuration forbids it.
+    #[error("auth mount \"{mount}/\" cannot take this cluster's keys: {source}")]
+    Config {
+        /// The path.
+        mount: MountPath,
+        /// Why.
+        source: ConfigConflict,
+    },
+    /// The keys on the mount forbid it.
+    #[error("auth mount \"{mount}/\" cannot take this cluster's keys: {source}")]
+    Chain {
+        /// The path.
+        mount: MountPath,
+        /// Why.
+        source: PlanError,
+    },
+    /// The mount serves others.
+    #[error("auth mount \"{mount}/\" serves others already: {}", describe(.others, .owner))]
+    OthersOnMount {
+        /// The path.
+        mount: MountPath,
+        /// Whose keys are there.
+        others: Others,
+        /// This cluster.
+        owner: Owner,
+    },
+    /// The role forbids it.
+    #[error("on auth mount \"{mount}/\", {source}")]
+    Role {
+        /// The path.
+        mount: MountPath,
+        /// Name of the cluster, for a proposal.
+        cluster: String,
+        /// Why.
+        source: RoleConflict,
+    },
+    /// A token contradicts the issuer.
+    #[error("the issuer is not proven: {source}")]
+    IssuerNotProven {
+        /// How.
+        source: ProofError,
+    },
+    /// No token to prove it with.
+    #[error("the issuer is not proven, because no token could be created{}", .source.as_ref().map(|s| format!(": {s}")).unwrap_or_default())]
+    NoProof {
+        /// The first reason.
+        source: Option<ClusterError>,
+    },
+    /// The keys are on the mount, the role is written, the login failed.
+    #[error("keys and role are in place, but the login as \"{account}\" with role \"{role}\" failed: {source}")]
+    LoginRefused {
+        /// Who tried.
+        account: ServiceAccount,
+        /// With what.
+        role: String,
+        /// Vault's answer.
+        source: Box<VaultError>,
+    },
+    /// Somebody else wrote at the same time.
+    #[error("{what} is not what was written (differs in {}): somebody else writes it too", .fields.join(", "))]
+    ReadBack {
+        /// Which document.
+        what: String,
+        /// The fields that differ.
+        fields: Vec<String>,
+    },
+}
+
+/// Whom else the mount serves, and whether one of them is this issuer.
+fn describe(others: &Others, owner: &Owner) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for other in &others.owners {
+        let same = if other.issuer == owner.issuer { " (the same issuer, another cluster)" } else { "" };
+        parts.push(format!("keys of {other}{same}"));
+    }
+    let count = |n: usize, what: &str| match n {
+        1 => format!("1 key {what}"),
+        n => format!("{n} keys {what}"),
+    };
+    if others.unmarked > 0 {
+        parts.push(count(others.unmarked, "without a mark"));
+    }
+    if others.unreadable > 0 {
+        parts.push(count(others.unreadable, "with a mark that cannot be read"));
+    }
+    parts.join("; ")
+}
+
+impl SetupError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        let another_mount = || Some("choose another path with --mount".to_owned());
+        match self {
+            Self::Cluster(e) => e.hint(),
+            Self::Issuer(e) => e.hint(),
+            Self::Vault(e) => e.hint(),
+            Self::MountTaken { .. } | Self::MountNested { .. } | Self::Chain { .. } => another_mount(),
+            Self::Config { source, mount } => Some(match source {
+                ConfigConflict::BoundIssuer(_) => format!(
+                    "choose another path with --mount; a mount with a bound_issuer serves that issuer only (vault read auth/{mount}/config)"
+                ),
+                _ => format!("choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"),
+            }),
+            Self::OthersOnMount { .. } => Some(
+                "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it"
+                    .to_owned(),
+            ),
+            Self::Role { source, cluster, .. } => Some(match source {
+                RoleConflict::OtherIssuer { name, .. } => {
+                    format!("choose another name, for example --role {}", proposed(cluster, name))
+                }
+                RoleConflict::NeedsReplace { .. } => "if that is meant, add --replace-role".to_owned(),
+            }),
+            Self::IssuerNotProven { .. } => {
+                Some("nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned())
+            }
+            Self::NoProof { source } => Some(match source {
+                Some(ClusterError::TokenForbidden { account, .. }) => format!(
+                    "get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts/token -n {}), or believe the issuer with --trust-issuer",
+                    account.namespace
+                ),
+                _ => "create a service account, or believe the issuer with --trust-issuer".to_owned(),
+            }),
+            Self::LoginRefused { source, .. } => source.hint(),
+            Self::ReadBack { .. } => Some("find the other writer (Terraform, an operator), then run the command again".to_owned()),
+        }
+    }
+}
+
+/// A role name that says which cluster it is for.
+fn proposed(cluster: &str, role: &str) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let mut name: String = cluster.chars().map(plain).collect();
+    name.truncate(40);
+    let name = name.trim_matches('-');
+    if name.is_empty() { format!("{role}-2") } else { format!("{name}-{role}") }
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

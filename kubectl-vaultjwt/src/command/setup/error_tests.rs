@@ -1,0 +1,78 @@
+//! What each refusal of `setup` says, word for word.
+
+use super::*;
+
+fn mount() -> MountPath {
+    MountPath::parse("jwt").unwrap()
+}
+
+fn owner(issuer: &str, uid: Option<&str>) -> Owner {
+    Owner { issuer: issuer.into(), cluster_uid: uid.map(str::to_owned) }
+}
+
+#[test]
+fn words_and_hints() {
+    let cases: Vec<(SetupError, &str, &str)> = vec![
+        (
+            SetupError::MountTaken { mount: mount(), kind: "userpass".into() },
+            "auth mount \"jwt/\" is of type \"userpass\", not \"jwt\"",
+            "choose another path with --mount",
+        ),
+        (
+            SetupError::MountNested { mount: MountPath::parse("jwt/a").unwrap(), other: "jwt".into() },
+            "auth mount \"jwt/a/\" cannot be enabled: \"jwt/\" is mounted there already",
+            "choose another path with --mount",
+        ),
+        (
+            SetupError::Config { mount: mount(), source: ConfigConflict::BoundIssuer("https://b".into()) },
+            "auth mount \"jwt/\" cannot take this cluster's keys: its bound_issuer is \"https://b\"",
+            "choose another path with --mount; a mount with a bound_issuer serves that issuer only (vault read auth/jwt/config)",
+        ),
+        (
+            SetupError::Config { mount: mount(), source: ConfigConflict::Secret("oidc_client_id") },
+            "auth mount \"jwt/\" cannot take this cluster's keys: it is set up for OIDC logins (oidc_client_id is set), \
+             whose secret cannot be read back and would be lost",
+            "choose another path with --mount, which gets static keys (vault read auth/jwt/config)",
+        ),
+        (
+            SetupError::OthersOnMount {
+                mount: mount(),
+                others: Others { owners: vec![owner("https://k", Some("2"))], unmarked: 1, unreadable: 2 },
+                owner: owner("https://k", Some("1")),
+            },
+            "auth mount \"jwt/\" serves others already: keys of https://k (cluster 2) (the same issuer, another cluster); \
+             1 key without a mark; 2 keys with a mark that cannot be read",
+            "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+        ),
+        (
+            SetupError::Role {
+                mount: mount(),
+                cluster: "arn:aws:eks:eu/Prod".into(),
+                source: RoleConflict::OtherIssuer {
+                    name: "app".into(),
+                    theirs: "https://b".into(),
+                    ours: "https://a".into(),
+                },
+            },
+            "on auth mount \"jwt/\", role \"app\" is bound to issuer \"https://b\", not to \"https://a\"",
+            "choose another name, for example --role arn-aws-eks-eu-prod-app",
+        ),
+        (
+            SetupError::NoProof { source: None },
+            "the issuer is not proven, because no token could be created",
+            "create a service account, or believe the issuer with --trust-issuer",
+        ),
+        (
+            SetupError::ReadBack {
+                what: "the configuration of \"jwt/\"".into(),
+                fields: vec!["jwt_validation_pubkeys".into()],
+            },
+            "the configuration of \"jwt/\" is not what was written (differs in jwt_validation_pubkeys): somebody else writes it too",
+            "find the other writer (Terraform, an operator), then run the command again",
+        ),
+    ];
+    for (error, words, hint) in cases {
+        assert_eq!(error.to_string(), words);
+        assert_eq!(error.hint().as_deref(), Some(hint));
+    }
+}

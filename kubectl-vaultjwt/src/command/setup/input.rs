@@ -1,0 +1,45 @@
+//! Owns what `setup` was asked for, resolved: no flags, no files, no clock.
+
+use crate::cluster::ServiceAccount;
+use crate::issuer::resolve::Wishes;
+use shared::mount::MountPath;
+
+/// Everything `setup` decides from, besides what it observes.
+#[derive(Clone, Debug)]
+pub struct SetupInput {
+    /// The auth mount.
+    pub mount: MountPath,
+    /// The role to write, where one was asked for.
+    pub role: Option<RoleInput>,
+    /// Issuer and UID given by hand.
+    pub wishes: Wishes,
+    /// Name of the cluster for people: the context, or the cluster entry.
+    pub cluster_name: String,
+    /// Whether an unproven issuer is believed.
+    pub trust_issuer: bool,
+    /// Whether the role is proven by a login.
+    pub verify: bool,
+    /// Whether to stop after the plan.
+    pub dry_run: bool,
+    /// Time of the run, RFC 3339 with seconds.
+    pub now: String,
+}
+
+/// The role that was asked for.
+#[derive(Clone, Debug)]
+pub struct RoleInput {
+    /// Its name.
+    pub name: String,
+    /// Who may log in; at least one.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// What they get; at least one.
+    pub policies: Vec<String>,
+    /// Audiences, where given.
+    pub audiences: Option<Vec<String>>,
+    /// Lease in seconds, where given.
+    pub ttl: Option<u64>,
+    /// Longest lease in seconds, where given.
+    pub max_ttl: Option<u64>,
+    /// `--replace-role`
+    pub replace: bool,
+}

@@ -1,0 +1,55 @@
+//! `setup`: from a cluster and a Vault to a role that pods can log in with.
+//!
+//! `input` is what was asked for, `observe` reads both sides, `plan` decides
+//! (pure), `prove` asks the cluster for a token that proves the issuer,
+//! `apply` changes Vault and logs in, `report` says what came of it.
+
+mod apply;
+pub mod error;
+pub mod input;
+mod observe;
+pub mod plan;
+mod prove;
+pub mod report;
+
+pub use error::SetupError;
+pub use input::SetupInput;
+pub use report::SetupReport;
+
+use super::{Progress, Step};
+use crate::cluster::Cluster;
+use crate::issuer::IssuerSite;
+use crate::vault::Vault;
+use plan::Plan;
+
+/// The ways out of the program that `setup` uses.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// The cluster's API server.
+    pub cluster: &'a dyn Cluster,
+    /// Issuers' own sites.
+    pub site: &'a dyn IssuerSite,
+    /// Vault.
+    pub vault: &'a dyn Vault,
+    /// Where steps are told.
+    pub progress: &'a dyn Progress,
+}
+
+/// Runs `setup`; with `input.dry_run`, up to the plan and no further.
+pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, SetupError> {
+    let cluster = observe::cluster(ports, input).await?;
+    let vault = observe::vault(ports, input).await?;
+    let plan = Plan::make(input, &cluster, &vault)?;
+    let proof = prove::issuer(ports, input, &cluster, &plan).await?;
+    let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
+    if input.dry_run {
+        return Ok(report);
+    }
+    let applied = apply::changes(ports, input, &plan).await?;
+    report.after(applied);
+    report.login = apply::login(ports, input, &plan, proof).await?;
+    if !plan.changes() {
+        ports.progress.step(Step::Done("nothing to change".to_owned()));
+    }
+    Ok(report)
+}

@@ -1,0 +1,72 @@
+//! Owns reading both sides, changing neither.
+
+use super::error::SetupError;
+use super::input::SetupInput;
+use super::{Ports, Step};
+use crate::issuer::resolve::{KeySource, Resolved, resolve};
+use crate::vault::Document;
+use shared::text::one_line;
+
+/// Mounts that serve JWT logins, by the type Vault lists.
+const JWT: &str = "jwt";
+
+/// What is at the mount path.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MountState {
+    /// Nothing.
+    Missing,
+    /// A JWT auth mount, with its configuration and the role's, where there
+    /// are any.
+    Jwt {
+        /// `auth/<mount>/config`
+        config: Option<Document>,
+        /// `auth/<mount>/role/<name>`
+        role: Option<Document>,
+    },
+}
+
+/// Issuer, owner and keys; claimed, not proven.
+pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, SetupError> {
+    let resolved = resolve(ports.cluster, ports.site, &input.wishes).await?;
+    let keys = resolved.keys.keys.len();
+    let from = match resolved.source {
+        KeySource::IssuerSite => "its own site",
+        KeySource::ApiServer => "the API server",
+    };
+    let issuer = one_line(&resolved.owner.issuer);
+    let plural = if keys == 1 { "key" } else { "keys" };
+    ports.progress.step(Step::Done(format!("issuer \"{issuer}\", {keys} {plural} from {from}")));
+    if let Some(why) = &resolved.site_unused {
+        ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
+    }
+    for skipped in &resolved.keys.skipped {
+        ports.progress.step(Step::Warning(skipped.to_string()));
+    }
+    Ok(resolved)
+}
+
+/// What is at the mount path.
+pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, SetupError> {
+    let mounts = ports.vault.auth_mounts().await?;
+    match mounts.get(input.mount.as_str()) {
+        Some(kind) if kind == JWT => {
+            let config = ports.vault.read_config(&input.mount).await?;
+            let role = match &input.role {
+                Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
+                None => None,
+            };
+            Ok(MountState::Jwt { config, role })
+        }
+        Some(kind) => Err(SetupError::MountTaken { mount: input.mount.clone(), kind: one_line(kind) }),
+        None => {
+            // Vault refuses a mount below or above another one; say it before anything is written.
+            let nested = |path: &String| {
+                path.starts_with(&format!("{}/", input.mount)) || input.mount.as_str().starts_with(&format!("{path}/"))
+            };
+            match mounts.keys().find(|path| nested(path)) {
+                Some(path) => Err(SetupError::MountNested { mount: input.mount.clone(), other: one_line(path) }),
+                None => Ok(MountState::Missing),
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Owns what `setup` will change, decided from what was asked for and what
+//! was observed. Pure: the same input gives the same plan.
+
+use super::error::SetupError;
+use super::input::SetupInput;
+use super::observe::MountState;
+use crate::issuer::Resolved;
+use crate::keychain::element::Element;
+use crate::keychain::plan::{ChainPlan, Enrolment};
+use crate::vault::Document;
+use crate::vault::config::StaticKeys;
+use crate::vault::role::{DEFAULT_AUDIENCE, RoleSpec, unchanged};
+
+/// What will change on the mount.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Whether the mount has to be enabled.
+    pub enable_mount: bool,
+    /// The chain, key by key.
+    pub chain: ChainPlan,
+    /// The configuration as it will be.
+    pub config: Document,
+    /// Whether it has to be written.
+    pub write_config: bool,
+    /// The role, where one was asked for.
+    pub role: Option<RolePlan>,
+}
+
+/// What will become of the role.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RolePlan {
+    /// Its name.
+    pub name: String,
+    /// Whether there is one already.
+    pub exists: bool,
+    /// The full document.
+    pub document: Document,
+    /// Whether it has to be written.
+    pub write: bool,
+}
+
+impl RolePlan {
+    /// An audience that the role takes, for tokens that prove it.
+    pub fn audience(&self) -> String {
+        let bound = self.document.get("bound_audiences").and_then(|a| a.get(0)).and_then(|a| a.as_str());
+        bound.unwrap_or(DEFAULT_AUDIENCE).to_owned()
+    }
+}
+
+impl Plan {
+    /// Whether anything is written at all.
+    pub fn changes(&self) -> bool {
+        self.enable_mount || self.write_config || self.role.as_ref().is_some_and(|r| r.write)
+    }
+
+    /// Decides, or refuses with the reason.
+    pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Self, SetupError> {
+        let (config, role) = match state {
+            MountState::Missing => (None, None),
+            MountState::Jwt { config, role } => (config.as_ref(), role.as_ref()),
+        };
+        // The role first: a clash there is what the user can act on at once.
+        let role = role_plan(input, cluster, role)?;
+        let standing = StaticKeys::read(config, &cluster.owner.issuer)
+            .map_err(|source| SetupError::Config { mount: input.mount.clone(), source })?;
+        let elements: Vec<Element> = standing.keys().iter().map(|text| Element::read(text)).collect();
+        let enrolment = Enrolment {
+            owner: &cluster.owner,
+            published: &cluster.keys.keys,
+            cluster: &input.cluster_name,
+            now: &input.now,
+        };
+        let chain = ChainPlan::make(&elements, &enrolment)
+            .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+        if chain.others.any() {
+            return Err(SetupError::OthersOnMount {
+                mount: input.mount.clone(),
+                others: chain.others.clone(),
+                owner: cluster.owner.clone(),
+            });
+        }
+        let algorithms = cluster.keys.algorithms();
+        let config = standing.with(&chain.elements, &algorithms);
+        let write_config = !standing.equals(&config);
+        Ok(Self { enable_mount: *state == MountState::Missing, chain, config, write_config, role })
+    }
+}
+
+fn role_plan(
+    input: &SetupInput,
+    cluster: &Resolved,
+    existing: Option<&Document>,
+) -> Result<Option<RolePlan>, SetupError> {
+    let Some(role) = &input.role else { return Ok(None) };
+    let spec = RoleSpec {
+        name: role.name.clone(),
+        issuer: cluster.owner.issuer.clone(),
+        subjects: role.service_accounts.iter().map(|a| a.subject()).collect(),
+        policies: role.policies.clone(),
+        audiences: role.audiences.clone(),
+        ttl: role.ttl,
+        max_ttl: role.max_ttl,
+        replace: role.replace,
+    };
+    let document = spec.document(existing).map_err(|source| SetupError::Role {
+        mount: input.mount.clone(),
+        cluster: input.cluster_name.clone(),
+        source,
+    })?;
+    let write = existing.is_none_or(|existing| !unchanged(existing, &document));
+    Ok(Some(RolePlan { name: role.name.clone(), exists: existing.is_some(), document, write }))
+}

@@ -1,0 +1,214 @@
+//! Owns what `setup` found, planned and did, as one document: it can be kept,
+//! and holds what an undo needs (configuration and role, before and after).
+
+use super::Ports;
+use super::input::SetupInput;
+use super::observe::MountState;
+use super::plan::Plan;
+use super::prove::IssuerProof;
+use crate::issuer::proof::Proof;
+use crate::issuer::{KeySource, Resolved};
+use crate::keychain::Owner;
+use crate::keychain::plan::KeyAction;
+use crate::vault::Document;
+use serde::Serialize;
+
+/// The report of `setup`; its JSON form is what `-o json` prints.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SetupReport {
+    /// Whether nothing was changed on purpose.
+    pub dry_run: bool,
+    /// Whether anything was, or would be, changed.
+    pub changed: bool,
+    /// The cluster.
+    pub cluster: ClusterReport,
+    /// Who answers for the keys.
+    pub owner: Owner,
+    /// Where the keys came from.
+    pub key_source: KeySource,
+    /// Keys of this owner.
+    pub keys: Vec<KeyReport>,
+    /// Published keys that were left out, in words.
+    pub skipped_keys: Vec<String>,
+    /// How the issuer was proven; `null` where `--trust-issuer` stood in.
+    pub issuer_proof: Option<IssuerProofReport>,
+    /// Vault.
+    pub vault: VaultReport,
+    /// The mount's configuration.
+    pub config: ChangeReport,
+    /// The role, where one was asked for.
+    pub role: Option<RoleReport>,
+    /// The proof of the role.
+    pub login: LoginReport,
+}
+
+/// Which cluster.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterReport {
+    /// The context.
+    pub context: Option<String>,
+    /// URL of the API server.
+    pub server: String,
+}
+
+/// One key.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReport {
+    /// SHA-256 of the SPKI, base64url.
+    pub id: String,
+    /// kid, where there is one.
+    pub kid: Option<String>,
+    /// What happens to it.
+    pub action: KeyAction,
+}
+
+/// How the issuer was proven.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerProofReport {
+    /// Whose token proved it.
+    pub service_account: String,
+    /// What it showed.
+    #[serde(flatten)]
+    pub proof: Proof,
+}
+
+/// Which Vault, which mount.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultReport {
+    /// Its address.
+    pub address: String,
+    /// Its namespace, where not the root.
+    pub namespace: Option<String>,
+    /// The mount.
+    pub mount: String,
+    /// Whether the mount was, or would be, enabled.
+    pub enabled: bool,
+}
+
+/// A document before and after.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangeReport {
+    /// Whether it was, or would be, written.
+    pub written: bool,
+    /// As it was; `null` where there was none.
+    pub before: Option<Document>,
+    /// As it is, or would be.
+    pub after: Document,
+}
+
+/// The role.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleReport {
+    /// Its name.
+    pub name: String,
+    /// The service accounts it takes.
+    pub service_accounts: Vec<String>,
+    /// The audience pods ask for.
+    pub audience: String,
+    /// Its document.
+    #[serde(flatten)]
+    pub change: ChangeReport,
+}
+
+/// The proof of the role.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "result", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum LoginReport {
+    /// A login worked.
+    Proven {
+        /// Whose token logged in.
+        service_account: String,
+        /// Policies it got.
+        policies: Vec<String>,
+        /// Lease in seconds.
+        lease_seconds: u64,
+        /// Whether the Vault token is revoked.
+        revoked: bool,
+    },
+    /// No token could be had.
+    Skipped {
+        /// Why.
+        why: String,
+    },
+    /// `--verify=none`, `--dry-run`, or no role.
+    NotAsked,
+}
+
+/// The documents as they were read back.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The mount's configuration.
+    pub config: Document,
+    /// The role.
+    pub role: Option<Document>,
+}
+
+impl SetupReport {
+    /// The report before anything is changed.
+    pub(super) fn new(
+        ports: Ports<'_>,
+        input: &SetupInput,
+        cluster: &Resolved,
+        state: &MountState,
+        plan: &Plan,
+        proof: &IssuerProof,
+    ) -> Self {
+        let target = ports.cluster.target();
+        let (config, role) = match state {
+            MountState::Missing => (None, None),
+            MountState::Jwt { config, role } => (config.clone(), role.clone()),
+        };
+        let key = |step: &crate::keychain::plan::KeyStep| KeyReport {
+            id: step.id.to_string(),
+            kid: step.kid.clone(),
+            action: step.action,
+        };
+        Self {
+            dry_run: input.dry_run,
+            changed: plan.changes(),
+            cluster: ClusterReport { context: target.context.clone(), server: target.server.clone() },
+            owner: cluster.owner.clone(),
+            key_source: cluster.source,
+            keys: plan.chain.steps.iter().map(key).collect(),
+            skipped_keys: cluster.keys.skipped.iter().map(ToString::to_string).collect(),
+            issuer_proof: proof.shown.as_ref().map(|(account, proof)| IssuerProofReport {
+                service_account: account.to_string(),
+                proof: proof.clone(),
+            }),
+            vault: VaultReport {
+                address: ports.vault.address().to_owned(),
+                namespace: ports.vault.namespace().map(str::to_owned),
+                mount: input.mount.to_string(),
+                enabled: plan.enable_mount,
+            },
+            config: ChangeReport { written: plan.write_config, before: config, after: plan.config.clone() },
+            role: plan.role.as_ref().map(|planned| RoleReport {
+                name: planned.name.clone(),
+                service_accounts: input
+                    .role
+                    .iter()
+                    .flat_map(|r| &r.service_accounts)
+                    .map(ToString::to_string)
+                    .collect(),
+                audience: planned.audience(),
+                change: ChangeReport { written: planned.write, before: role, after: planned.document.clone() },
+            }),
+            login: LoginReport::NotAsked,
+        }
+    }
+
+    /// Takes what was read back in place of what was planned.
+    pub(super) fn after(&mut self, applied: Applied) {
+        self.config.after = applied.config;
+        if let (Some(role), Some(document)) = (&mut self.role, applied.role) {
+            role.change.after = document;
+        }
+    }
+}

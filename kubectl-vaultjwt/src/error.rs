@@ -1,0 +1,55 @@
+//! Owns the edge: every way the program can end badly, as one type with one
+//! way to print it, `error: …` then `hint: …`.
+
+use crate::cluster::ClusterError;
+use crate::command::setup::SetupError;
+use crate::issuer::SiteError;
+use crate::vault::VaultError;
+
+/// Why the program ends with an exit code other than 0.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// `setup` stopped.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The kubeconfig or its cluster.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Vault's settings or client.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The client for issuers' sites.
+    #[error(transparent)]
+    Site(#[from] SiteError),
+    /// A report that cannot be written.
+    #[error("could not write to stdout: {0}")]
+    Output(#[from] std::io::Error),
+    /// Flags that exclude each other in a way clap cannot say.
+    #[error("{0}")]
+    Usage(String),
+    /// Ctrl-C or TERM.
+    #[error("interrupted; what was done so far stands, and running the command again completes it")]
+    Interrupted,
+}
+
+impl Error {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Setup(e) => e.hint(),
+            Self::Cluster(e) => e.hint(),
+            Self::Vault(e) => e.hint(),
+            Self::Site(_) | Self::Output(_) | Self::Interrupted => None,
+            Self::Usage(_) => Some("see: kubectl vaultjwt setup --help".to_owned()),
+        }
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Interrupted => 130,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Owns finding the issuer, its keys and the owner they stand for.
+//!
+//! Issuer: the flag, else the API server's discovery document. Keys: the
+//! issuer's own site, else the API server's key set. The `jwks_uri` that an
+//! API server advertises is never followed; the one on the issuer's own site
+//! is, since that site is the authority on its keys.
+
+use super::site::{Discovery, IssuerSite, discovery_url};
+use crate::cluster::{Cluster, ClusterError};
+use crate::keychain::Owner;
+use crate::keychain::jwk::{KeySet, KeySetError};
+use serde::Serialize;
+use shared::text::one_line;
+use url::Url;
+
+/// What the user decides.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// `--issuer`
+    pub issuer: Option<String>,
+    /// `--cluster-uid`
+    pub cluster_uid: Option<String>,
+}
+
+/// Where keys were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeySource {
+    /// The issuer's own https URL.
+    IssuerSite,
+    /// The API server's `/openid/v1/jwks`.
+    ApiServer,
+}
+
+/// Issuer, owner and keys of a cluster: claimed, not yet proven.
+#[derive(Clone, Debug)]
+pub struct Resolved {
+    /// The issuer and, where its site could not be read, the cluster.
+    pub owner: Owner,
+    /// What it publishes now.
+    pub keys: KeySet,
+    /// Where the keys come from.
+    pub source: KeySource,
+    /// Why the issuer's own site was not used, where it was not.
+    pub site_unused: Option<String>,
+}
+
+/// Why issuer or keys could not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// The API server did not answer.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The API server's discovery document.
+    #[error("the discovery document of the API server is not usable: {}", one_line(.0))]
+    Discovery(String),
+    /// An issuer text no token should carry.
+    #[error("issuer \"{}\" is not usable: {why}", one_line(.issuer))]
+    Unusable {
+        /// The text.
+        issuer: String,
+        /// The rule it breaks.
+        why: &'static str,
+    },
+    /// The issuer's site says it is somebody else.
+    #[error("the discovery document at \"{url}\" names issuer \"{}\", not \"{}\"", one_line(.found), one_line(.issuer))]
+    SiteIsAnother {
+        /// Where it was read.
+        url: String,
+        /// The issuer it names.
+        found: String,
+        /// The issuer asked for.
+        issuer: String,
+    },
+    /// Keys of the issuer's site.
+    #[error("the key set of issuer \"{}\" is not usable: {source}", one_line(.issuer))]
+    SiteKeys {
+        /// The issuer.
+        issuer: String,
+        /// What is wrong.
+        source: KeySetError,
+    },
+    /// Keys of the API server.
+    #[error("the key set of the API server is not usable: {0}")]
+    ApiKeys(#[source] KeySetError),
+    /// Two different clusters.
+    #[error("issuer \"{}\" and this API server publish no common key: they are not the same cluster", one_line(.0))]
+    Disjoint(String),
+    /// Keys for a cloud's issuer from an API server.
+    #[error("the keys of issuer \"{}\" can only be taken from its own site, which could not be read: {why}", one_line(.issuer))]
+    CloudIssuer {
+        /// The issuer.
+        issuer: String,
+        /// Why its site was not read.
+        why: String,
+    },
+    /// No UID.
+    #[error("the cluster's UID (of namespace kube-system) could not be read: {0}")]
+    Uid(#[source] ClusterError),
+}
+
+impl IssuerError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cluster(e) => e.hint(),
+            Self::Discovery(_) | Self::Unusable { .. } => {
+                Some("give the issuer with --issuer; 'kubectl create token default' issues a token whose iss claim names it".to_owned())
+            }
+            Self::SiteIsAnother { .. } => Some("give the issuer that the cluster's tokens carry with --issuer".to_owned()),
+            Self::SiteKeys { .. } | Self::ApiKeys(_) => {
+                Some("look at the key set: kubectl get --raw /openid/v1/jwks".to_owned())
+            }
+            Self::Disjoint(_) => Some(
+                "look at what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
+            ),
+            Self::CloudIssuer { .. } => {
+                Some("run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned())
+            }
+            Self::Uid(_) => Some(
+                "give it with --cluster-uid; somebody who may read it runs: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// Finds issuer, keys and owner of `cluster`.
+pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wishes) -> Result<Resolved, IssuerError> {
+    let issuer = match &wishes.issuer {
+        Some(issuer) => issuer.clone(),
+        None => claimed(&cluster.discovery_document().await?)?,
+    };
+    check(&issuer)?;
+    match from_site(site, &issuer).await? {
+        Ok(keys) => {
+            // The API server's set is the second witness, where it may be read.
+            if let Ok(body) = cluster.key_set().await
+                && let Ok(theirs) = KeySet::parse(&body)
+                && !keys.shares_a_key_with(&theirs)
+            {
+                return Err(IssuerError::Disjoint(issuer));
+            }
+            let owner = Owner { issuer, cluster_uid: None };
+            Ok(Resolved { owner, keys, source: KeySource::IssuerSite, site_unused: None })
+        }
+        Err(why) => {
+            if is_a_clouds(&issuer) {
+                return Err(IssuerError::CloudIssuer { issuer, why });
+            }
+            let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
+            let uid = match &wishes.cluster_uid {
+                Some(uid) => uid.clone(),
+                None => cluster.uid().await.map_err(IssuerError::Uid)?,
+            };
+            let owner = Owner { issuer, cluster_uid: Some(uid) };
+            Ok(Resolved { owner, keys, source: KeySource::ApiServer, site_unused: Some(why) })
+        }
+    }
+}
+
+fn claimed(body: &[u8]) -> Result<String, IssuerError> {
+    let document: Discovery = serde_json::from_slice(body).map_err(|e| IssuerError::Discovery(e.to_string()))?;
+    Ok(document.issuer)
+}
+
+fn check(issuer: &str) -> Result<(), IssuerError> {
+    let why = if issuer.is_empty() {
+        "it is empty"
+    } else if issuer.len() > 1_024 {
+        "it is longer than 1024 bytes"
+    } else if issuer.chars().any(char::is_control) {
+        "it holds control characters"
+    } else {
+        return Ok(());
+    };
+    Err(IssuerError::Unusable { issuer: issuer.to_owned(), why })
+}
+
+/// The keys of the issuer's own site; the inner error says why it cannot
+/// serve, the outer one that it must not be passed over.
+async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<KeySet, String>, IssuerError> {
+    let Some(url) = discovery_url(issuer) else {
+        return Ok(Err("it is not an https URL".to_owned()));
+    };
+    if url.host_str().is_some_and(is_cluster_internal) {
+        return Ok(Err("its host exists only inside the cluster".to_owned()));
+    }
+    let document = match site.get(&url).await {
+        Ok(body) => match serde_json::from_slice::<Discovery>(&body) {
+            Ok(document) => document,
+            Err(_) => return Ok(Err("what is there is not a discovery document".to_owned())),
+        },
+        Err(why) => return Ok(Err(why.to_string())),
+    };
+    if document.issuer != issuer {
+        let found = document.issuer;
+        return Err(IssuerError::SiteIsAnother { url: url.to_string(), found, issuer: issuer.to_owned() });
+    }
+    let Some(keys_url) =
+        document.jwks_uri.as_deref().and_then(|u| Url::parse(u).ok()).filter(|u| u.scheme() == "https")
+    else {
+        return Ok(Err("its discovery document names no https jwks_uri".to_owned()));
+    };
+    match site.get(&keys_url).await {
+        Ok(body) => match KeySet::parse(&body) {
+            Ok(keys) => Ok(Ok(keys)),
+            Err(source) => Err(IssuerError::SiteKeys { issuer: issuer.to_owned(), source }),
+        },
+        Err(why) => Ok(Err(format!("its key set: {why}"))),
+    }
+}
+
+/// Names that no resolver outside a cluster knows
+/// (kubernetes `dns` specification section 2): asking would only cost time.
+fn is_cluster_internal(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    host.ends_with(".svc") || host.ends_with(".cluster.local")
+}
+
+/// Whether an issuer's host is one of the clouds that run clusters for their
+/// users. Their API alone knows which cluster an issuer belongs to.
+fn is_a_clouds(issuer: &str) -> bool {
+    let Some(host) = Url::parse(issuer).ok().and_then(|u| u.host_str().map(str::to_ascii_lowercase)) else {
+        return false;
+    };
+    host.starts_with("oidc.eks.")
+        || host.starts_with("oidc-eks.")
+        || host.ends_with(".oic.prod-aks.azure.com")
+        || host == "oidc.prod-aks.azure.com"
+        || host == "container.googleapis.com"
+}
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

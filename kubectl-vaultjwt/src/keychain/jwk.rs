@@ -1,0 +1,219 @@
+//! Owns reading a JWKS (RFC 7517 section 5): which keys it holds that Vault
+//! can verify with, and which are skipped, why. It trusts nothing about the
+//! text: it may come from anybody.
+
+use super::key::{Curve, KeyError, PublicKey};
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use shared::text::one_line;
+use std::fmt;
+
+/// More keys than any issuer publishes; the mount's limits are near.
+pub const KEYS_AT_MOST: usize = 100;
+
+/// Numbers of a JWK: base64url, with or without the padding that RFC 7515
+/// forbids and some servers send all the same.
+const NUMBER: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
+
+/// One key an issuer publishes now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedKey {
+    /// The key itself.
+    pub key: PublicKey,
+    /// `kid`, as published.
+    pub kid: Option<String>,
+    /// `alg`, where it is published and fits the key.
+    pub alg: Option<String>,
+}
+
+impl PublishedKey {
+    /// The algorithms tokens of this key may carry: `alg`, else all the key
+    /// can sign with.
+    pub fn algorithms(&self) -> Vec<String> {
+        match &self.alg {
+            Some(alg) => vec![alg.clone()],
+            None => self.key.algorithms().iter().map(|a| (*a).to_owned()).collect(),
+        }
+    }
+}
+
+/// A key left out, with the reason to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// `kid`, as published.
+    pub kid: Option<String>,
+    /// Why, one clause.
+    pub why: String,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kid {
+            Some(kid) => write!(f, "skipped key \"{}\": {}", one_line(kid), one_line(&self.why)),
+            None => write!(f, "skipped a key without kid: {}", one_line(&self.why)),
+        }
+    }
+}
+
+/// What an issuer publishes, sorted into usable and not. In the order of the
+/// set, each key once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeySet {
+    /// Keys Vault can verify with; never empty.
+    pub keys: Vec<PublishedKey>,
+    /// Keys left out.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Why a text is no usable JWKS.
+#[derive(Debug, thiserror::Error)]
+pub enum KeySetError {
+    /// Not JSON, or not of the shape `{"keys": [...]}`.
+    #[error("it is not a JWKS: {}", one_line(&.0.to_string()))]
+    Syntax(#[source] serde_json::Error),
+    /// A private or secret member is published.
+    #[error("it publishes private key material (member \"{member}\" of key \"{}\")", one_line(.kid))]
+    Private {
+        /// kid of the key, or a dash.
+        kid: String,
+        /// The JWK member.
+        member: &'static str,
+    },
+    /// More than [`KEYS_AT_MOST`].
+    #[error("it holds {0} keys, more than {KEYS_AT_MOST}")]
+    TooMany(usize),
+    /// Nothing usable.
+    #[error("it holds no key that Vault can verify with{}", .0.iter().map(|s| format!("; {s}")).collect::<String>())]
+    NothingUsable(Vec<Skipped>),
+}
+
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Jwk>,
+}
+
+/// RFC 7517 section 4, RFC 7518 section 6, RFC 8037 section 2. Unknown
+/// members are ignored, as section 4 of RFC 7517 asks.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    #[serde(rename = "use")]
+    purpose: Option<String>,
+    key_ops: Option<Vec<String>>,
+    kid: Option<String>,
+    alg: Option<String>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    d: Option<serde::de::IgnoredAny>,
+    p: Option<serde::de::IgnoredAny>,
+    q: Option<serde::de::IgnoredAny>,
+    dp: Option<serde::de::IgnoredAny>,
+    dq: Option<serde::de::IgnoredAny>,
+    qi: Option<serde::de::IgnoredAny>,
+    oth: Option<serde::de::IgnoredAny>,
+    k: Option<serde::de::IgnoredAny>,
+}
+
+impl Jwk {
+    fn private_member(&self) -> Option<&'static str> {
+        let members = [
+            ("d", &self.d),
+            ("p", &self.p),
+            ("q", &self.q),
+            ("dp", &self.dp),
+            ("dq", &self.dq),
+            ("qi", &self.qi),
+            ("oth", &self.oth),
+            ("k", &self.k),
+        ];
+        members.into_iter().find(|(_, value)| value.is_some()).map(|(name, _)| name)
+    }
+
+    fn number(value: &Option<String>, name: &str) -> Result<Vec<u8>, String> {
+        let text = value.as_ref().ok_or_else(|| format!("it has no \"{name}\""))?;
+        NUMBER.decode(text).map_err(|_| format!("its \"{name}\" is not base64url"))
+    }
+
+    fn read(&self) -> Result<PublishedKey, String> {
+        if let Some(purpose) = self.purpose.as_deref().filter(|p| *p != "sig") {
+            return Err(format!("its use is \"{purpose}\", not \"sig\""));
+        }
+        if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
+            return Err("its key_ops do not include \"verify\"".to_owned());
+        }
+        let words = |e: KeyError| e.to_string();
+        let key = match self.kty.as_str() {
+            "RSA" => PublicKey::rsa(&Self::number(&self.n, "n")?, &Self::number(&self.e, "e")?).map_err(words)?,
+            "EC" => {
+                let crv = self.crv.as_deref().unwrap_or_default();
+                let curve = Curve::from_jwk(crv).ok_or_else(|| format!("its curve \"{crv}\" is not supported"))?;
+                PublicKey::ec(curve, &Self::number(&self.x, "x")?, &Self::number(&self.y, "y")?).map_err(words)?
+            }
+            "OKP" => match self.crv.as_deref() {
+                Some("Ed25519") => PublicKey::ed25519(&Self::number(&self.x, "x")?).map_err(words)?,
+                other => return Err(format!("its curve \"{}\" is not supported", other.unwrap_or_default())),
+            },
+            other => return Err(format!("its type \"{other}\" is not supported")),
+        };
+        match &self.alg {
+            Some(alg) if !key.algorithms().contains(&alg.as_str()) => {
+                Err(format!("its algorithm \"{alg}\" does not fit a key of this type"))
+            }
+            alg => Ok(PublishedKey { key, kid: self.kid.clone(), alg: alg.clone() }),
+        }
+    }
+}
+
+impl KeySet {
+    /// Reads a JWKS.
+    pub fn parse(body: &[u8]) -> Result<Self, KeySetError> {
+        let set: Set = serde_json::from_slice(body).map_err(KeySetError::Syntax)?;
+        if set.keys.len() > KEYS_AT_MOST {
+            return Err(KeySetError::TooMany(set.keys.len()));
+        }
+        let mut found = Self { keys: Vec::new(), skipped: Vec::new() };
+        for jwk in set.keys {
+            // A private member means the issuer's signing key is public: such
+            // a set must not become trust, not even in part.
+            if let Some(member) = jwk.private_member() {
+                return Err(KeySetError::Private { kid: jwk.kid.unwrap_or_else(|| "-".to_owned()), member });
+            }
+            match jwk.read() {
+                Ok(key) if found.keys.iter().any(|k| k.key.id() == key.key.id()) => {}
+                Ok(key) => found.keys.push(key),
+                Err(why) => found.skipped.push(Skipped { kid: jwk.kid, why }),
+            }
+        }
+        if found.keys.is_empty() {
+            return Err(KeySetError::NothingUsable(found.skipped));
+        }
+        Ok(found)
+    }
+
+    /// All algorithms the set's tokens may carry, in a fixed order.
+    pub fn algorithms(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.keys.iter().flat_map(PublishedKey::algorithms).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
+    /// Whether the two sets share a key.
+    pub fn shares_a_key_with(&self, other: &Self) -> bool {
+        self.keys.iter().any(|mine| other.keys.iter().any(|theirs| mine.key.id() == theirs.key.id()))
+    }
+}
+
+#[cfg(test)]
+#[path = "jwk_tests.rs"]
+mod tests;

@@ -1,0 +1,39 @@
+//! The domain: public keys, whose they are, and how several clusters' keys
+//! live on one mount. Pure: no I/O, no HTTP, no clock of its own.
+//!
+//! `jwk` reads what an issuer publishes, `key` is one public key, `provenance`
+//! the text that travels with it, `element` one entry of Vault's
+//! `jwt_validation_pubkeys`, `plan` what has to change.
+
+pub mod element;
+pub mod jwk;
+pub mod key;
+pub mod plan;
+pub mod provenance;
+pub mod signature;
+
+use serde::Serialize;
+use std::fmt;
+
+/// Who answers for a key: an issuer, and where its discovery document was not
+/// read at its own https URL, the cluster too, because kubeadm, kind and k3s
+/// clusters all carry one issuer string. The two forms never equal each other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Owner {
+    /// The issuer, compared byte for byte (AKS issuers end in `/`).
+    pub issuer: String,
+    /// UID of the cluster's `kube-system` namespace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster_uid: Option<String>,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shared::text::one_line(&self.issuer))?;
+        match &self.cluster_uid {
+            Some(uid) => write!(f, " (cluster {})", shared::text::one_line(uid)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Wires the program: arguments in, exit code out.
+
+use clap::Parser as _;
+use kubectl_vaultjwt::cli::Cli;
+use kubectl_vaultjwt::render::console::Console;
+use kubectl_vaultjwt::run::run;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console { verbosity: cli.common.verbosity };
+    // One provider for kube and reqwest alike. It fails only if one is set
+    // already, which nothing before this line does.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            console.error(&error.into());
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli, console)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console.error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Text for people and programs: steps as they happen, errors at the end, and
+//! the forms a report can take. Renderers never fetch anything.
+
+pub mod commands;
+pub mod console;
+pub mod gojson;
+pub mod setup;
+pub mod snippet;

@@ -1,0 +1,76 @@
+//! Owns the text form of `setup`'s report on stdout: the plan of a dry run in
+//! kubectl's manner, else the pod snippet.
+
+use super::snippet;
+use crate::command::setup::SetupReport;
+use crate::keychain::plan::KeyAction;
+use crate::vault::config::differing;
+use serde_json::Value;
+use shared::text::one_line;
+
+/// The report for people.
+pub fn text(report: &SetupReport) -> String {
+    if report.dry_run { plan(report) } else { snippet::pod(report).unwrap_or_default() }
+}
+
+/// The report for programs.
+pub fn json(report: &SetupReport) -> serde_json::Result<String> {
+    serde_json::to_string_pretty(report).map(|text| text + "\n")
+}
+
+fn plan(report: &SetupReport) -> String {
+    let mount = &report.vault.mount;
+    let mut lines = Vec::new();
+    if report.vault.enabled {
+        lines.push(format!("auth mount \"{mount}/\" enabled (dry run)"));
+    }
+    for key in &report.keys {
+        let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
+        match key.action {
+            KeyAction::Add => lines.push(format!("key \"{name}\" added (dry run)")),
+            KeyAction::Keep => lines.push(format!("key \"{name}\" unchanged (dry run)")),
+            KeyAction::KeepUnmarked => lines.push(format!("key \"{name}\" unchanged, without a mark (dry run)")),
+            KeyAction::KeepUnpublished => {
+                lines.push(format!("key \"{name}\" unchanged, no longer published (dry run)"))
+            }
+        }
+    }
+    if report.config.written {
+        let before = report.config.before.clone().unwrap_or_default();
+        for field in differing(&before, &report.config.after) {
+            if field != crate::vault::config::KEYS {
+                lines.push(format!(
+                    "config {field}: {} -> {}",
+                    shown(before.get(&field)),
+                    shown(report.config.after.get(&field))
+                ));
+            }
+        }
+    }
+    if let Some(role) = &report.role {
+        let verb = match (role.change.written, &role.change.before) {
+            (false, _) => "unchanged",
+            (true, None) => "created",
+            (true, Some(_)) => "changed",
+        };
+        lines.push(format!("role \"{}\" {verb} (dry run)", role.name));
+        if role.change.written {
+            let before = role.change.before.clone().unwrap_or_default();
+            for field in differing(&before, &role.change.after) {
+                lines.push(format!(
+                    "role {field}: {} -> {}",
+                    shown(before.get(&field)),
+                    shown(role.change.after.get(&field))
+                ));
+            }
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+fn shown(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "<unset>".to_owned(),
+        Some(value) => one_line(&value.to_string()),
+    }
+}

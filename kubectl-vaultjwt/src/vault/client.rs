@@ -1,0 +1,205 @@
+//! Owns the port's implementation: which request each operation is, and what
+//! its answer means.
+
+use super::error::Refused;
+use super::settings::Settings;
+use super::transport::{Answer, Call, Log, Transport};
+use super::{Document, Login, Vault, VaultError};
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::Secret;
+use shared::mount::MountPath;
+use std::collections::BTreeMap;
+
+/// Vault or OpenBao over HTTP.
+pub struct Client {
+    transport: Transport,
+}
+
+impl Client {
+    /// Prepares a client; nothing is sent. `log` takes one line for each
+    /// request.
+    pub fn new(settings: Settings, log: Log) -> Result<Self, VaultError> {
+        Ok(Self { transport: Transport::new(settings, log)? })
+    }
+
+    fn settings(&self) -> &Settings {
+        self.transport.settings()
+    }
+
+    /// `GET` with the operator's token: the answer's `data`.
+    async fn read(&self, path: Vec<&str>) -> Result<Document, VaultError> {
+        let call = Call { method: Method::GET, path, body: None, token: Some(&self.settings().token) };
+        let mut document = self.send(&call).await?;
+        match document.remove("data") {
+            Some(Value::Object(data)) => Ok(data),
+            _ => Err(self.not_vault(&call, "it has no \"data\"".to_owned())),
+        }
+    }
+
+    /// As [`Client::read`]; `None` where Vault has nothing there. It says 404
+    /// without a word then, and with words where the path itself is wrong
+    /// (`no handler for route`, `unsupported path`, `namespace not found`).
+    async fn read_if_there(&self, path: Vec<&str>) -> Result<Option<Document>, VaultError> {
+        match self.read(path).await {
+            Ok(data) => Ok(Some(data)),
+            Err(VaultError::Refused(refused)) if refused.status == 404 && refused.errors.is_empty() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// `POST` with `token`: the whole answer, empty for 204.
+    async fn write(&self, path: Vec<&str>, body: &Value, token: Option<&Secret>) -> Result<Document, VaultError> {
+        let body = Some(body.to_string().into_bytes());
+        self.send(&Call { method: Method::POST, path, body, token }).await
+    }
+
+    async fn send(&self, call: &Call<'_>) -> Result<Document, VaultError> {
+        let answer = self.transport.send(call).await?;
+        self.accept(call, &answer)
+    }
+
+    /// Tells Vault's yes, Vault's no, and what is not Vault's apart.
+    fn accept(&self, call: &Call<'_>, answer: &Answer) -> Result<Document, VaultError> {
+        let address = || self.settings().address.shown.clone();
+        if answer.sealed() {
+            return Err(VaultError::Sealed { address: address() });
+        }
+        let good = (200..300).contains(&answer.status);
+        if good && answer.body.is_empty() {
+            return Ok(Document::new());
+        }
+        // Go's net/http to whoever speaks http to its TLS port.
+        if answer.status == 400 && answer.body.starts_with(b"Client sent an HTTP request to an HTTPS server") {
+            return Err(VaultError::SpeaksHttps { address: address() });
+        }
+        let document = match serde_json::from_slice(&answer.body) {
+            Ok(Value::Object(document)) => document,
+            _ => return Err(self.not_vault(call, beginning(answer))),
+        };
+        // Every answer of Vault's has one of the two.
+        if !document.contains_key("errors") && !document.contains_key("request_id") {
+            return Err(self.not_vault(call, beginning(answer)));
+        }
+        if good {
+            return Ok(document);
+        }
+        let errors = document.get("errors").and_then(Value::as_array).into_iter().flatten();
+        Err(VaultError::Refused(Box::new(Refused {
+            method: call.method.to_string(),
+            path: call.shown_path(),
+            status: answer.status,
+            errors: errors.map(|e| e.as_str().map_or_else(|| e.to_string(), str::to_owned)).collect(),
+            address: address(),
+            namespace: self.settings().namespace.clone(),
+        })))
+    }
+
+    fn not_vault(&self, call: &Call<'_>, why: String) -> VaultError {
+        VaultError::NotVault { address: self.settings().address.shown.clone(), request: call.shown(), why }
+    }
+}
+
+/// Status and first line of an answer that is not Vault's. Only of those: an
+/// answer of Vault's may hold a token.
+fn beginning(answer: &Answer) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    let line = text.trim().lines().next().unwrap_or_default();
+    let cut: String = line.chars().take(80).collect();
+    let more = if cut.len() < line.len() { "…" } else { "" };
+    format!("status {}, \"{cut}{more}\"", answer.status)
+}
+
+/// Segments of a path under a mount.
+fn under<'a>(mount: &'a MountPath, rest: &[&'a str]) -> Vec<&'a str> {
+    ["auth"].into_iter().chain(mount.as_str().split('/')).chain(rest.iter().copied()).collect()
+}
+
+/// Segments of a role's path; a name that a URL drops would address the list
+/// of roles instead.
+fn role_path<'a>(mount: &'a MountPath, name: &'a str) -> Result<Vec<&'a str>, VaultError> {
+    if matches!(name, "" | "." | "..") || name.contains('/') {
+        return Err(VaultError::RoleName(name.to_owned()));
+    }
+    Ok(under(mount, &["role", name]))
+}
+
+#[async_trait]
+impl Vault for Client {
+    fn address(&self) -> &str {
+        &self.settings().address.shown
+    }
+
+    fn namespace(&self) -> Option<&str> {
+        self.settings().namespace.as_deref()
+    }
+
+    async fn auth_mounts(&self) -> Result<BTreeMap<String, String>, VaultError> {
+        let mounts = self.read(vec!["sys", "auth"]).await?;
+        let of_type = |(path, mount): (String, Value)| {
+            let kind = mount.get("type")?.as_str()?.to_owned();
+            Some((path.trim_end_matches('/').to_owned(), kind))
+        };
+        let mounts: BTreeMap<_, _> = mounts.into_iter().filter_map(of_type).collect();
+        // Vault's community edition passes over the header (1.21.2, measured),
+        // and the root namespace would be changed instead. In a namespace the
+        // token mount is of type `ns_token`, in Vault and OpenBao.
+        match self.namespace() {
+            Some(namespace) if namespace != "root" && mounts.get("token").is_some_and(|kind| kind == "token") => {
+                Err(VaultError::NoNamespaces { address: self.address().to_owned(), namespace: namespace.to_owned() })
+            }
+            _ => Ok(mounts),
+        }
+    }
+
+    async fn enable_jwt(&self, mount: &MountPath) -> Result<(), VaultError> {
+        let path = ["sys", "auth"].into_iter().chain(mount.as_str().split('/')).collect();
+        self.write(path, &json!({"type": "jwt"}), Some(&self.settings().token)).await.map(drop)
+    }
+
+    async fn read_config(&self, mount: &MountPath) -> Result<Option<Document>, VaultError> {
+        self.read_if_there(under(mount, &["config"])).await
+    }
+
+    async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError> {
+        let body = Value::Object(config.clone());
+        self.write(under(mount, &["config"]), &body, Some(&self.settings().token)).await.map(drop)
+    }
+
+    async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError> {
+        self.read_if_there(role_path(mount, name)?).await
+    }
+
+    async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError> {
+        let body = Value::Object(role.clone());
+        self.write(role_path(mount, name)?, &body, Some(&self.settings().token)).await.map(drop)
+    }
+
+    async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<Login, VaultError> {
+        // The operator's token stays out of it: the login must stand alone.
+        let body = json!({"role": role, "jwt": jwt.expose()}).to_string().into_bytes();
+        let call = Call { method: Method::POST, path: under(mount, &["login"]), body: Some(body), token: None };
+        let answer = self.send(&call).await?;
+        let auth = answer.get("auth").filter(|auth| auth.is_object());
+        let auth = auth.ok_or_else(|| self.not_vault(&call, "it has no \"auth\"".to_owned()))?;
+        let text = |name: &str| auth.get(name).and_then(Value::as_str);
+        let list = |name: &str| auth.get(name).and_then(Value::as_array);
+        let token = text("client_token").filter(|token| !token.is_empty());
+        let policies = list("policies").or_else(|| list("token_policies")).into_iter().flatten();
+        Ok(Login {
+            token: Secret::new(token.ok_or_else(|| self.not_vault(&call, "it has no \"client_token\"".to_owned()))?),
+            accessor: text("accessor").unwrap_or_default().to_owned(),
+            policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
+            lease_seconds: auth.get("lease_duration").and_then(Value::as_u64).unwrap_or_default(),
+        })
+    }
+
+    async fn revoke(&self, token: &Secret) -> Result<(), VaultError> {
+        self.write(vec!["auth", "token", "revoke-self"], &json!({}), Some(token)).await.map(drop)
+    }
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,0 +1,215 @@
+//! Owns the document `auth/<mount>/config`: what in it lets us add keys, what
+//! forbids it, and the full document to send. Pure.
+//!
+//! A write replaces every field (vault-plugin-auth-jwt `path_config.go`
+//! `pathConfigWrite`; hashicorp/vault-plugin-auth-jwt#413 proposes a merge),
+//! so whatever the server returned is sent back, and right under both rules.
+
+use super::Document;
+use serde_json::{Value, json};
+use shared::text::one_line;
+
+/// The field that holds the chain.
+pub const KEYS: &str = "jwt_validation_pubkeys";
+/// The field that lists accepted algorithms; empty means all.
+pub const ALGORITHMS: &str = "jwt_supported_algs";
+/// The mount-wide issuer; empty means any.
+pub const BOUND_ISSUER: &str = "bound_issuer";
+
+/// Fields the server computes and would not take back (OpenBao
+/// `path_config.go` `pathConfigRead`).
+const READ_ONLY: &[&str] = &["status"];
+
+/// Other sources of keys; at most one source may be set.
+const OTHER_SOURCES: &[&str] = &["jwks_url", "oidc_discovery_url", "jwks_pairs"];
+
+/// Why a mount's configuration must not be written by us.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigConflict {
+    /// Keys come from elsewhere.
+    #[error("it takes its keys from {field} ({value})")]
+    OtherSource {
+        /// The field.
+        field: &'static str,
+        /// Its value, escaped.
+        value: String,
+    },
+    /// It holds a secret that cannot be read back, so a write would lose it.
+    #[error("it is set up for OIDC logins ({0} is set), whose secret cannot be read back and would be lost")]
+    Secret(&'static str),
+    /// Every token must carry another issuer.
+    #[error("its bound_issuer is \"{}\"", one_line(.0))]
+    BoundIssuer(String),
+    /// The keys are not a list of strings.
+    #[error("its {KEYS} is not a list of texts")]
+    Shape,
+}
+
+/// A configuration that is empty or holds static keys only.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StaticKeys {
+    document: Document,
+    keys: Vec<String>,
+}
+
+/// Whether a value counts as not set.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(s) => s.is_empty(),
+        Value::Array(a) => a.is_empty(),
+        Value::Object(o) => o.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+impl StaticKeys {
+    /// Checks that keys of `issuer` may be added to what is configured now.
+    pub fn read(current: Option<&Document>, issuer: &str) -> Result<Self, ConfigConflict> {
+        let document = current.cloned().unwrap_or_default();
+        let set = |field: &str| document.get(field).filter(|v| !is_empty(v));
+        for field in OTHER_SOURCES {
+            if let Some(value) = set(field) {
+                let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                return Err(ConfigConflict::OtherSource { field, value: one_line(&shown) });
+            }
+        }
+        for field in ["oidc_client_id", "provider_config"] {
+            if set(field).is_some() {
+                return Err(ConfigConflict::Secret(field));
+            }
+        }
+        if let Some(bound) = set(BOUND_ISSUER) {
+            let bound = bound.as_str().ok_or(ConfigConflict::Shape)?;
+            if bound != issuer {
+                return Err(ConfigConflict::BoundIssuer(bound.to_owned()));
+            }
+        }
+        let keys = match set(KEYS) {
+            None => Vec::new(),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|i| i.as_str().map(str::to_owned))
+                .collect::<Option<_>>()
+                .ok_or(ConfigConflict::Shape)?,
+            Some(_) => return Err(ConfigConflict::Shape),
+        };
+        Ok(Self { document, keys })
+    }
+
+    /// The elements on the mount, in order.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// The algorithms to accept once `added` may sign: all (empty) stays all
+    /// where keys are present already, a list is only ever widened here.
+    fn algorithms(&self, added: &[String]) -> Vec<String> {
+        let standing: Vec<String> = match self.document.get(ALGORITHMS) {
+            Some(Value::Array(items)) => items.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect(),
+            _ => Vec::new(),
+        };
+        if standing.is_empty() && !self.keys.is_empty() {
+            return Vec::new();
+        }
+        let new: Vec<String> = added.iter().filter(|a| !standing.contains(a)).cloned().collect();
+        standing.into_iter().chain(new).collect()
+    }
+
+    /// The full document with `keys` on it, whose tokens carry `algorithms`.
+    pub fn with(&self, keys: &[String], algorithms: &[String]) -> Document {
+        let mut document = self.document.clone();
+        for field in READ_ONLY {
+            document.remove(*field);
+        }
+        document.entry(BOUND_ISSUER).or_insert_with(|| json!(""));
+        document.entry("default_role").or_insert_with(|| json!(""));
+        document.insert(KEYS.to_owned(), json!(keys));
+        document.insert(ALGORITHMS.to_owned(), json!(self.algorithms(algorithms)));
+        document
+    }
+
+    /// Whether `document` (made by [`StaticKeys::with`]) says what stands on
+    /// the mount already.
+    pub fn equals(&self, document: &Document) -> bool {
+        differing(&self.document, document).is_empty()
+    }
+}
+
+/// The fields of `wanted` that `found` does not hold with the same value,
+/// where absent and empty are the same.
+pub fn differing(found: &Document, wanted: &Document) -> Vec<String> {
+    let empty = Value::Null;
+    let differs = |field: &str, value: &Value| {
+        let standing = found.get(field).unwrap_or(&empty);
+        standing != value && !(is_empty(standing) && is_empty(value))
+    };
+    wanted.iter().filter(|(field, value)| differs(field, value)).map(|(field, _)| field.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(value: Value) -> Document {
+        value.as_object().cloned().unwrap()
+    }
+
+    #[test]
+    fn a_fresh_mount_gets_a_full_document() {
+        let config = StaticKeys::read(None, "https://a").unwrap();
+        let next = config.with(&["k1".into()], &["RS256".into()]);
+        assert_eq!(
+            Value::Object(next),
+            json!({"jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": ["RS256"], "bound_issuer": "", "default_role": ""})
+        );
+    }
+
+    #[test]
+    fn every_field_is_sent_back_but_read_only_ones() {
+        let standing = document(json!({
+            "jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": ["RS256"], "default_role": "app",
+            "bound_issuer": "https://a", "namespace_in_state": false, "jwks_pairs": [], "new_field": 3, "status": "valid"
+        }));
+        let config = StaticKeys::read(Some(&standing), "https://a").unwrap();
+        let next = config.with(&["k2".into(), "k1".into()], &["ES256".into()]);
+        assert_eq!(
+            Value::Object(next.clone()),
+            json!({
+                "jwt_validation_pubkeys": ["k2", "k1"], "jwt_supported_algs": ["RS256", "ES256"], "default_role": "app",
+                "bound_issuer": "https://a", "namespace_in_state": false, "jwks_pairs": [], "new_field": 3
+            })
+        );
+        assert!(!config.equals(&next));
+        assert!(config.equals(&config.with(&["k1".into()], &["RS256".into()])));
+    }
+
+    #[test]
+    fn all_algorithms_stay_all_while_other_keys_are_there() {
+        let standing = document(json!({"jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": []}));
+        let next = StaticKeys::read(Some(&standing), "i").unwrap().with(&["k2".into()], &["ES256".into()]);
+        assert_eq!(next.get(ALGORITHMS), Some(&json!([])));
+    }
+
+    #[test]
+    fn what_must_not_be_written() {
+        for (standing, words) in [
+            (json!({"jwks_url": "https://x/keys"}), "it takes its keys from jwks_url (https://x/keys)"),
+            (json!({"oidc_discovery_url": "https://x"}), "it takes its keys from oidc_discovery_url (https://x)"),
+            (json!({"jwks_pairs": [{"jwks_url": "u"}]}), "it takes its keys from jwks_pairs ([{\"jwks_url\":\"u\"}])"),
+            (
+                json!({"jwt_validation_pubkeys": ["k"], "oidc_client_id": "id"}),
+                "it is set up for OIDC logins (oidc_client_id is set), whose secret cannot be read back and would be lost",
+            ),
+            (
+                json!({"provider_config": {"provider": "azure"}}),
+                "it is set up for OIDC logins (provider_config is set), whose secret cannot be read back and would be lost",
+            ),
+            (json!({"bound_issuer": "https://b"}), "its bound_issuer is \"https://b\""),
+            (json!({"jwt_validation_pubkeys": "k1,k2"}), "its jwt_validation_pubkeys is not a list of texts"),
+        ] {
+            let error = StaticKeys::read(Some(&document(standing)), "https://a").unwrap_err();
+            assert_eq!(error.to_string(), words);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Owns everything that can go wrong between this program and Vault: the
+//! texts, and for each one what to do next (`hint` has the refusals).
+
+use super::hint;
+use super::settings::SettingsError;
+use shared::text::one_line;
+
+/// Why Vault did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The settings cannot be used; nothing was sent.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The HTTP client cannot be built from them; nothing was sent.
+    #[error("could not prepare the connection to Vault at \"{}\": {}", one_line(address), one_line(cause))]
+    Client {
+        /// Vault's address.
+        address: String,
+        /// The cause.
+        cause: String,
+    },
+    /// No connection; nothing was sent.
+    #[error("could not reach Vault at \"{}\": {}", one_line(address), one_line(cause))]
+    Unreachable {
+        /// Vault's address.
+        address: String,
+        /// The cause.
+        cause: String,
+    },
+    /// The certificate comes from an authority that is not trusted.
+    #[error("the certificate of Vault at \"{}\" is from an authority that is not trusted", one_line(address))]
+    UnknownAuthority {
+        /// Vault's address.
+        address: String,
+    },
+    /// The certificate is for other names.
+    #[error(
+        "the certificate of Vault at \"{}\" is not for \"{}\" but for {}",
+        one_line(address),
+        one_line(host),
+        listed(names)
+    )]
+    WrongName {
+        /// Vault's address.
+        address: String,
+        /// The name that was looked for.
+        host: String,
+        /// The names it bears.
+        names: Vec<String>,
+    },
+    /// Another fault of TLS.
+    #[error("no TLS connection with Vault at \"{}\": {}", one_line(address), one_line(cause))]
+    Tls {
+        /// Vault's address.
+        address: String,
+        /// The cause.
+        cause: String,
+    },
+    /// The address says https, the server speaks http.
+    #[error("Vault at \"{}\" speaks plain http, not https", one_line(address))]
+    SpeaksHttp {
+        /// Vault's address.
+        address: String,
+    },
+    /// The address says http, the server speaks https.
+    #[error("Vault at \"{}\" speaks https, not plain http", one_line(address))]
+    SpeaksHttps {
+        /// Vault's address.
+        address: String,
+    },
+    /// The connection broke; whether a write took effect is not known.
+    #[error("no answer from Vault at \"{}\" to {}: {}", one_line(address), one_line(request), one_line(cause))]
+    NoAnswer {
+        /// Vault's address.
+        address: String,
+        /// Method and path.
+        request: String,
+        /// The cause.
+        cause: String,
+    },
+    /// Time ran out; whether a write took effect is not known.
+    #[error("no answer from Vault at \"{}\" to {} within {}", one_line(address), one_line(request), limit)]
+    Timeout {
+        /// Vault's address.
+        address: String,
+        /// Method and path.
+        request: String,
+        /// The bound, ready to show.
+        limit: String,
+    },
+    /// Vault is sealed.
+    #[error("Vault at \"{}\" is sealed", one_line(address))]
+    Sealed {
+        /// Vault's address.
+        address: String,
+    },
+    /// A namespace is set, and Vault answers as if none were.
+    #[error("Vault at \"{}\" has no namespaces and passes over \"{}\"", one_line(address), one_line(namespace))]
+    NoNamespaces {
+        /// Vault's address.
+        address: String,
+        /// The namespace that is set.
+        namespace: String,
+    },
+    /// Vault understood and said no.
+    #[error("{0}")]
+    Refused(Box<Refused>),
+    /// The answer is not what Vault says to this request.
+    #[error("the answer of \"{}\" to {} is not Vault's: {}", one_line(address), one_line(request), one_line(why))]
+    NotVault {
+        /// Vault's address.
+        address: String,
+        /// Method and path.
+        request: String,
+        /// What it is.
+        why: String,
+    },
+    /// The answer is larger than any of Vault's that is asked for.
+    #[error("the answer of \"{}\" to {} is larger than 8 MiB", one_line(address), one_line(request))]
+    TooLarge {
+        /// Vault's address.
+        address: String,
+        /// Method and path.
+        request: String,
+    },
+    /// A redirect that is not followed.
+    #[error(
+        "the redirect of \"{}\" for {}{} is not followed: {why}",
+        one_line(address),
+        one_line(request),
+        to(location)
+    )]
+    Redirect {
+        /// Vault's address.
+        address: String,
+        /// Method and path.
+        request: String,
+        /// Where it leads, if it says so.
+        location: Option<String>,
+        /// Why not.
+        why: &'static str,
+    },
+    /// A role name that a URL would bend.
+    #[error("\"{}\" is not a name for a role", one_line(.0))]
+    RoleName(String),
+}
+
+/// A refusal in Vault's own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// The API path without `/v1/`, for example `sys/auth/jwt`.
+    pub path: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// Vault's texts, as sent.
+    pub errors: Vec<String>,
+    /// Vault's address.
+    pub address: String,
+    /// The namespace it was sent to.
+    pub namespace: Option<String>,
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Vault refused {} {}", one_line(&self.method), one_line(&self.path))?;
+        if let Some(namespace) = &self.namespace {
+            write!(f, " in namespace \"{}\"", one_line(namespace))?;
+        }
+        write!(f, " ({})", self.status)?;
+        match self.words() {
+            words if words.is_empty() => f.write_str(" without saying why"),
+            words => write!(f, ": {words}"),
+        }
+    }
+}
+
+impl Refused {
+    /// Vault's texts on one line, escaped. Lists such as `1 error
+    /// occurred:\n\t* permission denied\n\n` (hashicorp/go-multierror) are
+    /// told apart by `; `.
+    pub fn words(&self) -> String {
+        let heading = |line: &str| line.ends_with("error occurred:") || line.ends_with("errors occurred:");
+        let lines = self.errors.iter().flat_map(|error| error.lines()).map(str::trim);
+        let lines = lines.filter(|line| !line.is_empty() && !heading(line));
+        one_line(&lines.map(|line| line.trim_start_matches("* ")).collect::<Vec<_>>().join("; "))
+    }
+
+    /// Whether one of Vault's texts contains `text`.
+    pub fn says(&self, text: &str) -> bool {
+        self.errors.iter().any(|error| error.contains(text))
+    }
+}
+
+impl VaultError {
+    /// Vault's refusal, where this is one.
+    pub fn refusal(&self) -> Option<&Refused> {
+        match self {
+            Self::Refused(refused) => Some(refused),
+            _ => None,
+        }
+    }
+
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Settings(error) => return error.hint(),
+            Self::Refused(refused) => return hint::of_refusal(refused),
+            Self::Client { .. } => return None,
+            Self::Unreachable { address, .. } => {
+                format!("try: vault status -address={}", one_line(address))
+            }
+            Self::UnknownAuthority { .. } => {
+                "give the authority that signed it with --vault-ca-cert FILE or VAULT_CACERT".to_owned()
+            }
+            Self::WrongName { names, .. } => match names.iter().find(|n| !n.contains(['*', '('])) {
+                Some(name) => {
+                    format!("use an address with that name, or pass --vault-tls-server-name {}", one_line(name))
+                }
+                None => "use an address with that name, or pass --vault-tls-server-name NAME".to_owned(),
+            },
+            Self::Tls { address, .. } => format!("try: vault status -address={}", one_line(address)),
+            Self::SpeaksHttp { address } => {
+                format!("if TLS is really off there, write {}", one_line(&address.replacen("https://", "http://", 1)))
+            }
+            Self::SpeaksHttps { address } => {
+                format!("write {}", one_line(&address.replacen("http://", "https://", 1)))
+            }
+            Self::NoAnswer { .. } => "run the same command again: it goes on from what is there".to_owned(),
+            Self::Timeout { .. } => "allow more time with --vault-timeout, for example --vault-timeout 2m".to_owned(),
+            Self::Sealed { address } => format!("unseal it: vault operator unseal -address={}", one_line(address)),
+            Self::NoNamespaces { .. } => {
+                "leave out --vault-namespace, and: unset VAULT_NAMESPACE BAO_NAMESPACE".to_owned()
+            }
+            Self::NotVault { .. } | Self::TooLarge { .. } => {
+                "check that the address is Vault's own, not that of a login page or another service".to_owned()
+            }
+            Self::Redirect { .. } => "give the address of Vault's active node with --vault-addr".to_owned(),
+            Self::RoleName(_) => "use letters, digits, '-', '_' and '.'".to_owned(),
+        })
+    }
+}
+
+fn to(location: &Option<String>) -> String {
+    location.as_ref().map_or_else(String::new, |l| format!(" to \"{}\"", one_line(l)))
+}
+
+/// A certificate can bear hundreds of names.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    if names.is_empty() {
+        return "no name at all".to_owned();
+    }
+    let mut shown = names.iter().take(SHOWN).map(|n| one_line(n)).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        shown.push_str(&format!(" and {} more", names.len() - SHOWN));
+    }
+    shown
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

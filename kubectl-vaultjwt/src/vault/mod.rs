@@ -1,0 +1,72 @@
+//! Where keys go: the port to Vault or OpenBao, and the documents that cross
+//! it. `client` is the port's one implementation.
+
+pub mod address;
+mod cause;
+pub mod client;
+pub mod config;
+pub mod error;
+pub mod hint;
+mod redirect;
+pub mod role;
+pub mod settings;
+pub mod token;
+pub mod transport;
+
+pub use error::VaultError;
+
+use async_trait::async_trait;
+use serde_json::{Map, Value};
+use shared::Secret;
+use shared::mount::MountPath;
+use std::collections::BTreeMap;
+
+/// The data of a Vault answer, exactly as sent: fields we do not know stay.
+pub type Document = Map<String, Value>;
+
+/// What a successful JWT login gave.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// The Vault token.
+    pub token: Secret,
+    /// Its accessor, which is no secret.
+    pub accessor: String,
+    /// The policies it carries.
+    pub policies: Vec<String>,
+    /// Its lease in seconds.
+    pub lease_seconds: u64,
+}
+
+/// The port to one Vault, in one namespace, with one token.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// The address requests go to, as the user gave it.
+    fn address(&self) -> &str;
+
+    /// The namespace they go to; `None` for the root namespace.
+    fn namespace(&self) -> Option<&str>;
+
+    /// `GET sys/auth`: mount path (without the trailing slash) to auth type.
+    async fn auth_mounts(&self) -> Result<BTreeMap<String, String>, VaultError>;
+
+    /// `POST sys/auth/<mount>` with type `jwt`.
+    async fn enable_jwt(&self, mount: &MountPath) -> Result<(), VaultError>;
+
+    /// `GET auth/<mount>/config`; `None` where nothing is configured yet (404).
+    async fn read_config(&self, mount: &MountPath) -> Result<Option<Document>, VaultError>;
+
+    /// `POST auth/<mount>/config`. Replaces every field.
+    async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError>;
+
+    /// `GET auth/<mount>/role/<name>`; `None` where there is none (404).
+    async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError>;
+
+    /// `POST auth/<mount>/role/<name>`. Merges into an existing role.
+    async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError>;
+
+    /// `POST auth/<mount>/login`, without the operator's own token.
+    async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<Login, VaultError>;
+
+    /// `POST auth/token/revoke-self` with `token` in place of the operator's.
+    async fn revoke(&self, token: &Secret) -> Result<(), VaultError>;
+}
