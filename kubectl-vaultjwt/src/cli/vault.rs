@@ -95,7 +95,7 @@ mod tests {
             assert!(help.starts_with(|c: char| c.is_uppercase()) && !help.ends_with('.'), "{help}");
             assert!(help.contains("[env: VAULT_"), "{help}");
             assert_eq!(arg.get_help_heading(), Some("Vault"));
-            assert!(!arg.get_id().as_str().contains("token"));
+            assert!(!arg.get_long().unwrap_or_default().contains("token"));
         }
     }
 }

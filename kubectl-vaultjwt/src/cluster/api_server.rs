@@ -91,7 +91,11 @@ impl ApiServer {
     }
 
     async fn ask_once(&self, method: &Method, path: &str, body: &[u8]) -> Result<Answer, ClusterError> {
-        let mut request = Request::builder().method(method).uri(path).header(header::ACCEPT, "application/json, */*");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::ACCEPT, "application/json, */*")
+            .header(header::USER_AGENT, concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")));
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }

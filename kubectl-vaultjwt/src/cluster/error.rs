@@ -246,21 +246,16 @@ impl ClusterError {
             Self::Timeout { at, .. } => {
                 format!("give it longer with --request-timeout, or look with: {}", at.kubectl("cluster-info"))
             }
-            Self::Untrusted { at, name: true, .. } => {
-                format!("if the server is the right one, give its name with --tls-server-name; look with: {}", {
-                    at.kubectl("config view --minify")
-                })
-            }
-            Self::Untrusted { at, .. } => {
-                format!(
-                    "if the server is the right one, give its authority with --certificate-authority; look with: {}",
-                    { at.kubectl("config view --minify") }
-                )
-            }
+            Self::Untrusted { at, name: true, .. } => format!(
+                "if the server is the right one, give its name with --tls-server-name; look with: {}",
+                at.kubectl("config view --minify")
+            ),
+            Self::Untrusted { at, .. } => format!(
+                "if the server is the right one, give its authority with --certificate-authority; look with: {}",
+                at.kubectl("config view --minify")
+            ),
             Self::ClientCertificateExpired { at, .. } => {
-                format!("get a new certificate from who gave you this one; look with: {}", {
-                    at.kubectl("config view --minify --raw")
-                })
+                format!("renew the certificate; see where it is kept with: {}", at.kubectl("config view --minify"))
             }
             Self::Unauthorized { at, .. } => at.kubectl("auth whoami"),
             Self::DiscoveryForbidden { at, words, .. } => discovery_hint(at, words),
@@ -276,8 +271,9 @@ impl ClusterError {
             Self::DiscoveryMissing { .. } => {
                 "the cluster needs an https --service-account-issuer; name the issuer with --issuer".to_owned()
             }
+            Self::Refused { at, status: 429 | 500..=599, .. } => at.kubectl("get --raw '/readyz?verbose'"),
             Self::Refused { at, .. } | Self::TooLarge { at, .. } | Self::BadAnswer { at, .. } => {
-                at.kubectl("get --raw /version")
+                at.kubectl("cluster-info")
             }
             Self::NotAName { .. } => return None,
         })

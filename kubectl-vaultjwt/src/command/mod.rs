@@ -4,4 +4,4 @@
 pub mod progress;
 pub mod setup;
 
-pub use progress::{Progress, Step};
+pub use progress::{Progress, Step, patiently};

@@ -21,3 +21,45 @@ pub trait Progress: Send + Sync {
     /// One step.
     fn step(&self, step: Step);
 }
+
+/// After this long in silence, the user is told what is being waited for.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Waits for `work`, and says `what` is being done if it takes longer than a
+/// second.
+pub async fn patiently<T>(progress: &dyn Progress, what: &str, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    tokio::select! {
+        biased;
+        done = &mut work => done,
+        () = tokio::time::sleep(SILENCE) => {
+            progress.step(Step::Doing(what.to_owned()));
+            work.await
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Step>>);
+
+    impl Progress for Heard {
+        fn step(&self, step: Step) {
+            self.0.lock().unwrap().push(step);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_long_waits_are_told() {
+        for (takes, told) in [(900, vec![]), (1_100, vec![Step::Doing("reading".to_owned())])] {
+            let heard = Heard::default();
+            patiently(&heard, "reading", tokio::time::sleep(Duration::from_millis(takes))).await;
+            assert_eq!(*heard.0.lock().unwrap(), told);
+        }
+    }
+}

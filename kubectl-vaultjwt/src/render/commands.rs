@@ -49,20 +49,23 @@ fn word(text: &str) -> String {
 }
 
 fn header(report: &SetupReport) -> String {
-    // Where the plan was made from is fixed; how to get there (CA, token) is the shell's.
-    let mut settings = format!("export VAULT_ADDR={}\n", word(&report.vault.address));
+    // The shell's own Vault is the one meant, as with every vault command;
+    // the one of the plan stands in where the shell names none.
+    let default =
+        |name: &str, value: &str| format!("[ -n \"${{{name}:-}}\" ] || {name}={}; export {name}\n", word(value));
+    let mut settings = default("VAULT_ADDR", &report.vault.address);
     if let Some(namespace) = &report.vault.namespace {
-        settings.push_str(&format!("export VAULT_NAMESPACE={}\n", word(namespace)));
+        settings.push_str(&default("VAULT_NAMESPACE", namespace));
     }
-    settings.push_str("unset BAO_ADDR BAO_NAMESPACE VAULT_AGENT_ADDR BAO_AGENT_ADDR\n");
     format!(
         "# Puts the keys of issuer {} on auth mount {}/.
 # Made by: kubectl vaultjwt setup --dry-run=client -o commands
+# from the Vault at {}.
 # Needs the vault or bao CLI, logged in. Stops where Vault no longer holds
 # what this was made from.
 (
 set -eu
-{settings}vault=$(command -v vault || command -v bao)
+{settings}vault=$(command -v vault || command -v bao) || {{ echo \"error: neither vault nor bao is in PATH\" >&2; exit 1; }}
 changed() {{
   echo \"error: $1 is not what it was when these commands were made\" >&2
   echo \"hint: make them again: kubectl vaultjwt setup --dry-run=client -o commands\" >&2
@@ -71,7 +74,8 @@ changed() {{
 now() {{ \"$vault\" read -format=json \"$1\" 2>/dev/null | sed -n '/^  \"data\": {{/,/^  }}/p' | sed '$s/,$//'; }}
 ",
         one_line(&report.owner.issuer),
-        report.vault.mount
+        report.vault.mount,
+        one_line(&report.vault.address),
     )
 }
 

@@ -88,10 +88,17 @@ fn certificate_cause(why: &CertificateError) -> (String, bool) {
         }
         CertificateError::NotValidForName => ("it is for another host name".to_owned(), true),
         CertificateError::NotValidForNameContext { presented, .. } => {
-            (format!("it is for another host name ({})", presented.join(", ")), true)
+            let names: Vec<String> = presented.iter().map(|name| host_name(name)).collect();
+            (format!("it is for other host names ({})", names.join(", ")), true)
         }
         other => (other.to_string(), false),
     }
+}
+
+/// `kubernetes` of `DnsName("kubernetes")`, as rustls shows it.
+fn host_name(presented: &str) -> String {
+    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"').to_owned()
 }
 
 /// The server does not know who is asking. An expired client certificate is
@@ -115,7 +122,15 @@ pub fn setup(place: &Arc<Place>, exec: Option<&ExecConfig>, error: kube::Error) 
             install_hint: exec.install_hint.clone().filter(|_| matches!(error, AuthError::AuthExecStart(_))),
         },
         (kube::Error::Auth(error), None) => ClusterError::Setup { at, cause: auth_cause(&error) },
-        (error, _) => ClusterError::Setup { at, cause: innermost(&error) },
+        (error, _) => {
+            let cause = match chain(&error).iter().find_map(|e| e.downcast_ref::<rustls::Error>()) {
+                Some(rustls::Error::InconsistentKeys(_)) => {
+                    "the client certificate and the client key do not belong together".to_owned()
+                }
+                _ => innermost(&error),
+            };
+            ClusterError::Setup { at, cause }
+        }
     }
 }
 
@@ -156,4 +171,115 @@ pub fn words(code: StatusCode, body: &[u8]) -> String {
 /// The resource that a 404 says is not there.
 pub fn missing_kind(body: &[u8]) -> Option<String> {
     status(body)?.details.map(|details| details.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::certificate::tests::{EXPIRED, VALID};
+
+    fn place() -> Arc<Place> {
+        Arc::new(Place { server: "https://s".into(), user: Some("jane".into()), ..Place::default() })
+    }
+
+    /// As a TLS failure arrives: rustls inside io inside another.
+    fn wrapped(error: rustls::Error) -> io::Error {
+        io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    fn text(error: rustls::Error, certificate: &str) -> String {
+        transport(&place(), Some(certificate.as_bytes()), &wrapped(error)).to_string()
+    }
+
+    #[test]
+    fn tls_is_told_apart_from_the_network() {
+        use rustls::Error::{AlertReceived, InvalidCertificate};
+        let presented = vec!["DnsName(\"kubernetes\")".to_owned(), "IpAddress(10.0.0.1)".to_owned()];
+        let expected = rustls::pki_types::ServerName::try_from("s").unwrap();
+        let untrusted = "the certificate of API server \"https://s\" is not trusted: ";
+        let refused = "API server \"https://s\" refused the credentials of user \"jane\": ";
+        let unreachable = "could not reach API server \"https://s\": ";
+        for (error, certificate, prefix, cause) in [
+            (
+                InvalidCertificate(CertificateError::UnknownIssuer),
+                VALID,
+                untrusted,
+                "it is signed by an unknown authority",
+            ),
+            (InvalidCertificate(CertificateError::Expired), VALID, untrusted, "it has expired"),
+            (InvalidCertificate(CertificateError::NotValidYet), VALID, untrusted, "it is not valid yet"),
+            (
+                InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }),
+                VALID,
+                untrusted,
+                "it is for other host names (kubernetes, 10.0.0.1)",
+            ),
+            (
+                AlertReceived(AlertDescription::CertificateExpired),
+                EXPIRED,
+                refused,
+                "the client certificate expired on 2021-02-03T04:05:06Z",
+            ),
+            // By the server's clock only.
+            (AlertReceived(AlertDescription::CertificateExpired), VALID, refused, "the client certificate expired"),
+            (AlertReceived(AlertDescription::UnknownCA), VALID, refused, "TLS alert UnknownCA"),
+            (AlertReceived(AlertDescription::HandshakeFailure), VALID, unreachable, "TLS alert HandshakeFailure"),
+        ] {
+            assert_eq!(text(error, certificate), format!("{prefix}{cause}"));
+        }
+    }
+
+    #[test]
+    fn the_innermost_cause_is_told() {
+        let error = io::Error::other(io::Error::from_raw_os_error(111));
+        assert_eq!(
+            transport(&place(), None, &error).to_string(),
+            "could not reach API server \"https://s\": connection refused"
+        );
+    }
+
+    #[test]
+    fn an_expired_certificate_explains_unauthorized_and_a_valid_one_does_not() {
+        let told = |pem: &str| unauthorized(&place(), Some(pem.as_bytes()), "Unauthorized".into()).to_string();
+        let refused = "API server \"https://s\" refused the credentials of user \"jane\": ";
+        assert_eq!(told(EXPIRED), format!("{refused}the client certificate expired on 2021-02-03T04:05:06Z"));
+        assert_eq!(told(VALID), format!("{refused}Unauthorized"));
+    }
+
+    #[test]
+    fn what_a_plugin_printed_is_not_told() {
+        use std::os::unix::process::ExitStatusExt;
+        use std::process::{ExitStatus, Output};
+        let run = |stderr: &str| AuthError::AuthExecRun {
+            cmd: "aws --secret topsecret".into(),
+            out: Box::new(Output {
+                status: ExitStatus::from_raw(256),
+                stdout: b"topsecret".to_vec(),
+                stderr: stderr.into(),
+            }),
+        };
+        let exec = ExecConfig {
+            command: Some("aws".into()),
+            install_hint: Some(" install aws\n".into()),
+            ..ExecConfig::default()
+        };
+        let told = |error| setup(&place(), Some(&exec), kube::Error::Auth(error));
+        let error = told(run("first\n log in \n\n"));
+        assert_eq!(error.to_string(), "credential plugin \"aws\" of user \"jane\" failed: exit status: 1: log in");
+        assert_eq!(error.hint().as_deref(), Some("kubectl auth whoami"));
+        let later = transport(&place(), None, &kube::Error::Auth(run(""))).to_string();
+        assert_eq!(later, "could not set up the connection to API server \"https://s\": exit status: 1");
+        let missing = told(AuthError::AuthExecStart(io::Error::from(io::ErrorKind::NotFound)));
+        assert_eq!(missing.to_string(), "credential plugin \"aws\" of user \"jane\" failed: entity not found");
+        assert_eq!(missing.hint().as_deref(), Some("install aws"));
+    }
+
+    #[test]
+    fn words_are_the_status_message_or_the_start_of_the_text() {
+        let status = br#"{"kind":"Status","status":"Failure","message":"no","reason":"Forbidden","code":403}"#;
+        assert_eq!(words(StatusCode::FORBIDDEN, status), "no");
+        assert_eq!(words(StatusCode::BAD_GATEWAY, b" <html>\n"), "<html>");
+        assert_eq!(words(StatusCode::BAD_GATEWAY, b""), "Bad Gateway");
+        assert_eq!(words(StatusCode::BAD_GATEWAY, &[b'x'; 5_000]).len(), SHOWN_BODY);
+    }
 }

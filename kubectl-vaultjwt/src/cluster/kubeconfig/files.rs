@@ -265,6 +265,20 @@ mod tests {
     }
 
     #[test]
+    fn quoted_values_are_left_out_of_a_parsers_message() {
+        for (message, kept) in [
+            (
+                r#"invalid type: string "eyJ\" x", expected a map at line 3"#,
+                r#"invalid type: string "…", expected a map at line 3"#,
+            ),
+            ("unclosed \"eyJ", "unclosed \"…\""),
+            ("missing field `name`\n 1 | token: eyJ", "missing field `name`"),
+        ] {
+            assert_eq!(without_values(message), kept);
+        }
+    }
+
+    #[test]
     fn files_of_different_kinds_do_not_merge() {
         let dir = tempfile::tempdir().unwrap();
         let a = file(dir.path(), "a", "kind: Config\n");

@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::prove::IssuerProof;
 use super::report::{Applied, LoginReport};
 use super::{Ports, Step};
+use crate::command::patiently;
 use crate::keychain::plan::KeyAction;
 use crate::vault::VaultError;
 use crate::vault::config::differing;
@@ -25,7 +26,8 @@ pub async fn changes(ports: Ports<'_>, input: &SetupInput, plan: &Plan) -> Resul
     }
     let added = plan.chain.steps.iter().filter(|s| s.action == KeyAction::Add).count();
     let config = if plan.write_config {
-        ports.vault.write_config(mount, &plan.config).await?;
+        let work = ports.vault.write_config(mount, &plan.config);
+        patiently(ports.progress, "writing the keys", work).await?;
         let found = ports.vault.read_config(mount).await?.unwrap_or_default();
         let fields = differing(&found, &plan.config);
         if !fields.is_empty() {
@@ -74,8 +76,12 @@ pub async fn login(
         ));
         return Ok(LoginReport::Skipped { why });
     };
-    let login = ports.vault.login(&input.mount, &role.name, &token).await.map_err(|source| {
-        SetupError::LoginRefused { account: account.clone(), role: role.name.clone(), source: Box::new(source) }
+    let work = ports.vault.login(&input.mount, &role.name, &token);
+    let login = patiently(ports.progress, "logging in", work).await.map_err(|source| SetupError::LoginRefused {
+        account: account.clone(),
+        role: role.name.clone(),
+        mount: input.mount.clone(),
+        source: Box::new(source),
     })?;
     let revoked = ports.vault.revoke(&login.token).await;
     let policies: Vec<String> = login.policies.iter().map(|p| one_line(p)).collect();

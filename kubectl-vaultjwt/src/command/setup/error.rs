@@ -8,6 +8,7 @@ use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::role::RoleConflict;
 use shared::mount::MountPath;
+use shared::refusal::Refusal;
 
 /// Why `setup` stopped.
 #[derive(Debug, thiserror::Error)]
@@ -92,6 +93,8 @@ pub enum SetupError {
         account: ServiceAccount,
         /// With what.
         role: String,
+        /// Where.
+        mount: MountPath,
         /// Vault's answer.
         source: Box<VaultError>,
     },
@@ -160,7 +163,15 @@ impl SetupError {
                 ),
                 _ => "create a service account, or believe the issuer with --trust-issuer".to_owned(),
             }),
-            Self::LoginRefused { source, .. } => source.hint(),
+            Self::LoginRefused { source, role, mount, .. } => source.hint().or_else(|| {
+                let refused = source.refusal()?;
+                Some(match shared::refusal::classify(refused.status, &refused.errors) {
+                    Refusal::Signature => {
+                        "another node may not have the keys yet: run the command again in a few seconds".to_owned()
+                    }
+                    _ => format!("look at the role: vault read auth/{mount}/role/{role}"),
+                })
+            }),
             Self::ReadBack { .. } => Some("find the other writer (Terraform, an operator), then run the command again".to_owned()),
         }
     }

@@ -3,6 +3,7 @@
 use super::error::SetupError;
 use super::input::SetupInput;
 use super::{Ports, Step};
+use crate::command::patiently;
 use crate::issuer::resolve::{KeySource, Resolved, resolve};
 use crate::vault::Document;
 use shared::text::one_line;
@@ -27,7 +28,8 @@ pub enum MountState {
 
 /// Issuer, owner and keys; claimed, not proven.
 pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, SetupError> {
-    let resolved = resolve(ports.cluster, ports.site, &input.wishes).await?;
+    let work = resolve(ports.cluster, ports.site, &input.wishes);
+    let resolved = patiently(ports.progress, "reading the issuer and its keys", work).await?;
     let keys = resolved.keys.keys.len();
     let from = match resolved.source {
         KeySource::IssuerSite => "its own site",
@@ -47,7 +49,8 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
 
 /// What is at the mount path.
 pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, SetupError> {
-    let mounts = ports.vault.auth_mounts().await?;
+    let work = ports.vault.auth_mounts();
+    let mounts = patiently(ports.progress, "reading the auth mounts of Vault", work).await?;
     match mounts.get(input.mount.as_str()) {
         Some(kind) if kind == JWT => {
             let config = ports.vault.read_config(&input.mount).await?;
