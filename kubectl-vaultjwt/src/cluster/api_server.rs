@@ -4,18 +4,19 @@
 mod failure;
 
 use super::error::{ClusterError, Place};
-use super::kubeconfig::Connection;
+use super::kubeconfig::{Connection, without_userinfo};
 use super::{Cluster, ServiceAccount, Target};
 use async_trait::async_trait;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use kube::Client;
-use kube::client::Body;
+use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::config::AuthInfo;
 use shared::Secret;
 use std::sync::Arc;
 use std::time::Duration;
+use tower::buffer::BufferLayer;
 
 /// Largest answer that is read. A JWKS of 100 RSA keys has 60 KiB.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -25,6 +26,9 @@ const RETRIES: u32 = 2;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The pause where it names none.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// How many requests may wait for the one connection.
+const QUEUE: usize = 16;
 
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEY_SET: &str = "/openid/v1/jwks";
@@ -53,11 +57,16 @@ impl ApiServer {
     /// person.
     pub async fn connect(connection: Connection) -> Result<Self, ClusterError> {
         let Connection { config, target, user, timeout, kubectl_flags } = connection;
-        let place =
-            Arc::new(Place { server: target.server.clone(), context: target.context.clone(), user, kubectl_flags });
+        let place = Arc::new(Place {
+            server: target.server.clone(),
+            context: target.context.clone(),
+            user,
+            proxy: config.proxy_url.as_ref().map(|url| without_userinfo(&url.to_string())),
+            kubectl_flags,
+        });
         let client_certificate = certificate_of(&config.auth_info);
         let exec = config.auth_info.exec.clone();
-        let made = tokio::task::spawn_blocking(move || Client::try_from(config)).await;
+        let made = tokio::task::spawn_blocking(move || client(config)).await;
         let client = match made {
             Ok(made) => made.map_err(|error| failure::setup(&place, exec.as_ref(), error))?,
             Err(error) => {
@@ -150,6 +159,25 @@ impl ApiServer {
             }
             _ => Err(self.refusal(&Method::GET, path, &answer)),
         }
+    }
+}
+
+/// kube's client. Left to itself kube runs an exec plugin three times while
+/// it builds one, and a plugin may ask a person for a password; for one that
+/// answers with a token, once is enough.
+fn client(config: kube::Config) -> kube::Result<Client> {
+    if config.auth_info.exec.is_none() {
+        return Client::try_from(config);
+    }
+    match config.auth_layer()? {
+        Some(token) => {
+            let mut without_plugin = config;
+            without_plugin.auth_info.exec = None;
+            let stack = ClientBuilder::try_from(without_plugin)?;
+            Ok(stack.with_layer(&BufferLayer::new(QUEUE)).with_layer(&token).build())
+        }
+        // It answers with a client certificate, which only kube can take from it.
+        None => Client::try_from(config),
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Place {
     pub context: Option<String>,
     /// The user entry.
     pub user: Option<String>,
+    /// The proxy on the way, without user and password.
+    pub proxy: Option<String>,
     /// kubectl's flags for the same place, each preceded by a space.
     pub kubectl_flags: String,
 }
@@ -29,6 +31,10 @@ pub struct Place {
 impl Place {
     fn kubectl(&self, verb: &str) -> String {
         format!("kubectl {verb}{}", self.kubectl_flags)
+    }
+
+    fn through_proxy(&self) -> String {
+        self.proxy.as_ref().map(|url| format!(" through proxy \"{}\"", one_line(url))).unwrap_or_default()
     }
 
     fn credentials(&self) -> String {
@@ -77,7 +83,7 @@ pub enum ClusterError {
         cause: String,
     },
     /// Nobody answers there.
-    #[error("could not reach {at}: {}", one_line(.cause))]
+    #[error("could not reach {at}{}: {}", .at.through_proxy(), one_line(.cause))]
     Unreachable {
         /// Where to.
         at: Arc<Place>,
@@ -85,7 +91,7 @@ pub enum ClusterError {
         cause: String,
     },
     /// No answer in time.
-    #[error("{at} did not answer \"{}\" within {}", one_line(.request), shared::duration::short(*.after))]
+    #[error("{at} did not answer \"{}\"{} within {}", one_line(.request), .at.through_proxy(), shown(*.after))]
     Timeout {
         /// Where to.
         at: Arc<Place>,
@@ -230,6 +236,10 @@ fn of_user(at: &Place) -> String {
     at.user.as_ref().map(|user| format!(" of user \"{}\"", one_line(user))).unwrap_or_default()
 }
 
+fn shown(bound: Duration) -> String {
+    if bound.subsec_nanos() == 0 { shared::duration::short(bound) } else { format!("{bound:?}") }
+}
+
 fn since(expired: &Option<String>) -> String {
     expired.as_ref().map(|time| format!(" on {time}")).unwrap_or_default()
 }
@@ -263,7 +273,9 @@ impl ClusterError {
                 "auth can-i create serviceaccounts --subresource=token -n {}",
                 word(&account.namespace)
             )),
-            Self::UidForbidden { at, .. } => at.kubectl("auth can-i get namespaces/kube-system"),
+            Self::UidForbidden { .. } => "let who may run this, and give its answer with --cluster-uid: \
+                 kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
+                .to_owned(),
             Self::ServiceAccountMissing { at, account } => {
                 at.kubectl(&format!("create serviceaccount {} -n {}", word(&account.name), word(&account.namespace)))
             }

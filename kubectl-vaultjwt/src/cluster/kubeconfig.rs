@@ -11,6 +11,7 @@ mod in_cluster;
 mod material;
 mod proxy;
 
+pub(crate) use entries::without_userinfo;
 pub use error::KubeconfigError;
 
 use super::{ClusterError, Target};
@@ -88,13 +89,12 @@ fn connection(
     env: Env<'_>,
 ) -> Result<Connection, KubeconfigError> {
     let entries::Chosen { context, cluster_name, mut cluster, user_name, mut user, namespace } = chosen;
-    // kube rewrites neither: client-go calls these out before any request.
     let names = material::Names {
         cluster: cluster_name.as_deref().unwrap_or_default(),
         user: user_name.as_deref().unwrap_or_default(),
         files,
     };
-    let (url, server) = entries::server(&cluster, &user, &names)?;
+    let (url, server) = entries::server(&cluster, &names)?;
     let by_flags = flags.certificate_authority.is_some() && flags.insecure_skip_tls_verify == Some(true);
     let root_cert = material::authority(&mut cluster, by_flags, &names)?;
     if url.scheme() == Some(&http::uri::Scheme::HTTP) {
@@ -126,9 +126,8 @@ fn finish(
         Some(Duration::ZERO) => None,
         given => given,
     };
-    if let (Some(bound), Some(connect)) = (timeout, config.connect_timeout) {
-        config.connect_timeout = Some(connect.min(bound));
-    }
+    // Our bound covers connecting, and its error says how long that was.
+    config.connect_timeout = config.connect_timeout.filter(|_| timeout.is_none());
     // kube would retry 15 times with growing pauses inside our bound, and its
     // caller would learn "timed out" in place of the server's answer.
     config.default_retry = false;

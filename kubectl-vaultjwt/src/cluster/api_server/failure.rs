@@ -42,6 +42,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     match chain(error).last() {
         Some(last) => match last.downcast_ref::<io::Error>() {
             Some(error) => os_cause(error),
+            None if last.is::<tokio::time::error::Elapsed>() => "no connection in time".to_owned(),
             None => last.to_string(),
         },
         None => error.to_string(),
@@ -73,6 +74,9 @@ pub fn transport(place: &Arc<Place>, client_certificate: Option<&[u8]>, error: &
             | AlertDescription::AccessDenied => unauthorized(place, client_certificate, format!("TLS alert {alert:?}")),
             other => ClusterError::Unreachable { at, cause: format!("TLS alert {other:?}") },
         },
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+            ClusterError::Unreachable { at, cause: "it does not speak TLS".to_owned() }
+        }
         Some(other) => ClusterError::Unreachable { at, cause: other.to_string() },
         None => ClusterError::Unreachable { at, cause: innermost(error) },
     }
@@ -81,7 +85,10 @@ pub fn transport(place: &Arc<Place>, client_certificate: Option<&[u8]>, error: &
 /// Why a server certificate is not accepted, and whether that is its name.
 fn certificate_cause(why: &CertificateError) -> (String, bool) {
     match why {
-        CertificateError::UnknownIssuer => ("it is signed by an unknown authority".to_owned(), false),
+        // An authority made anew under its old name is a bad signature.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            ("it is signed by an unknown authority".to_owned(), false)
+        }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => ("it has expired".to_owned(), false),
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             ("it is not valid yet".to_owned(), false)
@@ -223,6 +230,18 @@ mod tests {
             // By the server's clock only.
             (AlertReceived(AlertDescription::CertificateExpired), VALID, refused, "the client certificate expired"),
             (AlertReceived(AlertDescription::UnknownCA), VALID, refused, "TLS alert UnknownCA"),
+            (
+                InvalidCertificate(CertificateError::BadSignature),
+                VALID,
+                untrusted,
+                "it is signed by an unknown authority",
+            ),
+            (
+                rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType),
+                VALID,
+                unreachable,
+                "it does not speak TLS",
+            ),
             (AlertReceived(AlertDescription::HandshakeFailure), VALID, unreachable, "TLS alert HandshakeFailure"),
         ] {
             assert_eq!(text(error, certificate), format!("{prefix}{cause}"));

@@ -59,8 +59,13 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 }
 
 async fn connect(url: &str, timeout: Duration) -> ApiServer {
+    connect_as(url, timeout, AuthInfo::default()).await
+}
+
+async fn connect_as(url: &str, timeout: Duration, user: AuthInfo) -> ApiServer {
     let mut config = kube::Config::new(url.parse().unwrap());
     config.default_retry = false;
+    config.auth_info = user;
     let target = Target {
         context: Some("dev".into()),
         cluster: "dev".into(),
@@ -117,7 +122,7 @@ async fn time_is_bounded() {
     // Promises more than it sends and keeps the connection open.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         read_request(&mut stream);
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{").unwrap();
@@ -130,8 +135,6 @@ async fn time_is_bounded() {
         api.key_set().await,
         Err(ClusterError::Timeout { at: api.place.clone(), request: "GET /openid/v1/jwks".into(), after })
     );
-    drop(api);
-    server.join().unwrap();
 }
 
 #[tokio::test]
@@ -253,6 +256,26 @@ async fn discovery_refusals_are_told_apart() {
     // Redirects are not followed.
     assert!(matches!(api.discovery_document().await, Err(ClusterError::Refused { status: 302, .. })));
     assert_eq!(stub.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn a_plugin_that_gives_a_token_runs_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let runs = folder.path().join("runs");
+    let credential = r#"{"kind":"ExecCredential","status":{"token":"from-plugin"}}"#;
+    let script = format!("echo run >> {}; echo '{credential}'", runs.display());
+    let exec = kube::config::ExecConfig {
+        command: Some("sh".into()),
+        args: Some(vec!["-c".into(), script]),
+        interactive_mode: Some(kube::config::ExecInteractiveMode::Never),
+        ..Default::default()
+    };
+    let stub = Stub::new(vec![answer("200 OK", "", "{}")]);
+    let user = AuthInfo { exec: Some(exec), ..AuthInfo::default() };
+    let api = connect_as(&stub.url, LONG, user).await;
+    assert!(api.key_set().await.is_ok() && api.key_set().await.is_ok());
+    assert!(stub.requests().iter().all(|request| request.contains("authorization: Bearer from-plugin\r\n")));
+    assert_eq!(std::fs::read_to_string(runs).unwrap(), "run\n");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ fn at() -> Arc<Place> {
         server: "https://h:6443".into(),
         context: Some("dev".into()),
         user: Some("jane".into()),
+        proxy: None,
         kubectl_flags: " --context dev".into(),
     })
 }
@@ -32,6 +33,11 @@ fn every_error_says_what_why_and_what_next() {
         (
             ClusterError::Timeout { at: at(), request: request(), after: Duration::from_secs(30) },
             "API server \"https://h:6443\" of context \"dev\" did not answer \"GET /x\" within 30s",
+            "give it longer with --request-timeout, or look with: kubectl cluster-info --context dev",
+        ),
+        (
+            ClusterError::Timeout { at: at(), request: request(), after: Duration::from_millis(1_500) },
+            "API server \"https://h:6443\" of context \"dev\" did not answer \"GET /x\" within 1.5s",
             "give it longer with --request-timeout, or look with: kubectl cluster-info --context dev",
         ),
         (
@@ -62,7 +68,7 @@ fn every_error_says_what_why_and_what_next() {
         (
             ClusterError::UidForbidden { at: at(), words: "no".into() },
             "no right to get namespace \"kube-system\" from API server \"https://h:6443\" of context \"dev\": no",
-            "kubectl auth can-i get namespaces/kube-system --context dev",
+            "let who may run this, and give its answer with --cluster-uid: kubectl get namespace kube-system -o jsonpath={.metadata.uid}",
         ),
         (
             ClusterError::ServiceAccountMissing { at: at(), account: account() },
@@ -138,6 +144,22 @@ fn forbidden_discovery_names_the_role_and_whom_to_bind() {
     assert_eq!(
         error.hint().as_deref(),
         Some("the request carried no credentials; look with: kubectl config view --minify --context dev")
+    );
+}
+
+#[test]
+fn a_proxy_on_the_way_is_named() {
+    let place = Place { server: "https://h".into(), proxy: Some("http://proxy:3128/".into()), ..Place::default() };
+    let at = Arc::new(place);
+    let error = ClusterError::Unreachable { at: at.clone(), cause: "connection refused".into() };
+    assert_eq!(
+        error.to_string(),
+        "could not reach API server \"https://h\" through proxy \"http://proxy:3128/\": connection refused"
+    );
+    let error = ClusterError::Timeout { at, request: "GET /x".into(), after: Duration::from_secs(30) };
+    assert_eq!(
+        error.to_string(),
+        "API server \"https://h\" did not answer \"GET /x\" through proxy \"http://proxy:3128/\" within 30s"
     );
 }
 

@@ -170,23 +170,13 @@ pub fn impersonation_only(user: AuthInfo) -> AuthInfo {
 }
 
 /// The server's address, and how it is shown. An address without a scheme is
-/// https where a certificate or the insecure flag asks for TLS, else http
-/// (client-go `rest/url_utils.go`).
-pub fn server(cluster: &Cluster, user: &AuthInfo, names: &Names<'_>) -> Result<(http::Uri, String), KubeconfigError> {
+/// http, whatever else is given (seen with kubectl 1.37).
+pub fn server(cluster: &Cluster, names: &Names<'_>) -> Result<(http::Uri, String), KubeconfigError> {
     let typed = cluster
         .server
         .as_deref()
         .ok_or_else(|| KubeconfigError::NoServer { cluster: names.cluster.to_owned(), files: names.files.clone() })?;
-    let tls = cluster.certificate_authority.is_some()
-        || cluster.certificate_authority_data.is_some()
-        || cluster.insecure_skip_tls_verify == Some(true)
-        || user.client_certificate.is_some()
-        || user.client_certificate_data.is_some();
-    let whole = match (typed.contains("://"), tls) {
-        (true, _) => typed.to_owned(),
-        (false, true) => format!("https://{typed}"),
-        (false, false) => format!("http://{typed}"),
-    };
+    let whole = if typed.contains("://") { typed.to_owned() } else { format!("http://{typed}") };
     let shown = without_userinfo(&whole);
     let refuse = |cause: &str| KubeconfigError::BadUrl {
         what: "server",

@@ -175,6 +175,14 @@ pub enum KubeconfigError {
         /// Where it may stand.
         files: Files,
     },
+    /// `gcp`, `azure` and the like, which client-go dropped in 1.26.
+    #[error("user \"{}\" has the auth-provider \"{}\", which kubectl has no more", one_line(.user), one_line(.provider))]
+    AuthProvider {
+        /// The user.
+        user: String,
+        /// The provider.
+        provider: String,
+    },
     /// Group, UID or extra without a user to impersonate.
     #[error("impersonating a group, UID or extra needs a user to impersonate")]
     NoImpersonatedUser,
@@ -215,6 +223,12 @@ impl KubeconfigError {
             | Self::AuthorityAndInsecure { files, .. }
             | Self::BadMaterial { files, .. }
             | Self::NoClientKey { files, .. } => files.kubectl("config view"),
+            Self::AuthProvider { provider, .. } => match provider.as_str() {
+                "gcp" => "put gke-gcloud-auth-plugin in its place with: gcloud container clusters get-credentials",
+                "azure" => "put kubelogin in its place with: kubelogin convert-kubeconfig",
+                _ => "put an exec credential plugin in its place",
+            }
+            .to_owned(),
             Self::NoImpersonatedUser => "name the user with --as".to_owned(),
             Self::InCluster { .. } => "name a file with --kubeconfig".to_owned(),
         })

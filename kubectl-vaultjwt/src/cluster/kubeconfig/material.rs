@@ -95,6 +95,9 @@ pub fn authority(
 
 /// Checks and completes the user's credentials.
 pub fn user(user: &mut AuthInfo, cluster: &Cluster, names: &Names<'_>) -> Result<(), KubeconfigError> {
+    if let Some(provider) = user.auth_provider.as_ref().filter(|provider| provider.name != "oidc") {
+        return Err(KubeconfigError::AuthProvider { user: names.user.to_owned(), provider: provider.name.clone() });
+    }
     client_certificate(user, names)?;
     token_file(user, names)?;
     if let Some(exec) = &mut user.exec

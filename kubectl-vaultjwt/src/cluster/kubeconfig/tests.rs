@@ -29,6 +29,8 @@ users:
   user: {token: "secret-token", as: root, as-groups: [admins]}
 - name: half
   user: {client-certificate: jane.crt}
+- name: gcp
+  user: {auth-provider: {name: gcp, config: {access-token: secret-token}}}
 - name: keyed
   user: {client-key: jane.key, token: ""}
 contexts:
@@ -182,10 +184,7 @@ fn the_server_flag_needs_no_kubeconfig() {
         (found.target.cluster.as_str(), found.kubectl_flags.as_str()),
         ("https://127.0.0.1:1", " --server https://127.0.0.1:1")
     );
-    // Without a scheme: https where something asks for TLS.
     assert_eq!(folder.resolve_env(flags("localhost:8080"), &[]).unwrap().target.server, "http://localhost:8080");
-    let tls = KubeFlags { insecure_skip_tls_verify: Some(true), ..flags("localhost:8080") };
-    assert_eq!(folder.resolve_env(tls, &[]).unwrap().target.server, "https://localhost:8080");
 }
 
 #[test]
@@ -331,6 +330,11 @@ fn what_is_not_there_is_named() {
         (user, "user \"nobody\" does not exist in \"DIR/config\"", "kubectl config get-users"),
         (cluster, "cluster \"no\\u{1b}[31mwhere\" does not exist in \"DIR/config\"", "kubectl config get-clusters"),
         (context("empty"), "cluster \"empty\" in \"DIR/config\" has no server", "kubectl config view"),
+        (
+            KubeFlags { user: Some("gcp".into()), ..KubeFlags::default() },
+            "user \"gcp\" has the auth-provider \"gcp\", which kubectl has no more",
+            "put gke-gcloud-auth-plugin in its place with: gcloud container clusters get-credentials",
+        ),
         (context("half"), "user \"half\" has a client certificate but no client key", "kubectl config view"),
         (
             KubeFlags { server: Some("ftp://me:pw@h/x".into()), ..KubeFlags::default() },
@@ -456,8 +460,8 @@ fn request_timeout() {
         let found = folder.resolve(KubeFlags { request_timeout, ..KubeFlags::default() }).unwrap();
         (found.timeout.map(|t| t.as_secs()), found.config.connect_timeout.map(|t| t.as_secs()))
     };
-    assert_eq!(timeout(None), (Some(30), Some(30)));
-    assert_eq!(timeout(Some(2)), (Some(2), Some(2)));
+    assert_eq!(timeout(None), (Some(30), None));
+    assert_eq!(timeout(Some(2)), (Some(2), None));
     assert_eq!(timeout(Some(0)), (None, Some(30)));
 }
 

@@ -1,0 +1,106 @@
+//! Bad input: what is said, and that nothing is lost. One row, one answer.
+
+use crate::rig::{ROLE, Rig, run};
+use harness::each_product;
+
+/// Runs setup with changes to its environment (empty value: unset).
+fn with(rig: &Rig, flags: &[&str], env: &[(&str, &str)]) -> crate::rig::Ran {
+    let mut command = rig.setup_command(&[&ROLE[..], flags].concat());
+    for (name, value) in env {
+        if value.is_empty() {
+            command.env_remove(name);
+        } else {
+            command.env(name, value);
+        }
+    }
+    run(&mut command)
+}
+
+each_product!(about_the_cluster, |product| {
+    let rig = Rig::new(product);
+    let context = rig.cluster.context();
+    let file = rig.cluster.kubeconfig().display().to_string();
+    let url = rig.cluster.url();
+    let none = rig.folder.path().join("none").display().to_string();
+    let broken = rig.folder.write("broken", "{").expect("written").display().to_string();
+    let nobody = rig.cluster.kubeconfig_for_user("nobody", None).expect("written").display().to_string();
+    let expired = rig.cluster.kubeconfig_expired().expect("written").display().to_string();
+
+    with(&rig, &["--kubeconfig", &none], &[]).failed(
+        1,
+        &format!("error: could not read kubeconfig \"{none}\": no such file or directory\nhint: ls -l {none}\n"),
+    );
+    with(&rig, &[], &[("KUBECONFIG", &none)]).failed(
+        1,
+        &format!(
+            "error: no kubeconfig: \"{none}\" (from KUBECONFIG) does not exist, and this is not a pod of a cluster\n\
+             hint: name a file with --kubeconfig; see what kubectl finds with: kubectl config view\n"
+        ),
+    );
+    let malformed = with(&rig, &["--kubeconfig", &broken], &[]);
+    assert_eq!(malformed.code, 1);
+    assert!(malformed.stderr.starts_with(&format!("error: kubeconfig \"{broken}\" ")), "{}", malformed.stderr);
+    with(&rig, &["--context", "nope"], &[])
+        .failed(1, &format!("error: context \"nope\" does not exist in \"{file}\"\nhint: kubectl config get-contexts\n"));
+    with(&rig, &["--server", "https://127.0.0.1:1"], &[]).failed(
+        1,
+        &format!(
+            "error: could not reach API server \"https://127.0.0.1:1\" of context \"{context}\": connection refused\n\
+             hint: kubectl cluster-info --context {context} --server https://127.0.0.1:1\n"
+        ),
+    );
+    let forbidden = with(&rig, &["--kubeconfig", &nobody], &[]);
+    forbidden.failed(
+        1,
+        &format!(
+            "error: no right to read \"/.well-known/openid-configuration\" from API server \"{url}\" of context \"{context}\": \
+             forbidden: User \"nobody\" cannot get path \"/.well-known/openid-configuration\"\n\
+             hint: name the issuer with --issuer, or let a cluster administrator run: kubectl create clusterrolebinding \
+             vaultjwt-issuer-discovery --clusterrole=system:service-account-issuer-discovery --user=nobody\n"
+        ),
+    );
+    let expired = with(&rig, &["--kubeconfig", &expired], &[]);
+    assert_eq!(expired.code, 1);
+    assert!(expired.stderr.contains("the client certificate expired on "), "{}", expired.stderr);
+    assert!(rig.data("sys/auth").get("jwt/").is_none(), "nothing was enabled");
+});
+
+each_product!(about_vault, |product| {
+    let rig = Rig::new(product);
+    let address = rig.vault.address().to_owned();
+    let ok = format!("✓ issuer \"{}\", 1 key from the API server\n", rig.cluster.issuer());
+    with(&rig, &[], &[("VAULT_ADDR", "")]).failed(
+        1,
+        "error: no Vault address is given\nhint: set VAULT_ADDR (for example https://vault.example.com:8200) or pass --vault-addr\n",
+    );
+    with(&rig, &["--vault-addr", "vault:8200"], &[]).failed(
+        1,
+        "error: the Vault address \"vault:8200\" cannot be used: it has no scheme\nhint: write it as https://vault:8200\n",
+    );
+    with(&rig, &[], &[("VAULT_TOKEN", "")])
+        .failed(1, "error: no Vault token\nhint: run 'vault login', or set VAULT_TOKEN\n");
+    let plain = address.replace("https://", "http://");
+    let plain = with(&rig, &["--vault-addr", &plain], &[]);
+    assert_eq!(plain.code, 1);
+    assert!(plain.stderr.contains("speaks https, not plain http"), "{}", plain.stderr);
+    let untrusted = with(&rig, &[], &[("VAULT_CACERT", "")]);
+    assert_eq!(untrusted.code, 1);
+    assert!(untrusted.stderr.contains(&format!("\"{address}\"")), "{}", untrusted.stderr);
+    assert!(untrusted.stderr.contains("--vault-ca-cert"), "{}", untrusted.stderr);
+
+    rig.vault.write_policy("mounts", "path \"sys/auth\" { capabilities = [\"read\"] }").expect("the policy is written");
+    let limited = rig.vault.token_with(&["mounts"]).expect("a token");
+    let no_rights = with(&rig, &[], &[("VAULT_TOKEN", limited.expose())]);
+    no_rights.failed(
+        1,
+        &format!(
+            "{ok}✓ issuer proven by a token of service account \"shop:app\"\n\
+             error: Vault refused POST sys/auth/jwt (403): 1 error occurred:\n\t* permission denied\n\n\
+             hint: a policy of the Vault token must have:\npath \"sys/auth/jwt\" {{ capabilities = [\"update\", \"sudo\"] }}\n"
+        ),
+    );
+    rig.vault.seal().expect("Vault is sealed");
+    let sealed = with(&rig, &[], &[]);
+    assert_eq!(sealed.code, 1);
+    assert!(sealed.stderr.contains("Vault is sealed"), "{}", sealed.stderr);
+});

@@ -1,0 +1,10 @@
+//! End-to-end tests: the programs as they are shipped, against real servers.
+//! Each test that speaks to Vault runs against Vault and against OpenBao.
+
+mod bad_input;
+mod commands;
+mod login;
+mod rig;
+mod setup;
+mod storage;
+mod trust;

@@ -1,0 +1,196 @@
+//! `setup`: what it does, and that doing it again does nothing.
+
+use crate::rig::{Owned, ROLE, Rig, data, run};
+use harness::each_product;
+use harness::keys::Alg;
+use harness::server::{Cluster, ClusterOptions, Product, VaultOptions};
+use serde_json::{Value, json};
+use std::process::Stdio;
+
+/// Key texts on the mount, in order.
+fn keys(rig: &Rig) -> Vec<String> {
+    let config = rig.data("auth/jwt/config");
+    let keys = config["jwt_validation_pubkeys"].as_array().cloned().unwrap_or_default();
+    keys.iter().map(|k| k.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+each_product!(twice_changes_nothing, |product| {
+    let rig = Rig::new(product);
+    let first = rig.setup(&ROLE).ok();
+    let issuer = rig.cluster.issuer();
+    assert_eq!(
+        first.stderr,
+        format!(
+            "✓ issuer \"{issuer}\", 1 key from the API server\n\
+             ✓ issuer proven by a token of service account \"shop:app\"\n\
+             ✓ auth mount \"jwt/\" enabled\n\
+             ✓ keys written: 1 added, 0 kept\n\
+             ✓ role \"app\" created\n\
+             ✓ logged in as \"shop:app\" with role \"app\": policies app-read, default, lease 1h\n\
+             ✓ that Vault token is revoked\n"
+        )
+    );
+    let before = rig.mount_state();
+    let seen = rig.seen();
+    let second = rig.setup(&ROLE).ok();
+    let requests = rig.requests_since(seen);
+    assert_eq!(
+        requests,
+        [
+            "read sys/auth",
+            "read auth/jwt/config",
+            "read auth/jwt/role/app",
+            "update auth/jwt/login",
+            "update auth/token/revoke-self"
+        ]
+    );
+    assert_eq!(second.stdout, first.stdout);
+    assert!(second.stderr.ends_with("✓ nothing to change\n"), "{}", second.stderr);
+    assert_eq!(rig.mount_state(), before);
+    // No token of the login is left behind: what is alive is the operator's.
+    let accessors = rig.data("auth/token/accessors?list=true");
+    assert_eq!(accessors["keys"].as_array().map(Vec::len), Some(1), "{accessors}");
+});
+
+each_product!(the_report_is_complete, |product| {
+    let rig = Rig::new(product);
+    let report: Value = serde_json::from_str(&rig.setup(&[&ROLE[..], &["-o", "json"]].concat()).ok().stdout).expect("JSON");
+    assert_eq!(report["owner"], json!({"issuer": rig.cluster.issuer(), "clusterUid": rig.cluster.uid().expect("UID")}));
+    assert_eq!(report["issuerProof"]["serviceAccount"], "shop:app");
+    assert_eq!(report["keys"][0]["action"], "add");
+    assert_eq!((&report["changed"], &report["dryRun"]), (&json!(true), &json!(false)));
+    assert_eq!(report["config"]["before"], Value::Null);
+    assert_eq!(report["config"]["after"], rig.data("auth/jwt/config"));
+    assert_eq!(report["role"]["after"], rig.data("auth/jwt/role/app"));
+    assert_eq!(report["login"]["result"], "proven");
+    assert_eq!(report["login"]["revoked"], json!(true));
+});
+
+each_product!(a_dry_run_changes_nothing, |product| {
+    let rig = Rig::new(product);
+    let before = rig.mount_state();
+    let seen = rig.seen();
+    let dry = rig.setup(&[&ROLE[..], &["--dry-run=client"]].concat()).ok();
+    assert!(dry.stdout.starts_with("auth mount \"jwt/\" enabled (dry run)\nkey \""), "{}", dry.stdout);
+    assert!(dry.stdout.contains("\nrole \"app\" created (dry run)\n"), "{}", dry.stdout);
+    assert_eq!(rig.requests_since(seen), ["read sys/auth"]);
+    assert_eq!(rig.mount_state(), before);
+});
+
+each_product!(the_pod_snippet_is_accepted, |product| {
+    let rig = Rig::new(product);
+    let snippet = rig.setup(&ROLE).ok().stdout;
+    let file = rig.folder.write("pod.yaml", &snippet).expect("the snippet is written");
+    let applied = run(rig.kubectl(&["apply", "--dry-run=server", "-f"]).arg(file)).ok();
+    assert_eq!(applied.stdout, "pod/app created (server dry run)\n");
+    for part in ["fsGroup: 65532", "\"0640\"", "medium: Memory, sizeLimit: 1Mi", "audience: \"vault\", expirationSeconds: 600"] {
+        assert!(snippet.contains(part), "{part}\n{snippet}");
+    }
+});
+
+each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {
+    let cluster = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
+    let old = rig.cluster.token("shop", "app", &["vault"]);
+    assert!(old.is_ok(), "{old:?}");
+    rig.setup(&ROLE).ok();
+    let before = keys(&rig);
+    rig.cluster.rotate(Alg::Es256).expect("the cluster rotates");
+    let after = rig.setup(&ROLE).ok();
+    assert!(after.stderr.contains("✓ keys written: 1 added, 1 kept\n"), "{}", after.stderr);
+    // The newest is first, the old one is there byte for byte, both algorithms are taken.
+    assert_eq!(keys(&rig)[1..], before);
+    assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["RS256", "ES256"]));
+    // No longer published: it stays, since tokens of it may still be about.
+    rig.cluster.drop_old_keys().expect("the cluster drops the old key");
+    let again = rig.setup(&ROLE).ok();
+    assert!(again.stderr.ends_with("✓ nothing to change\n"), "{}", again.stderr);
+    assert_eq!(keys(&rig).len(), 2);
+});
+
+each_product!(a_service_account_that_is_not_there_yet, |product| {
+    let rig = Rig::new(product);
+    let flags = ["--role", "later", "--service-account", "shop:later", "--policy", "app-read"];
+    let early = rig.setup(&flags).ok();
+    assert!(
+        early.stderr.ends_with(&format!(
+            "✓ role \"later\" created\n\
+             - login not proven: service account \"shop:later\" does not exist at API server \"{}\" of context \"{}\"\n\
+             warning: prove the role later by running the same command again, once the service account is there and you may create its tokens\n",
+            rig.cluster.url(),
+            rig.cluster.context()
+        )),
+        "{}",
+        early.stderr
+    );
+});
+
+each_product!(without_the_right_to_create_tokens, |product| {
+    let rig = Rig::new(product);
+    // A user of its own: may discover and read the UID, nothing else.
+    let kubeconfig = rig.cluster.kubeconfig_for_user("reader", None).expect("a kubeconfig is written");
+    let kubeconfig = kubeconfig.to_str().expect("a path");
+    for (verb, words) in [
+        ("discovery", ["clusterrolebinding", "reader-discovery", "--clusterrole=system:service-account-issuer-discovery", "--user=reader"]),
+        ("uid", ["clusterrole", "reader-uid", "--verb=get", "--resource=namespaces"]),
+        ("binding", ["clusterrolebinding", "reader-uid", "--clusterrole=reader-uid", "--user=reader"]),
+    ] {
+        // The other product's run of this test may have made it already.
+        let made = rig.cluster.kubectl(&[&["create"], &words[..]].concat()).expect("kubectl runs");
+        let said = String::from_utf8_lossy(&made.stderr).into_owned();
+        assert!(made.status.success() || said.contains("already exists"), "{verb}: {said}");
+    }
+    let before = rig.mount_state();
+    let refused = rig.setup(&[&ROLE[..], &["--kubeconfig", kubeconfig]].concat());
+    assert_eq!(refused.code, 1);
+    assert!(
+        refused.stderr.ends_with(
+            "hint: get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts/token -n shop), \
+             or believe the issuer with --trust-issuer\n"
+        ),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(rig.mount_state(), before);
+    let trusted = rig.setup(&[&ROLE[..], &["--kubeconfig", kubeconfig, "--trust-issuer"]].concat()).ok();
+    assert!(
+        trusted.stderr.contains(&format!("warning: the issuer \"{}\" is believed without proof (--trust-issuer)\n", rig.cluster.issuer())),
+        "{}",
+        trusted.stderr
+    );
+    assert!(trusted.stderr.contains("- login not proven: no right to create serviceaccounts/token for \"shop:app\""), "{}", trusted.stderr);
+});
+
+each_product!(progress_and_results_keep_to_their_streams, |product| {
+    let rig = Rig::new(product);
+    let mut command = rig.setup_command(&[&ROLE[..], &["-v", "6"]].concat());
+    let ran = run(command.stdin(Stdio::null()));
+    let ran = ran.ok();
+    assert!(ran.stdout.starts_with("# A pod that logs in"), "{}", ran.stdout);
+    assert!(!ran.stderr.contains('\u{1b}'), "no colour where no terminal is: {}", ran.stderr);
+    assert!(ran.stderr.contains("POST auth/jwt/login: 200"), "{}", ran.stderr);
+    // Not even the loudest level shows a token.
+    for secret in [rig.vault.root_token().expose(), "eyJ", "hvs."] {
+        assert!(!ran.stderr.contains(secret) && !ran.stdout.contains(secret), "{secret}");
+    }
+});
+
+/// Namespaces are OpenBao's (and Vault Enterprise's).
+#[test]
+fn wholly_inside_a_namespace() {
+    let options = VaultOptions { namespaces: vec!["admin/team".into()], ..VaultOptions::new(Product::OpenBao) };
+    let rig = Rig::with(Owned::Shared(harness::server::shared_cluster().expect("the shared cluster starts")), options);
+    let ran = rig.setup(&[&ROLE[..], &["--vault-namespace", "admin/team"]].concat()).ok();
+    assert!(ran.stdout.contains("- {name: VAULT_NAMESPACE, value: \"admin/team\"}\n"), "{}", ran.stdout);
+    let inside = |path: &str| {
+        data(&rig.vault.http_as(rig.vault.root_token(), "admin/team", "GET", path, None).expect("OpenBao answers"))
+    };
+    assert_eq!(inside("auth/jwt/role/app")["token_policies"], json!(["app-read"]));
+    // Nothing outside.
+    assert_eq!(rig.data("auth/jwt/config"), Value::Null);
+    let (jwt, token) = (rig.jwt_file(), rig.folder.path().join("token"));
+    run(rig.login_command(&jwt, &token).env("VAULT_NAMESPACE", "admin/team/")).ok();
+    assert!(std::fs::metadata(&token).expect("the token file is there").len() > 0);
+    let outside = run(&mut rig.login_command(&jwt, &token));
+    assert_eq!(outside.code, 77, "{}", outside.stderr);
+}

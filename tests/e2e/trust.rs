@@ -1,0 +1,163 @@
+//! Who must not get in: other issuers, other clusters, other people's mounts.
+
+use crate::rig::{Owned, ROLE, Ran, Rig};
+use harness::each_product;
+use harness::keys::{Alg, SigningKey};
+use harness::server::{Cluster, ClusterOptions, Issuer, VaultOptions};
+use serde_json::{Value, json};
+
+/// Refused with these words, and the mount as it was.
+fn refused(rig: &Rig, flags: &[&str], error: &str, hint: &str) {
+    let before = rig.mount_state();
+    let ran: Ran = rig.setup(flags);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.ends_with(&format!("error: {error}\nhint: {hint}\n")), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(rig.mount_state(), before);
+}
+
+each_product!(a_role_of_another_issuer, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&[]).ok();
+    rig.write(
+        "auth/jwt/role/app",
+        json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"],
+               "bound_claims": {"iss": "https://other.example.com"}, "token_policies": ["other"]}),
+    );
+    let name: String = rig.cluster.context().to_owned();
+    refused(
+        &rig,
+        &[&ROLE[..], &["--replace-role"]].concat(),
+        &format!(
+            "on auth mount \"jwt/\", role \"app\" is bound to issuer \"https://other.example.com\", not to \"{}\"",
+            rig.cluster.issuer()
+        ),
+        &format!("choose another name, for example --role {name}-app"),
+    );
+});
+
+each_product!(a_role_that_would_change_what_it_gives, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&ROLE).ok();
+    let wider = ["--role", "app", "--service-account", "shop:app", "--policy", "app-read", "--policy", "admin"];
+    refused(
+        &rig,
+        &wider,
+        "on auth mount \"jwt/\", role \"app\" is there already, and the change adds policy \"admin\"",
+        "if that is meant, add --replace-role",
+    );
+    rig.setup(&[&wider[..], &["--replace-role"]].concat()).ok();
+    assert_eq!(rig.data("auth/jwt/role/app")["token_policies"], json!(["app-read", "admin"]));
+});
+
+each_product!(mounts_that_belong_to_others, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/users", json!({"type": "userpass"}));
+    refused(
+        &rig,
+        &[&ROLE[..], &["--mount", "users"]].concat(),
+        "auth mount \"users/\" is of type \"userpass\", not \"jwt\"",
+        "choose another path with --mount",
+    );
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    let by_hand = SigningKey::generate(Alg::Rs256).expect("a key").public_pem().to_owned();
+    let choose = "choose another path with --mount, which gets static keys (vault read auth/jwt/config)";
+    for (config, error, hint) in [
+        (
+            json!({"jwt_validation_pubkeys": [by_hand]}),
+            "auth mount \"jwt/\" serves others already: 1 key without a mark".to_owned(),
+            "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+        ),
+        (
+            json!({"jwt_validation_pubkeys": [by_hand], "bound_issuer": "https://other"}),
+            "auth mount \"jwt/\" cannot take this cluster's keys: its bound_issuer is \"https://other\"".to_owned(),
+            "choose another path with --mount; a mount with a bound_issuer serves that issuer only (vault read auth/jwt/config)",
+        ),
+    ] {
+        rig.write("auth/jwt/config", config);
+        refused(&rig, &ROLE, &error, hint);
+    }
+    // Vault fetches the set itself: from a real issuer, since it checks at the write.
+    let issuer = Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+        .expect("a cluster starts");
+    let (url, ca) = (issuer.url(), issuer.ca_pem());
+    let keys_url = format!("{url}/openid/v1/jwks");
+    for (config, field, value) in [
+        (json!({"jwks_url": keys_url, "jwks_ca_pem": ca}), "jwks_url", keys_url.as_str()),
+        (json!({"oidc_discovery_url": url, "oidc_discovery_ca_pem": ca}), "oidc_discovery_url", url.as_str()),
+        (
+            json!({"oidc_discovery_url": url, "oidc_discovery_ca_pem": ca, "oidc_client_id": "id", "oidc_client_secret": "secret"}),
+            "oidc_discovery_url",
+            url.as_str(),
+        ),
+    ] {
+        rig.write("auth/jwt/config", config);
+        refused(&rig, &ROLE, &format!("auth mount \"jwt/\" cannot take this cluster's keys: it takes its keys from {field} ({value})"), choose);
+    }
+});
+
+each_product!(a_cluster_that_claims_anothers_issuer, |product| {
+    let owner = Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+        .expect("a cluster starts");
+    let issuer = owner.issuer();
+    let liar = Cluster::start(ClusterOptions { issuer: Issuer::Url(issuer.clone()), ..ClusterOptions::default() })
+        .expect("a cluster starts");
+    let authority = owner.scratch().write("issuer-ca.pem", owner.ca_pem()).expect("the CA is written");
+    let authority = authority.to_str().expect("a path");
+    let rig = Rig::with(Owned::Own(Box::new(liar)), VaultOptions::new(product));
+    let trusting = [&ROLE[..], &["--issuer-ca-cert", authority]].concat();
+    refused(
+        &rig,
+        &trusting,
+        &format!("issuer \"{issuer}\" and this API server publish no common key: they are not the same cluster"),
+        "look at what the API server claims: kubectl get --raw /.well-known/openid-configuration",
+    );
+    assert_eq!(rig.data("auth/jwt/config"), Value::Null);
+
+    // The owner itself is enrolled by its own site, without a UID.
+    let kubeconfig = owner.kubeconfig().to_str().expect("a path").to_owned();
+    owner.create_service_account("shop", "app").expect("a service account is made");
+    let own = [&trusting[..], &["--kubeconfig", &kubeconfig, "-o", "json"]].concat();
+    let report: Value = serde_json::from_str(&rig.setup(&own).ok().stdout).expect("JSON");
+    assert_eq!(report["owner"], json!({"issuer": issuer}));
+    assert_eq!(report["keySource"], "issuerSite");
+
+    // Where the issuer's site is not believed, the liar is one more cluster of that name: refused beside the first.
+    refused(
+        &rig,
+        &ROLE,
+        &format!("auth mount \"jwt/\" serves others already: keys of {issuer} (the same issuer, another cluster)"),
+        "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+    );
+});
+
+each_product!(two_clusters_of_one_issuer, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&ROLE).ok();
+    let other = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    other.create_service_account("shop", "app").expect("a service account is made");
+    let kubeconfig = other.kubeconfig().to_str().expect("a path").to_owned();
+    refused(
+        &rig,
+        &[&ROLE[..], &["--kubeconfig", &kubeconfig]].concat(),
+        &format!(
+            "auth mount \"jwt/\" serves others already: keys of {} (cluster {}) (the same issuer, another cluster)",
+            rig.cluster.issuer(),
+            rig.cluster.uid().expect("a UID")
+        ),
+        "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+    );
+});
+
+each_product!(an_issuer_given_by_hand_must_be_the_tokens, |product| {
+    let rig = Rig::new(product);
+    refused(
+        &rig,
+        &[&ROLE[..], &["--issuer", "https://else.svc"]].concat(),
+        &format!(
+            "the issuer is not proven: the API server's tokens are issued by \"{}\", not by \"https://else.svc\"",
+            rig.cluster.issuer()
+        ),
+        "nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration",
+    );
+});

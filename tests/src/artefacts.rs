@@ -1,0 +1,183 @@
+//! Owns building the two programs under test, each on its own: a build of the
+//! whole workspace unifies features and is not what is shipped.
+
+mod elf;
+mod target;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Instant;
+
+use serde_json::Value;
+
+pub use target::Target;
+
+use crate::process::say;
+use crate::workspace;
+
+/// Why a program is not there.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ArtefactError {
+    /// cargo cannot be run.
+    #[error("cannot run \"{program}\": {cause}")]
+    Run {
+        /// What was run.
+        program: String,
+        /// Why it failed.
+        cause: String,
+    },
+    /// cargo failed; its output is on standard error.
+    #[error("cargo {arguments} failed:\n{errors}")]
+    Cargo {
+        /// Its arguments.
+        arguments: String,
+        /// What the compiler said.
+        errors: String,
+    },
+    /// cargo names no program.
+    #[error("cargo {arguments} made no program \"{name}\"")]
+    NoProgram {
+        /// Its arguments.
+        arguments: String,
+        /// The program.
+        name: &'static str,
+    },
+    /// There is no C compiler.
+    #[error("building vault-jwt-login needs a C compiler, which is not installed")]
+    NoCompiler,
+    /// The pod binary would need a loader that an empty image does not have.
+    #[error("\"{}\" is not static: {cause}", .path.display())]
+    NotStatic {
+        /// The program.
+        path: PathBuf,
+        /// What shows it.
+        cause: String,
+    },
+}
+
+impl ArtefactError {
+    /// The one thing to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoCompiler => Some("apt-get install gcc musl-tools".to_owned()),
+            Self::Run { .. } | Self::Cargo { .. } | Self::NoProgram { .. } | Self::NotStatic { .. } => None,
+        }
+    }
+}
+
+/// The pod binary as it is shipped.
+#[derive(Debug, Clone)]
+pub struct PodBinary {
+    /// The program.
+    pub path: PathBuf,
+    /// What it is linked with.
+    pub target: Target,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The plugin, dev profile; its folder belongs into `PATH`. Built once per
+/// process.
+///
+/// # Errors
+/// It does not build.
+pub fn plugin() -> Result<PathBuf, ArtefactError> {
+    static BUILT: OnceLock<Result<PathBuf, ArtefactError>> = OnceLock::new();
+    BUILT.get_or_init(|| build("kubectl-vaultjwt", "kubectl-vaultjwt", &[], &[])).clone()
+}
+
+/// The pod binary: release profile, static. Built once per process.
+///
+/// # Errors
+/// It does not build, or is not static.
+pub fn pod_binary() -> Result<PodBinary, ArtefactError> {
+    static BUILT: OnceLock<Result<PodBinary, ArtefactError>> = OnceLock::new();
+    BUILT.get_or_init(build_pod_binary).clone()
+}
+
+fn build_pod_binary() -> Result<PodBinary, ArtefactError> {
+    let target = Target::choose();
+    say(&format!("vault-jwt-login: static for {} ({})", target.triple(), target.why()));
+    let triple = target.triple();
+    let path = build("vault-jwt-login", "vault-jwt-login", &["--release", "--target", &triple], &target.environment()?)?;
+    elf::check_static(&path).map_err(|cause| ArtefactError::NotStatic { path: path.clone(), cause })?;
+    let size = path.metadata().map(|data| data.len()).unwrap_or_default();
+    Ok(PodBinary { path, target, size })
+}
+
+/// Variables that cargo sets for the programs it runs. Passed on to another
+/// cargo they would count as changes of the environment, and crates with C
+/// code would be built again and again.
+fn is_set_by_cargo(name: &str) -> bool {
+    name == "OUT_DIR"
+        || name == "CARGO_CRATE_NAME"
+        || name == "CARGO_PRIMARY_PACKAGE"
+        || name == "CARGO_TARGET_TMPDIR"
+        || ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// Builds one program of one package and returns where cargo put it.
+fn build(
+    package: &str,
+    program: &'static str,
+    more: &[&str],
+    environment: &[(String, String)],
+) -> Result<PathBuf, ArtefactError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut arguments = vec!["build", "-p", package, "--bin", program];
+    arguments.extend(more);
+    let shown = arguments.join(" ");
+    arguments.push("--message-format=json-render-diagnostics");
+    let mut command = Command::new(&cargo);
+    command.args(&arguments).current_dir(workspace::root()).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(is_set_by_cargo) {
+            command.env_remove(name);
+        }
+    }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    say(&format!("cargo {shown}"));
+    let start = Instant::now();
+    let output = command.output().map_err(|error| ArtefactError::Run {
+        program: Path::new(&cargo).display().to_string(),
+        cause: error.to_string(),
+    })?;
+    if !output.status.success() {
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        return Err(ArtefactError::Cargo { arguments: shown, errors });
+    }
+    say(&format!("cargo {shown}: done in {} s", start.elapsed().as_secs()));
+    let messages = String::from_utf8_lossy(&output.stdout);
+    executable(&messages, program).ok_or(ArtefactError::NoProgram { arguments: shown, name: program })
+}
+
+/// Where cargo's messages say that a program is.
+fn executable(messages: &str, program: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    messages
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == program)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_where_cargo_says() {
+        let messages = r#"not json
+{"reason":"compiler-artifact","target":{"name":"shared"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"vault-jwt-login"},"executable":null}
+{"reason":"compiler-artifact","target":{"name":"vault-jwt-login"},"executable":"/t/release/vault-jwt-login"}
+{"reason":"build-finished","success":true}"#;
+        assert_eq!(executable(messages, "vault-jwt-login"), Some("/t/release/vault-jwt-login".into()));
+        assert_eq!(executable(messages, "shared"), None);
+    }
+
+    #[test]
+    fn what_cargo_sets_is_told_from_what_configures_it() {
+        assert!(["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "OUT_DIR"].into_iter().all(is_set_by_cargo));
+        assert!(!["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "RUSTFLAGS"].into_iter().any(is_set_by_cargo));
+    }
+}

@@ -1,0 +1,50 @@
+//! `cargo peers [NAME…]`: finds or gets the real servers and tools the tests
+//! run against, and says where each is.
+
+use std::process::ExitCode;
+use std::thread;
+
+use harness::peers::{self, Found, Peer, PeerError, Source};
+
+fn main() -> ExitCode {
+    let mut wanted = Vec::new();
+    for name in std::env::args().skip(1) {
+        let Some(peer) = Peer::named(&name) else {
+            let names: Vec<_> = Peer::ALL.iter().map(|peer| peer.pin().name).collect();
+            eprintln!("error: no peer \"{name}\"\nhint: the peers are {}", names.join(", "));
+            return ExitCode::from(2);
+        };
+        wanted.push(peer);
+    }
+    if wanted.is_empty() {
+        wanted = Peer::ALL.to_vec();
+    }
+    let mut code = ExitCode::SUCCESS;
+    for (peer, found) in find_all(wanted) {
+        let pin = peer.pin();
+        match found {
+            Ok(found) => println!("{}\t{}\t{}\t{}", pin.name, pin.version, found.path.display(), found.how),
+            Err(error) => {
+                eprintln!("error: {}: {error}", pin.name);
+                if let Some(hint) = error.hint() {
+                    eprintln!("hint: {hint}");
+                }
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    code
+}
+
+/// Builds take their turns, downloads happen beside them.
+fn find_all(wanted: Vec<Peer>) -> Vec<(Peer, Result<Found, PeerError>)> {
+    let (built, downloaded): (Vec<Peer>, Vec<Peer>) =
+        wanted.into_iter().partition(|peer| matches!(peer.pin().source, Source::Go { .. }));
+    let find = |peers: Vec<Peer>| peers.into_iter().map(|peer| (peer, peers::find(peer))).collect::<Vec<_>>();
+    thread::scope(|scope| {
+        let downloads = scope.spawn(|| find(downloaded));
+        let mut found = find(built);
+        found.extend(downloads.join().unwrap_or_default());
+        found
+    })
+}

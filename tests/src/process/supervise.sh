@@ -1,0 +1,39 @@
+# Runs one program for as long as the pipe on standard input stays open, and
+# stops it when the pipe ends: the harness closed it, or is gone (also by
+# kill -9, when nothing of the harness can run any more).
+#
+# arguments: MARK GRACE PROGRAM [ARGUMENT...]
+#   MARK   file that exists while the program may be running
+#   GRACE  tenths of a second between TERM and KILL
+mark=$1 grace=$2
+shift 2
+exec 3<&0
+
+"$@" </dev/null 3<&- &
+program=$!
+
+{
+    read -r _ <&3
+    kill -TERM "$program"
+    while [ "$grace" -gt 0 ] && kill -0 "$program"; do
+        sleep 0.1
+        grace=$((grace - 1))
+    done
+    kill -KILL "$program"
+} >/dev/null 2>&1 &
+exec 3<&-
+
+trap 'kill -TERM "$program" 2>/dev/null' TERM INT HUP
+wait "$program"
+code=$?
+# A signal to this shell ends the wait before the program has ended.
+while kill -0 "$program" 2>/dev/null; do
+    wait "$program"
+    code=$?
+done
+
+# The waiting half above, and whatever the program left in its process group.
+trap '' TERM
+kill -TERM 0
+rm -f -- "$mark"
+exit "$code"

@@ -1,0 +1,488 @@
+//! Owns a cluster as far as issuers and tokens need one: a real etcd and a
+//! real API server, signing keys that can be rotated, kubeconfigs, kubectl.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+
+use serde_json::{Value, json};
+use shared::Secret;
+
+use super::kubeconfig::{Credentials, kubeconfig};
+use super::{ServerError, Written, ready, success, text, with_free_ports};
+use crate::certificates::{Authority, Certificate};
+use crate::http::{Answer, Http};
+use crate::keys::{Alg, SigningKey};
+use crate::peers::{self, Peer};
+use crate::process::{self, Scratch, Supervised, clean_environment, locked};
+
+/// The issuer of a cluster's tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Issuer {
+    /// What kubeadm, kind and k3s configure: the same text in every cluster.
+    #[default]
+    Default,
+    /// The API server's own address, so that discovery works at the issuer.
+    Own,
+    /// Some other address.
+    Url(String),
+}
+
+/// What [`Issuer::Default`] stands for.
+const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// How to start a cluster.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterOptions {
+    /// Who signs.
+    pub issuer: Issuer,
+    /// Further issuers whose tokens the API server accepts.
+    pub extra_issuers: Vec<String>,
+    /// May anyone read the discovery documents?
+    pub anonymous_oidc: bool,
+    /// The kind of the first signing key.
+    pub alg: Alg,
+    /// The API server's own audiences; the issuer when empty.
+    pub api_audiences: Vec<String>,
+    /// The JWKS address the API server advertises; its own when absent.
+    pub jwks_uri: Option<String>,
+}
+
+/// A running cluster. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Cluster {
+    // Servers stop before their folder goes: fields drop in this order.
+    api: Mutex<Option<Supervised>>,
+    _etcd: Supervised,
+    scratch: Scratch,
+    options: ClusterOptions,
+    port: u16,
+    etcd_address: String,
+    authority: Authority,
+    admin: Certificate,
+    keys: Mutex<Keys>,
+    http: Http,
+    context: String,
+    kubeconfig: PathBuf,
+    files: AtomicU32,
+}
+
+/// The keys whose tokens the API server accepts; the newest one signs.
+#[derive(Debug)]
+struct Keys {
+    older: Vec<SigningKey>,
+    newest: SigningKey,
+}
+
+/// One cluster per test binary, for tests that leave it as it was. It ends
+/// with the process.
+///
+/// # Errors
+/// It could not be started; every caller is told the same.
+pub fn shared_cluster() -> Result<&'static Cluster, &'static ServerError> {
+    static SHARED: OnceLock<Result<Cluster, ServerError>> = OnceLock::new();
+    SHARED.get_or_init(|| Cluster::start(ClusterOptions::default())).as_ref()
+}
+
+impl Cluster {
+    /// Starts one and waits until it serves: `/readyz` says ok, and the service
+    /// account and the CA bundle a controller manager would make are there.
+    ///
+    /// # Errors
+    /// A peer is missing, or a server does not become ready.
+    pub fn start(options: ClusterOptions) -> Result<Self, ServerError> {
+        let programs = (peers::locate(Peer::Etcd)?, peers::locate(Peer::KubeApiserver)?);
+        with_free_ports(|| Self::start_once(&options, &programs.0, &programs.1))
+    }
+
+    fn start_once(options: &ClusterOptions, etcd: &Path, apiserver: &Path) -> Result<Self, ServerError> {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let context = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let scratch = Scratch::new("cluster").map_err(ServerError::io("making a folder"))?;
+        let port = process::port().map_err(ServerError::io("choosing a port"))?;
+        let (etcd, etcd_address) = start_etcd(&scratch, etcd)?;
+
+        let authority = Authority::new("kubernetes")?;
+        let admin = authority.client("kubernetes-admin", Some("system:masters"))?;
+        let server = authority.server()?;
+        for (name, content) in
+            [("ca.crt", &authority.pem()), ("server.crt", &server.certificate), ("server.key", &server.key)]
+        {
+            scratch.write(name, content).map_err(ServerError::io(format!("writing {name}")))?;
+        }
+        let kubelet = authority.client("kube-apiserver-kubelet-client", Some("system:masters"))?;
+        scratch.write("kubelet.crt", kubelet.certificate).map_err(ServerError::io("writing kubelet.crt"))?;
+        scratch.write("kubelet.key", kubelet.key).map_err(ServerError::io("writing kubelet.key"))?;
+
+        let url = format!("https://127.0.0.1:{port}");
+        let credentials = Credentials::Certificate(admin.clone());
+        let admin_config = kubeconfig(&context, &url, &authority.pem(), "admin", &credentials);
+        let config =
+            scratch.write("admin.kubeconfig", admin_config).map_err(ServerError::io("writing a kubeconfig"))?;
+        let cluster = Self {
+            api: Mutex::new(None),
+            _etcd: etcd,
+            http: Http::new(url, Some(&authority.pem()), Some(&admin))?,
+            keys: Mutex::new(Keys { older: Vec::new(), newest: SigningKey::generate(options.alg)? }),
+            options: options.clone(),
+            kubeconfig: config,
+            files: AtomicU32::new(1),
+            scratch,
+            port,
+            etcd_address,
+            authority,
+            admin,
+            context,
+        };
+        cluster.start_api_server_from(apiserver)?;
+        cluster.create_service_account("default", "default")?;
+        cluster.create_ca_bundle("default")?;
+        if cluster.options.anonymous_oidc {
+            cluster.let_anyone_discover()?;
+        }
+        Ok(cluster)
+    }
+
+    /// The API server's address.
+    pub fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The issuer of its tokens.
+    pub fn issuer(&self) -> String {
+        match &self.options.issuer {
+            Issuer::Default => DEFAULT_ISSUER.to_owned(),
+            Issuer::Own => self.url(),
+            Issuer::Url(url) => url.clone(),
+        }
+    }
+
+    /// The certificate of its authority, PEM.
+    pub fn ca_pem(&self) -> String {
+        self.authority.pem()
+    }
+
+    /// Signs further certificates of this cluster.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Its administrator's client certificate.
+    pub fn admin(&self) -> &Certificate {
+        &self.admin
+    }
+
+    /// The name of the context in its kubeconfigs.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A folder that lives as long as the cluster.
+    pub fn scratch(&self) -> &Scratch {
+        &self.scratch
+    }
+
+    /// The signing keys, oldest first; the last one signs.
+    pub fn signing_keys(&self) -> Vec<SigningKey> {
+        let keys = locked(&self.keys);
+        keys.older.iter().chain([&keys.newest]).cloned().collect()
+    }
+
+    /// The key that signs now.
+    pub fn signing_key(&self) -> SigningKey {
+        locked(&self.keys).newest.clone()
+    }
+
+    /// A new kubeconfig for this cluster with other credentials.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn kubeconfig_with(&self, user: &str, credentials: &Credentials) -> Written {
+        self.kubeconfig_at(&self.url(), user, credentials)
+    }
+
+    /// As [`Cluster::kubeconfig_with`], for an address that may be wrong.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn kubeconfig_at(&self, server: &str, user: &str, credentials: &Credentials) -> Written {
+        let name = format!("{}.kubeconfig", self.files.fetch_add(1, Ordering::Relaxed));
+        let config = kubeconfig(&self.context, server, &self.authority.pem(), user, credentials);
+        self.scratch.write(&name, config).map_err(ServerError::io("writing a kubeconfig"))
+    }
+
+    /// A kubeconfig for a user with a client certificate; without a group and
+    /// a binding he may do nothing but discover.
+    ///
+    /// # Errors
+    /// The certificate or the file cannot be made.
+    pub fn kubeconfig_for_user(&self, user: &str, group: Option<&str>) -> Written {
+        self.kubeconfig_with(user, &Credentials::Certificate(self.authority.client(user, group)?))
+    }
+
+    /// A kubeconfig that shows an expired client certificate.
+    ///
+    /// # Errors
+    /// The certificate or the file cannot be made.
+    pub fn kubeconfig_expired(&self) -> Written {
+        let expired = self.authority.expired_client("kubernetes-admin", Some("system:masters"))?;
+        self.kubeconfig_with("admin", &Credentials::Certificate(expired))
+    }
+
+    /// A kubeconfig with a token of a service account for the API server.
+    ///
+    /// # Errors
+    /// The API server does not issue the token.
+    pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Written {
+        let token = self.token(namespace, name, &[])?;
+        self.kubeconfig_with(name, &Credentials::Token(token))
+    }
+
+    /// One request as administrator.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub fn http(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, ServerError> {
+        Ok(self.http.send(method, path, &[], body)?)
+    }
+
+    /// A token the API server issues for one hour (TokenRequest). Without
+    /// audiences it is one for the API server.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub fn token(&self, namespace: &str, name: &str, audiences: &[&str]) -> Result<Secret, ServerError> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
+        let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
+            "spec": {"audiences": audiences, "expirationSeconds": 3_600}});
+        let answer = success(format!("token of {namespace}/{name}"), self.http("POST", &path, Some(&body))?)?;
+        Ok(Secret::new(answer.json()["status"]["token"].as_str().unwrap_or_default()))
+    }
+
+    /// The UID of the `kube-system` namespace.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub fn uid(&self) -> Result<String, ServerError> {
+        let answer = success("kube-system", self.http("GET", "/api/v1/namespaces/kube-system", None)?)?;
+        Ok(answer.json()["metadata"]["uid"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Makes a service account, and its namespace where that is missing.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub fn create_service_account(&self, namespace: &str, name: &str) -> Result<(), ServerError> {
+        let object = |name: &str| json!({"metadata": {"name": name}});
+        if namespace != "default" {
+            self.create("/api/v1/namespaces", &object(namespace))?;
+        }
+        self.create(&format!("/api/v1/namespaces/{namespace}/serviceaccounts"), &object(name))
+    }
+
+    /// The ConfigMap that pods with a token of the API wait for.
+    fn create_ca_bundle(&self, namespace: &str) -> Result<(), ServerError> {
+        let bundle = json!({"metadata": {"name": "kube-root-ca.crt"}, "data": {"ca.crt": self.authority.pem()}});
+        self.create(&format!("/api/v1/namespaces/{namespace}/configmaps"), &bundle)
+    }
+
+    fn let_anyone_discover(&self) -> Result<(), ServerError> {
+        let binding = json!({"metadata": {"name": "anonymous-discovery"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
+                "name": "system:service-account-issuer-discovery"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:unauthenticated"}]});
+        self.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)
+    }
+
+    /// Creates an object; that it is there already is fine. A namespace that
+    /// the API server makes itself may come a moment after it is ready.
+    fn create(&self, path: &str, object: &Value) -> Result<(), ServerError> {
+        let api = locked(&self.api);
+        let Some(api) = api.as_ref() else { return Err(self.is_stopped()) };
+        ready::wait(api, || match self.http.send("POST", path, &[], Some(object)) {
+            Ok(answer) if answer.is_success() || answer.status == 409 => Ok(()),
+            Ok(answer) => Err(format!("POST {path}: HTTP {}: {}", answer.status, answer.text)),
+            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    fn is_stopped(&self) -> ServerError {
+        ServerError::Io {
+            what: format!("API server of {}", self.context),
+            source: std::io::Error::new(std::io::ErrorKind::NotConnected, "it is stopped"),
+        }
+    }
+
+    /// The real kubectl with the administrator's kubeconfig and a home of its
+    /// own. `first` goes in front of `PATH`: the folder of a plugin.
+    ///
+    /// # Errors
+    /// kubectl is missing.
+    pub fn kubectl_command(&self, first: &[&Path]) -> Result<Command, ServerError> {
+        let kubectl = peers::locate(Peer::Kubectl)?;
+        let home = self.scratch.folder("home").map_err(ServerError::io("making a home folder"))?;
+        let mut command = Command::new(&kubectl);
+        let mut folders = first.to_vec();
+        folders.extend(kubectl.parent());
+        clean_environment(&mut command, &home, &folders);
+        command.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", home.join("kube-cache")).current_dir(&home);
+        Ok(command)
+    }
+
+    /// Runs kubectl.
+    ///
+    /// # Errors
+    /// It cannot be run; that it fails is in the output.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<Output, ServerError> {
+        self.kubectl_command(&[])?.args(arguments).output().map_err(ServerError::io("running kubectl"))
+    }
+
+    /// Runs kubectl and returns what it prints.
+    ///
+    /// # Errors
+    /// It fails.
+    pub fn kubectl_ok(&self, arguments: &[&str]) -> Result<String, ServerError> {
+        let output = self.kubectl(arguments)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(ServerError::Command { command: format!("kubectl {}", arguments.join(" ")), stderr })
+    }
+
+    /// Adds a signing key, which signs from now on, and restarts the API
+    /// server: what a cloud does when it rotates. Old tokens stay valid.
+    ///
+    /// # Errors
+    /// The API server does not come back.
+    pub fn rotate(&self, alg: Alg) -> Result<(), ServerError> {
+        let new = SigningKey::generate(alg)?;
+        {
+            let mut keys = locked(&self.keys);
+            let old = std::mem::replace(&mut keys.newest, new);
+            keys.older.push(old);
+        }
+        self.restart_api_server()
+    }
+
+    /// Drops all signing keys but the newest and restarts the API server.
+    ///
+    /// # Errors
+    /// The API server does not come back.
+    pub fn drop_old_keys(&self) -> Result<(), ServerError> {
+        locked(&self.keys).older.clear();
+        self.restart_api_server()
+    }
+
+    /// Stops the API server; etcd keeps what it knew.
+    pub fn stop_api_server(&self) {
+        locked(&self.api).take();
+    }
+
+    /// Starts the API server again, at the same address.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    pub fn restart_api_server(&self) -> Result<(), ServerError> {
+        self.stop_api_server();
+        self.start_api_server_from(&peers::locate(Peer::KubeApiserver)?)
+    }
+
+    fn start_api_server_from(&self, program: &Path) -> Result<(), ServerError> {
+        let arguments = self.api_server_arguments()?;
+        let home = self.scratch.path();
+        let api = Supervised::start(&self.scratch, "kube-apiserver", program, arguments, |command| {
+            clean_environment(command, home, &[]);
+            command.current_dir(home);
+        });
+        let api = api.map_err(ServerError::io("starting kube-apiserver"))?;
+        ready::wait(&api, || match self.http.send("GET", "/readyz", &[], None) {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) => Err(format!("/readyz: HTTP {}", answer.status)),
+            Err(error) => Err(error.to_string()),
+        })?;
+        *locked(&self.api) = Some(api);
+        Ok(())
+    }
+
+    fn api_server_arguments(&self) -> Result<Vec<String>, ServerError> {
+        let path = |name: &str| text(&self.scratch.path().join(name));
+        let mut arguments: Vec<String> = [
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            // Else it complains that 127.0.0.1 cannot be an endpoint.
+            "--endpoint-reconciler-type=none",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--profiling=false",
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
+        .map(String::from)
+        .into();
+        arguments.extend([
+            format!("--secure-port={}", self.port),
+            format!("--etcd-servers={}", self.etcd_address),
+            format!("--cert-dir={}", path("certificates")),
+            format!("--tls-cert-file={}", path("server.crt")),
+            format!("--tls-private-key-file={}", path("server.key")),
+            format!("--client-ca-file={}", path("ca.crt")),
+            format!("--kubelet-client-certificate={}", path("kubelet.crt")),
+            format!("--kubelet-client-key={}", path("kubelet.key")),
+            // The first one signs, the others are accepted.
+            format!("--service-account-issuer={}", self.issuer()),
+        ]);
+        arguments.extend(self.options.extra_issuers.iter().map(|issuer| format!("--service-account-issuer={issuer}")));
+        if !self.options.api_audiences.is_empty() {
+            arguments.push(format!("--api-audiences={}", self.options.api_audiences.join(",")));
+        }
+        if let Some(uri) = &self.options.jwks_uri {
+            arguments.push(format!("--service-account-jwks-uri={uri}"));
+        }
+        for key in self.signing_keys() {
+            let public = format!("sa-{}.pub", key.kid());
+            let written = self.scratch.write(&public, key.public_pem()).map_err(ServerError::io("writing a key"))?;
+            arguments.push(format!("--service-account-key-file={}", text(&written)));
+        }
+        let signs = self.scratch.write("sa.key", self.signing_key().private_pem());
+        let signs = signs.map_err(ServerError::io("writing the signing key"))?;
+        arguments.push(format!("--service-account-signing-key-file={}", text(&signs)));
+        Ok(arguments)
+    }
+}
+
+fn start_etcd(scratch: &Scratch, program: &Path) -> Result<(Supervised, String), ServerError> {
+    let port = process::port_pair().map_err(ServerError::io("choosing ports"))?;
+    let client = format!("http://127.0.0.1:{port}");
+    let peer = format!("http://127.0.0.1:{}", port + 1);
+    let arguments = [
+        "--name=default".to_owned(),
+        format!("--data-dir={}", text(&scratch.path().join("etcd"))),
+        // Nothing here has to survive a power cut.
+        "--unsafe-no-fsync".to_owned(),
+        "--log-level=warn".to_owned(),
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=default={peer}"),
+    ];
+    let etcd = Supervised::start(scratch, "etcd", program, arguments, |command| {
+        clean_environment(command, scratch.path(), &[]);
+        command.current_dir(scratch.path());
+    });
+    let etcd = etcd.map_err(ServerError::io("starting etcd"))?;
+    let http = Http::new(client.clone(), None, None)?;
+    ready::wait(&etcd, || match http.send("GET", "/health", &[], None) {
+        Ok(answer) if answer.json()["health"] == "true" => Ok(()),
+        Ok(answer) => Err(format!("/health: HTTP {}: {}", answer.status, answer.text)),
+        Err(error) => Err(error.to_string()),
+    })?;
+    Ok((etcd, client))
+}

@@ -1,0 +1,267 @@
+//! Owns Vault's address: what people type, the URL of a login, and which
+//! redirects of it may be followed.
+
+use shared::mount::MountPath;
+use shared::text::one_line;
+use thiserror::Error;
+use ureq::http::Uri;
+
+/// A usable address: `http` or `https`, a host, perhaps a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    origin: Origin,
+    /// Everything before `/v1`, without a slash at its end.
+    base: String,
+}
+
+/// Scheme, host and port; what "the same server" means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Origin {
+    https: bool,
+    host: String,
+    port: u16,
+}
+
+/// Why an address cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum AddressError {
+    /// `vault:8200`.
+    #[error("the address of Vault \"{0}\" does not begin with http:// or https://")]
+    NoScheme(String),
+    /// `unix:///run/vault.sock` and others.
+    #[error("the address of Vault \"{0}\" has another scheme than http and https")]
+    Scheme(String),
+    /// `https://user:password@vault`; not shown.
+    #[error("the address of Vault holds a user name or password")]
+    Credentials,
+    /// `https://vault?x=y`.
+    #[error("the address of Vault \"{0}\" holds a query or a fragment")]
+    Query(String),
+    /// Not a URL.
+    #[error("the address of Vault \"{0}\" is not a URL")]
+    Unreadable(String),
+}
+
+impl AddressError {
+    /// What to change.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::NoScheme(typed) => {
+                format!("write it as \"https://{}\" in --vault-addr or VAULT_ADDR", one_line(typed))
+            }
+            Self::Credentials => "leave them out of --vault-addr or VAULT_ADDR; a login needs none".to_owned(),
+            Self::Scheme(_) | Self::Query(_) | Self::Unreadable(_) => {
+                "give --vault-addr or VAULT_ADDR the form https://host:8200".to_owned()
+            }
+        })
+    }
+}
+
+/// Why a redirect is not followed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum RedirectError {
+    /// No `Location`, or one that is no URL.
+    #[error("a redirect without a usable location")]
+    Unreadable,
+    /// From https to http.
+    #[error("a redirect to unencrypted \"{0}\"")]
+    Downgrade(String),
+    /// To another scheme, host or port.
+    #[error("a redirect to another server, \"{0}\"")]
+    OtherServer(String),
+    /// The place it led to redirects too.
+    #[error("a second redirect")]
+    Second,
+}
+
+impl Address {
+    /// Reads an address as typed.
+    pub fn parse(typed: &str) -> Result<Self, AddressError> {
+        let typed = typed.trim();
+        let shown = || one_line(typed);
+        if typed.contains('@') {
+            return Err(AddressError::Credentials);
+        }
+        let Some((scheme, _)) = typed.split_once("://") else {
+            return Err(AddressError::NoScheme(shown()));
+        };
+        if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return Err(AddressError::Scheme(shown()));
+        }
+        if typed.contains(['?', '#']) {
+            return Err(AddressError::Query(shown()));
+        }
+        let uri: Uri = typed.parse().map_err(|_| AddressError::Unreadable(shown()))?;
+        let origin = Origin::of(&uri).ok_or_else(|| AddressError::Unreadable(shown()))?;
+        let base = format!("{origin}{}", uri.path().trim_end_matches('/'));
+        Ok(Self { origin, base })
+    }
+
+    /// Where a login on `mount` is sent.
+    pub fn login_url(&self, mount: &MountPath) -> String {
+        format!("{}/v1/auth/{mount}/login", self.base)
+    }
+
+    /// Whether the connection is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.origin.https
+    }
+
+    /// The host without brackets or port.
+    pub fn host(&self) -> &str {
+        &self.origin.host
+    }
+
+    /// The URL to send the login to again, once, when the server answers with
+    /// a redirect: the same scheme, host and port only, since the request
+    /// carries a credential.
+    pub fn follow(&self, location: Option<&str>) -> Result<String, RedirectError> {
+        let location = location.ok_or(RedirectError::Unreadable)?;
+        if location.starts_with('/') && !location.starts_with("//") {
+            return Ok(format!("{}{location}", self.origin));
+        }
+        let uri: Uri = location.parse().map_err(|_| RedirectError::Unreadable)?;
+        let target = Origin::of(&uri).ok_or(RedirectError::Unreadable)?;
+        if self.origin.https && !target.https {
+            return Err(RedirectError::Downgrade(one_line(&target.to_string())));
+        }
+        if target != self.origin {
+            return Err(RedirectError::OtherServer(one_line(&target.to_string())));
+        }
+        let path = uri.path_and_query().map_or("/", |p| p.as_str());
+        Ok(format!("{}{path}", self.origin))
+    }
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.base)
+    }
+}
+
+impl Origin {
+    fn of(uri: &Uri) -> Option<Self> {
+        let https = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        let authority = uri.authority()?;
+        let host = authority.host();
+        if host.is_empty() || authority.as_str().contains('@') {
+            return None;
+        }
+        let port = match &authority.as_str()[host.len()..] {
+            "" => {
+                if https {
+                    443
+                } else {
+                    80
+                }
+            }
+            // `Uri` takes any digits; a port it cannot use would silently become the default.
+            _ => authority.port_u16()?,
+        };
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        Some(Self { https, host, port })
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (scheme, usual) = if self.https { ("https", 443) } else { ("http", 80) };
+        write!(f, "{scheme}://")?;
+        if self.host.contains(':') {
+            write!(f, "[{}]", self.host)?
+        } else {
+            f.write_str(&self.host)?
+        }
+        if self.port == usual { Ok(()) } else { write!(f, ":{}", self.port) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn login_url(typed: &str) -> Result<String, String> {
+        let mount = MountPath::parse("k8s/prod").unwrap();
+        Address::parse(typed).map(|a| a.login_url(&mount)).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn the_login_goes_below_the_address() {
+        for (typed, url) in [
+            ("https://vault:8200", "https://vault:8200/v1/auth/k8s/prod/login"),
+            ("https://vault:8200/", "https://vault:8200/v1/auth/k8s/prod/login"),
+            ("HTTPS://Vault", "https://vault/v1/auth/k8s/prod/login"),
+            ("https://gw.example/vault/", "https://gw.example/vault/v1/auth/k8s/prod/login"),
+            ("http://[::1]:8200", "http://[::1]:8200/v1/auth/k8s/prod/login"),
+            ("https://[fd00::1]", "https://[fd00::1]/v1/auth/k8s/prod/login"),
+        ] {
+            assert_eq!(login_url(typed), Ok(url.to_owned()), "{typed}");
+        }
+        assert_eq!(Address::parse("https://[::1]:8200").unwrap().host(), "::1");
+    }
+
+    #[test]
+    fn addresses_that_cannot_be_used() {
+        for (typed, error, hint) in [
+            (
+                "vault:8200",
+                "the address of Vault \"vault:8200\" does not begin with http:// or https://",
+                "write it as \"https://vault:8200\" in --vault-addr or VAULT_ADDR",
+            ),
+            (
+                "unix:///run/vault.sock",
+                "the address of Vault \"unix:///run/vault.sock\" has another scheme than http and https",
+                "give --vault-addr or VAULT_ADDR the form https://host:8200",
+            ),
+            (
+                "https://root:hvs.secret@vault",
+                "the address of Vault holds a user name or password",
+                "leave them out of --vault-addr or VAULT_ADDR; a login needs none",
+            ),
+            (
+                "https://vault/#top",
+                "the address of Vault \"https://vault/#top\" holds a query or a fragment",
+                "give --vault-addr or VAULT_ADDR the form https://host:8200",
+            ),
+            (
+                "https://vault:99999",
+                "the address of Vault \"https://vault:99999\" is not a URL",
+                "give --vault-addr or VAULT_ADDR the form https://host:8200",
+            ),
+            (
+                "https://",
+                "the address of Vault \"https://\" is not a URL",
+                "give --vault-addr or VAULT_ADDR the form https://host:8200",
+            ),
+        ] {
+            let refused = Address::parse(typed).unwrap_err();
+            assert_eq!((refused.to_string().as_str(), refused.hint().as_deref()), (error, Some(hint)));
+        }
+    }
+
+    #[test]
+    fn one_server_may_redirect_to_itself_only() {
+        let address = Address::parse("https://vault/base").unwrap();
+        for (location, follow) in [
+            (Some("/v1/x"), Ok("https://vault/v1/x")),
+            (Some("https://vault/v1/x?y"), Ok("https://vault/v1/x?y")),
+            (Some("https://VAULT:443/v1/x"), Ok("https://vault/v1/x")),
+            (Some("https://vault:8200/v1/x"), Err("a redirect to another server, \"https://vault:8200\"")),
+            (Some("https://other/v1/x"), Err("a redirect to another server, \"https://other\"")),
+            (Some("http://vault/v1/x"), Err("a redirect to unencrypted \"http://vault\"")),
+            (Some("http://vault:443/v1/x"), Err("a redirect to unencrypted \"http://vault:443\"")),
+            (Some("https://vault@other/x"), Err("a redirect without a usable location")),
+            (Some("//other/v1/x"), Err("a redirect without a usable location")),
+            (Some("ftp://vault/x"), Err("a redirect without a usable location")),
+            (Some("x"), Err("a redirect without a usable location")),
+            (None, Err("a redirect without a usable location")),
+        ] {
+            let got = address.follow(location).map_err(|e| e.to_string());
+            assert_eq!(got, follow.map(str::to_owned).map_err(str::to_owned), "{location:?}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Owns the joint between the HTTP client and the TLS library. The client's
+//! own joint always verifies the URL's host, while `VAULT_TLS_SERVER_NAME`
+//! asks for another name, with the `Host` header and a proxy's CONNECT left alone.
+
+use crate::tls::Tls;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::time::Duration;
+use ureq::unversioned::transport::time::{Duration as Budget, Instant};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport, TransportAdapter,
+};
+
+/// Wraps connections to `https` addresses in TLS.
+#[derive(Debug)]
+pub struct TlsConnector {
+    tls: Option<Tls>,
+    vault_host: String,
+}
+
+impl TlsConnector {
+    /// `tls` may be absent when nothing but `http` is asked for. The server
+    /// name that `tls` holds counts for `vault_host`, not for a proxy.
+    pub fn new(tls: Option<Tls>, vault_host: &str) -> Self {
+        Self { tls, vault_host: vault_host.to_owned() }
+    }
+}
+
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else { return Ok(None) };
+        let (true, false, Some(tls)) = (details.needs_tls(), transport.is_tls(), &self.tls) else {
+            // An https address that stays without TLS is refused by the client.
+            return Ok(Some(Either::A(transport)));
+        };
+        let host = details.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let name = match &tls.server_name {
+            Some(name) if host.eq_ignore_ascii_case(&self.vault_host) => name.clone(),
+            _ => ServerName::try_from(host.to_owned())
+                .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is not a name TLS can verify"))?,
+        };
+        let connection = ClientConnection::new(tls.config.clone(), name).map_err(io::Error::other)?;
+        let mut adapter = TransportAdapter::new(transport.boxed(), details.current_time.clone());
+        adapter.set_timeout(left(details));
+        let mut stream = StreamOwned::new(connection, adapter);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Either::B(TlsTransport { stream, buffers })))
+    }
+}
+
+/// What the TCP connection has left of the time to connect in.
+fn left(details: &ConnectionDetails<'_>) -> NextTimeout {
+    let mut timeout = details.timeout;
+    let spent = match (details.now, (details.current_time)()) {
+        (Instant::Exact(start), Instant::Exact(now)) => now.saturating_duration_since(start),
+        _ => Duration::ZERO,
+    };
+    if let Budget::Exact(budget) = timeout.after {
+        timeout.after = Budget::Exact(budget.saturating_sub(spent));
+    }
+    timeout
+}
+
+/// An encrypted connection.
+pub struct TlsTransport {
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    buffers: LazyBuffers,
+}
+
+impl Transport for TlsTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        self.stream.write_all(&self.buffers.output()[..amount])?;
+        Ok(())
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for TlsTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsTransport").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,201 @@
+//! Owns how a run ends: exit codes, and the lines of a failure on stderr.
+
+use crate::cli::UsageError;
+use crate::jwt_file::JwtFileError;
+use crate::retry::{GaveUp, Wait};
+use crate::tls::TlsError;
+use crate::token_file::TokenFileError;
+use crate::vault::VaultError;
+use shared::duration;
+use shared::refusal::Refusal;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Anything a run can fail with.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Flags or environment.
+    #[error(transparent)]
+    Usage(#[from] UsageError),
+    /// Certificates and keys of the connection.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No JWT.
+    #[error(transparent)]
+    Jwt(#[from] JwtFileError),
+    /// No login.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Nowhere to put the token.
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
+}
+
+impl Error {
+    /// The exit code, after BSD's sysexits(3).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Tls(_) => 64,
+            Self::Jwt(_) => 66,
+            Self::Vault(VaultError::Refused(refused)) if refused.class != Refusal::Unavailable => 77,
+            Self::Vault(_) => 69,
+            Self::TokenFile(_) => 73,
+        }
+    }
+
+    /// Whether and how waiting can help.
+    pub fn wait(&self) -> Wait {
+        match self {
+            Self::Jwt(error) if error.can_heal() => Wait::Change,
+            Self::Vault(VaultError::Unreachable { .. }) => Wait::Outage { after: None },
+            Self::Vault(VaultError::Refused(refused)) => match refused.class {
+                Refusal::Unavailable => Wait::Outage { after: refused.retry_after },
+                class if class.can_heal() => Wait::Change,
+                _ => Wait::Never,
+            },
+            _ => Wait::Never,
+        }
+    }
+
+    /// What to change.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Usage(error) => error.hint(),
+            Self::Tls(error) => error.hint(),
+            Self::Jwt(error) => error.hint(),
+            Self::Vault(error) => error.hint(),
+            Self::TokenFile(error) => error.hint(),
+        }
+    }
+
+    /// The failure as it is shown: what, the token's claims where they
+    /// matter, what to change. `label` is `error` or `warning`, `more` goes
+    /// behind the first line, `now` is the local clock in seconds since the epoch.
+    pub fn lines(&self, label: &str, more: &str, now: i64) -> String {
+        let mut lines = format!("{label}: {self}{more}\n");
+        if let Self::Vault(VaultError::Refused(refused)) = self
+            && refused.class != Refusal::Unavailable
+        {
+            lines += &format!("token: {}\n", refused.facts.line(now));
+        }
+        if let Some(hint) = self.hint() {
+            lines += &format!("hint: {hint}\n");
+        }
+        lines
+    }
+}
+
+/// A failure, with what was tried before it became one.
+#[derive(Debug)]
+pub struct Failure {
+    /// What failed last.
+    pub error: Error,
+    more: String,
+}
+
+impl Failure {
+    /// The lines for stderr.
+    pub fn lines(&self, now: i64) -> String {
+        self.error.lines("error", &self.more, now)
+    }
+}
+
+impl<E: Into<Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), more: String::new() }
+    }
+}
+
+impl From<GaveUp<Error>> for Failure {
+    fn from(end: GaveUp<Error>) -> Self {
+        let more = match end.attempts {
+            1 => String::new(),
+            attempts => format!("; gave up after {attempts} attempts in {}", about(end.after)),
+        };
+        Self { error: end.last, more }
+    }
+}
+
+/// A duration rounded to seconds.
+pub fn about(time: Duration) -> String {
+    duration::short(time + Duration::from_millis(500))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::facts::TokenFacts;
+    use crate::refused::Refused;
+    use crate::vault::Target;
+    use shared::mount::MountPath;
+    use std::path::PathBuf;
+
+    fn target() -> Target {
+        Target {
+            address: Address::parse("https://vault:8200").unwrap(),
+            namespace: None,
+            mount: MountPath::parse("jwt").unwrap(),
+            role: None,
+        }
+    }
+
+    fn refused(class: Refusal) -> Error {
+        let (words, facts) = ("no".to_owned(), TokenFacts::default());
+        let retry_after = Some(Duration::from_secs(7));
+        VaultError::Refused(Box::new(Refused { target: target(), status: 400, words, class, retry_after, facts }))
+            .into()
+    }
+
+    fn unreachable() -> Error {
+        VaultError::Unreachable { address: target().address, why: "connection refused".into() }.into()
+    }
+
+    #[test]
+    fn each_class_has_its_exit_code_and_its_way_to_wait() {
+        let tls = VaultError::Tls { address: target().address, why: "x".into(), hint: None };
+        let wrapped = VaultError::Wrapped { address: target().address };
+        for (error, code, wait) in [
+            (UsageError::unknown("x").into(), 64, Wait::Never),
+            (Error::Tls(TlsError::ServerName("x y".into())), 64, Wait::Never),
+            (JwtFileError::NotAFile(PathBuf::from("/")).into(), 66, Wait::Never),
+            (JwtFileError::Empty(PathBuf::from("/t")).into(), 66, Wait::Change),
+            (unreachable(), 69, Wait::Outage { after: None }),
+            (tls.into(), 69, Wait::Never),
+            (wrapped.into(), 69, Wait::Never),
+            (refused(Refusal::Unavailable), 69, Wait::Outage { after: Some(Duration::from_secs(7)) }),
+            (refused(Refusal::Signature), 77, Wait::Change),
+            (refused(Refusal::Expired), 77, Wait::Change),
+            (refused(Refusal::NotYetValid), 77, Wait::Change),
+            (refused(Refusal::NoConfiguration), 77, Wait::Change),
+            (refused(Refusal::NoSuchRole), 77, Wait::Never),
+            (refused(Refusal::Other), 77, Wait::Never),
+            (TokenFileError::Directory(PathBuf::from("/")).into(), 73, Wait::Never),
+        ] {
+            assert_eq!((error.exit_code(), error.wait()), (code, wait), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_words_claims_and_cure() {
+        assert_eq!(
+            refused(Refusal::NoRole).lines("error", "", 0),
+            "error: vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\"): no\n\
+             token: iss none, sub none, aud none, kid none, exp none\n\
+             hint: name a role with --role or VAULT_ROLE; the mount has no default_role\n"
+        );
+    }
+
+    #[test]
+    fn giving_up_says_what_was_tried() {
+        let shown = |attempts| {
+            let after = Duration::from_millis(119_750);
+            Failure::from(GaveUp { last: unreachable(), attempts, after }).lines(0)
+        };
+        let hint =
+            "hint: look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way\n";
+        let first = "error: could not reach vault at \"https://vault:8200\": connection refused";
+        assert_eq!(shown(14), format!("{first}; gave up after 14 attempts in 2m\n{hint}"));
+        assert_eq!(shown(1), format!("{first}\n{hint}"));
+    }
+}

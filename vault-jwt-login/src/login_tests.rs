@@ -1,0 +1,179 @@
+use super::*;
+use crate::cli::{self, Command};
+use crate::peer::{Peer, answer, granted};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+// {"alg":"RS256","kid":"a"} . {"iss":"x"} . "sig"
+const TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImEifQ.eyJpc3MiOiJ4In0.c2ln";
+
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(jwt: &str) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("jwt"), jwt).unwrap();
+        std::fs::create_dir(dir.path().join("out")).unwrap();
+        Self { dir }
+    }
+
+    fn token_file(&self) -> PathBuf {
+        self.dir.path().join("out/token")
+    }
+
+    /// One run against `port`; its exit code, and stderr with the parts that
+    /// vary named.
+    fn run(&self, port: u16, flags: &[&str]) -> (u8, String) {
+        let mut arguments: Vec<OsString> = vec![
+            format!("--vault-addr=http://127.0.0.1:{port}").into(),
+            format!("--jwt-file={}", self.dir.path().join("jwt").display()).into(),
+            format!("--token-file={}", self.token_file().display()).into(),
+            "--role=app".into(),
+        ];
+        arguments.extend(flags.iter().map(OsString::from));
+        let Ok(Command::Login(settings)) = cli::parse(arguments, |_| None) else { panic!("{flags:?}") };
+        let mut said = String::new();
+        let code = match run(*settings, |lines| said += lines) {
+            Ok(()) => 0,
+            Err(failure) => {
+                said += &failure.lines(0);
+                failure.error.exit_code()
+            }
+        };
+        let dir = self.dir.path().display().to_string();
+        (code, said.replace(&dir, "DIR").replace(&format!(":{port}"), ":PORT"))
+    }
+}
+
+#[test]
+fn a_login_leaves_one_line_and_the_token() {
+    let place = Place::new(&format!("{TOKEN}\n"));
+    let peer = Peer::start(&[&granted("hvs.token")]);
+    assert_eq!(
+        place.run(peer.port, &["--mode=0640"]),
+        (0, "logged in to http://127.0.0.1:PORT as role \"app\": token in \"DIR/out/token\", lease 1h\n".to_owned())
+    );
+    assert_eq!(std::fs::read(place.token_file()).unwrap(), b"hvs.token");
+    assert_eq!(std::fs::metadata(place.token_file()).unwrap().permissions().mode() & 0o7777, 0o640);
+    assert!(peer.requests()[0].ends_with(&format!("{{\"role\":\"app\",\"jwt\":\"{TOKEN}\"}}")));
+}
+
+#[test]
+fn quiet_says_nothing_but_failures() {
+    let place = Place::new(TOKEN);
+    let sealed = answer(503, "", "{\"errors\":[\"Vault is sealed\"]}");
+    let peer = Peer::start(&[&sealed, &granted("hvs.token")]);
+    assert_eq!(place.run(peer.port, &["-q"]), (0, String::new()));
+    let no_role = answer(400, "", "{\"errors\":[\"missing role\"]}");
+    let peer = Peer::start(&[&no_role]);
+    let (code, said) = place.run(peer.port, &["-q"]);
+    assert_eq!((code, said.lines().count()), (77, 3));
+}
+
+#[test]
+fn a_refusal_for_good_is_one_request_and_keeps_the_old_token() {
+    let place = Place::new(TOKEN);
+    std::fs::write(place.token_file(), "old").unwrap();
+    let refused = answer(400, "", "{\"errors\":[\"role \\\"app\\\" could not be found\"]}");
+    let peer = Peer::start(&[&refused]);
+    assert_eq!(
+        place.run(peer.port, &[]),
+        (
+            77,
+            "error: vault at \"http://127.0.0.1:PORT\" refused the login (status 400, mount \"jwt\", role \"app\"): \
+             role \"app\" could not be found\n\
+             token: iss \"x\", sub none, aud none, kid \"a\", exp none\n\
+             hint: look at --role and --vault-namespace (now the root namespace), or run: kubectl vaultjwt setup \
+             --mount jwt --role app --service-account NAMESPACE:NAME --policy POLICY\n"
+                .to_owned()
+        )
+    );
+    assert_eq!(std::fs::read_to_string(place.token_file()).unwrap(), "old");
+    assert_eq!(peer.requests().len(), 1);
+}
+
+#[test]
+fn an_outage_is_ridden_out_and_told_once() {
+    let place = Place::new(TOKEN);
+    let sealed = answer(503, "", "{\"errors\":[\"Vault is sealed\"]}");
+    let peer = Peer::start(&[&sealed, &sealed, &granted("hvs.token")]);
+    let (code, said) = place.run(peer.port, &[]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        said,
+        "warning: vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
+         \"app\"): Vault is sealed; trying again for 2m\n\
+         hint: look at Vault itself: vault status\n\
+         logged in to http://127.0.0.1:PORT as role \"app\": token in \"DIR/out/token\", lease 1h\n"
+    );
+}
+
+#[test]
+fn an_outage_past_the_timeout_is_an_error() {
+    let place = Place::new(TOKEN);
+    let sealed = answer(503, "Retry-After: 1\r\n", "{\"errors\":[\"Vault is sealed\"]}");
+    let peer = Peer::start(&[&sealed, &sealed]);
+    let (code, said) = place.run(peer.port, &["--timeout=2s", "--quiet"]);
+    assert_eq!(code, 69);
+    assert_eq!(
+        said.lines().next(),
+        Some(
+            "error: vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
+             \"app\"): Vault is sealed; gave up after 2 attempts in 1s"
+        )
+    );
+    assert_eq!(peer.requests().len(), 2);
+    assert!(!place.token_file().exists());
+}
+
+#[test]
+fn without_a_place_or_a_jwt_nothing_is_sent() {
+    // Nothing listens on this port: a request would be the error told.
+    let place = Place::new(TOKEN);
+    std::fs::remove_dir(place.dir.path().join("out")).unwrap();
+    let (code, said) = place.run(9, &["--timeout=1s"]);
+    assert_eq!(code, 73);
+    assert_eq!(
+        said,
+        "error: could not write the token file \"DIR/out/token\": directory \"DIR/out\": no such file or directory\n\
+         hint: mount an emptyDir with medium Memory at \"DIR/out\", or name another file with --token-file\n"
+    );
+    let place = Place::new("$TOKEN");
+    let (code, said) = place.run(9, &[]);
+    assert_eq!(code, 66);
+    assert_eq!(
+        said,
+        "error: the JWT file \"DIR/jwt\" holds no JWT: it has 1 segment, not 3\n\
+         hint: name the file that holds the token alone with --jwt-file or VAULT_JWT_FILE\n"
+    );
+    let empty = Place::new("\n");
+    assert_eq!(empty.run(9, &["--timeout=1s"]).0, 66);
+}
+
+#[test]
+fn a_socks_proxy_is_refused_rather_than_passed_by() {
+    let Ok(Command::Login(mut settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
+    settings.proxy = Some("socks5://proxy:1080".into());
+    let failure = run(*settings, |_| {}).unwrap_err();
+    assert_eq!(
+        failure.lines(0),
+        "error: could not read VAULT_PROXY_ADDR: only HTTP proxies are supported, not SOCKS\n\
+         hint: run: vault-jwt-login --help\n"
+    );
+}
+
+#[test]
+fn no_lease_and_no_role_have_words() {
+    let Ok(Command::Login(settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
+    let mut granted = Granted { token: shared::Secret::new("t"), lease: Duration::ZERO, role: None };
+    let line = |granted: &Granted| success(&settings.target, granted, Path::new("/vault/token"));
+    assert_eq!(
+        line(&granted),
+        "logged in to https://127.0.0.1:8200 as the mount's default role: token in \"/vault/token\", without expiry\n"
+    );
+    granted.role = Some("app".into());
+    assert!(line(&granted).contains("as role \"app\":"));
+}

@@ -1,0 +1,40 @@
+//! `vault-jwt-login`: a service account token goes in, a file with a Vault token comes out.
+
+mod address;
+mod cli;
+mod connector;
+mod error;
+mod facts;
+mod handshake;
+mod jwt_file;
+mod login;
+mod os;
+#[cfg(test)]
+mod peer;
+mod random;
+mod refused;
+mod retry;
+mod tls;
+mod token_file;
+mod vault;
+
+use error::Failure;
+use std::io::Write;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let environment = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    // Not the print macros: they panic when nobody listens, and a login must not end for that.
+    let say = |lines: &str| drop(std::io::stderr().write_all(lines.as_bytes()));
+    let done = match cli::parse(std::env::args_os().skip(1), environment) {
+        Ok(cli::Command::Login(settings)) => login::run(*settings, say),
+        Ok(cli::Command::Print(text)) => {
+            drop(std::io::stdout().write_all(text.as_bytes()));
+            Ok(())
+        }
+        Err(error) => Err(Failure::from(error)),
+    };
+    let Err(failure) = done else { return ExitCode::SUCCESS };
+    say(&failure.lines(login::clock()));
+    ExitCode::from(failure.error.exit_code())
+}

@@ -1,0 +1,105 @@
+//! Owns the test peer: a loopback server that records each request whole and
+//! answers with prepared bytes, with TLS where asked.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// A server that answers one connection after the other.
+pub struct Peer {
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl Peer {
+    /// Answers as many connections as there are `answers`, then stops.
+    pub fn start(answers: &[&str]) -> Self {
+        Self::serve(answers, |stream| Box::new(stream))
+    }
+
+    /// The same over TLS, with a certificate for `name`; and the PEM of its
+    /// CA, which is new each time but named `authority`.
+    pub fn start_tls(answers: &[&str], name: &str, authority: &str) -> (Self, String) {
+        let common_name = authority;
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.distinguished_name.push(DnType::CommonName, common_name);
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new([name.to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)
+            .unwrap();
+        let config = Arc::new(config);
+        let peer = Self::serve(answers, move |stream| {
+            Box::new(StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream))
+        });
+        (peer, authority.pem())
+    }
+
+    fn serve(answers: &[&str], wrap: impl Fn(TcpStream) -> Box<dyn Stream> + Send + 'static) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let answers: Vec<String> = answers.iter().map(|answer| answer.replace("PORT", &port.to_string())).collect();
+        let thread = std::thread::spawn(move || {
+            let exchange = |answer: &String| {
+                let mut stream = wrap(listener.accept().unwrap().0);
+                let request = read_request(&mut stream);
+                // The client may have hung up (a refused certificate): the record tells.
+                let _ = stream.write_all(answer.as_bytes()).and_then(|()| stream.flush());
+                request
+            };
+            answers.iter().map(exchange).collect()
+        });
+        Self { port, thread }
+    }
+
+    /// The requests, after the last answer.
+    pub fn requests(self) -> Vec<String> {
+        self.thread.join().unwrap()
+    }
+}
+
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+fn read_request(stream: &mut impl Read) -> String {
+    let mut bytes = Vec::new();
+    let mut chunk = [0; 4096];
+    loop {
+        match stream.read(&mut chunk) {
+            Ok(0) | Err(_) => break,
+            Ok(amount) => bytes.extend_from_slice(&chunk[..amount]),
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            if body.len() >= length.unwrap_or(0) {
+                break;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// An answer with a JSON body.
+pub fn answer(status: u16, headers: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len())
+}
+
+/// Vault's answer to a login it grants.
+pub fn granted(token: &str) -> String {
+    let auth = format!("{{\"client_token\":\"{token}\",\"lease_duration\":3600,\"metadata\":{{\"role\":\"app\"}}}}");
+    answer(200, "", &format!("{{\"auth\":{auth},\"wrap_info\":null,\"warnings\":null}}"))
+}

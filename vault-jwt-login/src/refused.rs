@@ -1,0 +1,257 @@
+//! Owns what a refused login says: Vault's words, and the one command or
+//! setting that mends it.
+
+use crate::facts::TokenFacts;
+use crate::vault::Target;
+use shared::refusal::Refusal;
+use std::fmt;
+use std::time::Duration;
+
+/// A login that Vault did not grant.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// Where and as what.
+    pub target: Target,
+    /// HTTP status.
+    pub status: u16,
+    /// What Vault said, on one line, safe to show; perhaps nothing.
+    pub words: String,
+    /// What that means.
+    pub class: Refusal,
+    /// When Vault wants to be asked again.
+    pub retry_after: Option<Duration>,
+    /// What the token says about itself.
+    pub facts: TokenFacts,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Target { address, namespace, mount, role } = &self.target;
+        let what = if self.class == Refusal::Unavailable { "cannot take the login now" } else { "refused the login" };
+        write!(f, "vault at \"{address}\" {what} (status {}, mount \"{mount}\"", self.status)?;
+        if let Some(role) = role {
+            write!(f, ", role \"{role}\"")?;
+        }
+        if let Some(namespace) = namespace {
+            write!(f, ", namespace \"{namespace}\"")?;
+        }
+        f.write_str("): ")?;
+        f.write_str(if self.words.is_empty() { "no reason given" } else { &self.words })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Refused {
+    /// The command or setting that mends it.
+    pub fn hint(&self) -> Option<String> {
+        if self.words.contains("HTTP request to an HTTPS server") {
+            return Some(format!(
+                "write https:// for http:// in --vault-addr or VAULT_ADDR (now \"{}\")",
+                self.target.address
+            ));
+        }
+        let keys = self.setup();
+        let role = format!("{keys}{}", self.role_flags());
+        Some(match self.class {
+            Refusal::Signature => format!(
+                "the mount has no key that signed this token; with this pod's cluster as current context run: {keys}"
+            ),
+            Refusal::NoConfiguration => format!("the mount is not set up yet; run: {keys}"),
+            Refusal::NoSuchMount => format!(
+                "look at --mount and --vault-namespace ({}); if they are right, run: {keys}",
+                self.namespace()
+            ),
+            Refusal::NoSuchRole => format!("look at --role and --vault-namespace ({}), or run: {role}", self.namespace()),
+            Refusal::NoRole => "name a role with --role or VAULT_ROLE; the mount has no default_role".to_owned(),
+            Refusal::OidcRole => format!("write the role for JWT logins: {role}"),
+            Refusal::Audience | Refusal::RoleWithoutAudience => {
+                format!("give the projected token an audience of the role, or let the role take the token's: {role}")
+            }
+            Refusal::Issuer => {
+                "the mount's bound_issuer is another one; log in on the mount of this cluster, with --mount".to_owned()
+            }
+            Refusal::Subject | Refusal::BoundClaim => {
+                format!("let the role take this service account of this cluster: {role}")
+            }
+            Refusal::ClaimMissing => format!("the role reads a claim this token lacks; write it anew: {role}"),
+            Refusal::Algorithm => {
+                format!("the mount's jwt_supported_algs lacks this token's algorithm; add this cluster's keys: {keys}")
+            }
+            Refusal::Expired => {
+                "use a projected token, which the kubelet renews; if this is one, compare this node's clock with Vault's"
+                    .to_owned()
+            }
+            Refusal::NotYetValid => "compare the clocks of the API server's node and of Vault".to_owned(),
+            Refusal::EmptyToken | Refusal::NotAJwt => {
+                "name the file that holds the token alone with --jwt-file or VAULT_JWT_FILE".to_owned()
+            }
+            // Also what a mount that does not exist answers.
+            Refusal::Denied => format!(
+                "look at --vault-namespace ({}), --mount and the role's token_bound_cidrs; if there is no such mount yet run: {keys}",
+                self.namespace()
+            ),
+            Refusal::Unavailable => match self.status {
+                429 => "raise the rate limit quota of this mount, or log in less often".to_owned(),
+                _ => "look at Vault itself: vault status".to_owned(),
+            },
+            Refusal::Other => return None,
+        })
+    }
+
+    fn namespace(&self) -> String {
+        self.target.namespace.as_ref().map_or("now the root namespace".to_owned(), |name| format!("now \"{name}\""))
+    }
+
+    /// The command that puts this cluster's keys on the mount.
+    fn setup(&self) -> String {
+        let mut command = format!("kubectl vaultjwt setup --mount {}", self.target.mount);
+        if let Some(namespace) = self.target.namespace.as_deref().filter(|name| is_plain(name)) {
+            command += &format!(" --vault-namespace {namespace}");
+        }
+        command
+    }
+
+    /// What makes that command write the role too. A value that a shell would
+    /// read differently is left for the reader to fill in.
+    fn role_flags(&self) -> String {
+        let plain = |value: Option<&str>, gap: &str| match value {
+            Some(value) if is_plain(value) => value.to_owned(),
+            _ => gap.to_owned(),
+        };
+        let role = plain(self.target.role.as_deref(), "ROLE");
+        let account = plain(self.facts.service_account(), "NAMESPACE:NAME");
+        let audience = match self.facts.claims.aud.all() {
+            [] => String::new(),
+            [first, ..] if is_plain(first) => format!(" --audience {first}"),
+            _ => " --audience AUDIENCE".to_owned(),
+        };
+        format!(" --role {role} --service-account {account} --policy POLICY{audience}")
+    }
+}
+
+/// Whether a shell takes `value` as one word, as it is.
+fn is_plain(value: &str) -> bool {
+    !value.is_empty()
+        && !value.starts_with('-')
+        && value.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/@".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use shared::jwt::{Audience, Claims, Header};
+    use shared::mount::MountPath;
+
+    fn refused(status: u16, words: &str, class: Refusal) -> Refused {
+        Refused {
+            target: Target {
+                address: Address::parse("https://vault:8200").unwrap(),
+                namespace: None,
+                mount: MountPath::parse("jwt").unwrap(),
+                role: Some("app".into()),
+            },
+            status,
+            words: words.into(),
+            class,
+            retry_after: None,
+            facts: TokenFacts {
+                header: Header::default(),
+                claims: Claims {
+                    sub: Some("system:serviceaccount:shop:web".into()),
+                    aud: Audience::One("vault".into()),
+                    ..Claims::default()
+                },
+            },
+        }
+    }
+
+    #[test]
+    fn the_text_holds_where_as_what_and_vaults_words() {
+        let mut plain = refused(400, "role \"app\" could not be found", Refusal::NoSuchRole);
+        assert_eq!(
+            plain.to_string(),
+            "vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\", role \"app\"): \
+             role \"app\" could not be found"
+        );
+        plain.target.role = None;
+        plain.target.namespace = Some("admin/team".into());
+        plain.words.clear();
+        assert_eq!(
+            plain.to_string(),
+            "vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\", namespace \"admin/team\"): \
+             no reason given"
+        );
+        assert_eq!(
+            refused(503, "Vault is sealed", Refusal::Unavailable).to_string(),
+            "vault at \"https://vault:8200\" cannot take the login now (status 503, mount \"jwt\", role \"app\"): \
+             Vault is sealed"
+        );
+    }
+
+    #[test]
+    fn the_hint_is_a_command_to_paste() {
+        let keys = "kubectl vaultjwt setup --mount jwt";
+        let role = format!("{keys} --role app --service-account shop:web --policy POLICY --audience vault");
+        for (class, hint) in [
+            (
+                Refusal::Signature,
+                format!(
+                    "the mount has no key that signed this token; with this pod's cluster as current context run: {keys}"
+                ),
+            ),
+            (Refusal::NoConfiguration, format!("the mount is not set up yet; run: {keys}")),
+            (
+                Refusal::NoSuchMount,
+                format!(
+                    "look at --mount and --vault-namespace (now the root namespace); if they are right, run: {keys}"
+                ),
+            ),
+            (
+                Refusal::NoSuchRole,
+                format!("look at --role and --vault-namespace (now the root namespace), or run: {role}"),
+            ),
+            (
+                Refusal::Audience,
+                format!("give the projected token an audience of the role, or let the role take the token's: {role}"),
+            ),
+            (Refusal::BoundClaim, format!("let the role take this service account of this cluster: {role}")),
+            (
+                Refusal::Denied,
+                format!(
+                    "look at --vault-namespace (now the root namespace), --mount and the role's token_bound_cidrs; if \
+                     there is no such mount yet run: {keys}"
+                ),
+            ),
+        ] {
+            assert_eq!(refused(400, "x", class).hint(), Some(hint), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn a_token_cannot_put_words_into_the_command() {
+        let mut odd = refused(400, "x", Refusal::BoundClaim);
+        odd.target.role = Some("a b".into());
+        odd.target.namespace = Some("team".into());
+        odd.facts.claims.sub = Some("system:serviceaccount:shop:web;id".into());
+        odd.facts.claims.aud = Audience::Many(vec!["$(id)".into(), "vault".into()]);
+        assert_eq!(
+            odd.hint().as_deref(),
+            Some(
+                "let the role take this service account of this cluster: kubectl vaultjwt setup --mount jwt \
+                 --vault-namespace team --role ROLE --service-account NAMESPACE:NAME --policy POLICY --audience AUDIENCE"
+            )
+        );
+    }
+
+    #[test]
+    fn http_to_a_tls_port_is_told() {
+        let mut plain = refused(400, "Client sent an HTTP request to an HTTPS server.", Refusal::Other);
+        plain.target.address = Address::parse("http://vault:8200").unwrap();
+        assert_eq!(
+            plain.hint().as_deref(),
+            Some("write https:// for http:// in --vault-addr or VAULT_ADDR (now \"http://vault:8200\")")
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! Owns when a failed attempt is tried again: which failures pass by, how
+//! long to wait, and that everything ends with the deadline. It knows no
+//! clock of its own.
+
+use std::time::Duration;
+
+/// What kind of waiting a failure asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// None: the same attempt would fail the same way.
+    Never,
+    /// Vault cannot be reached or cannot serve. At least `after`, if it said so.
+    Outage {
+        /// `Retry-After`.
+        after: Option<Duration>,
+    },
+    /// Somebody must do something first (put keys on the mount, write the
+    /// token), and each attempt may cost Vault a scan of all keys.
+    Change,
+}
+
+/// A schedule of full jitter: anywhere from `shortest` up to a ceiling that
+/// doubles with each wait and ends at `longest`.
+struct Schedule {
+    shortest: Duration,
+    first_ceiling: Duration,
+    longest: Duration,
+}
+
+const OUTAGE: Schedule = Schedule {
+    shortest: Duration::from_millis(250),
+    first_ceiling: Duration::from_millis(500),
+    longest: Duration::from_secs(10),
+};
+
+/// The first wait is 2 s: nobody refreshes keys faster.
+const CHANGE: Schedule = Schedule {
+    shortest: Duration::from_secs(2),
+    first_ceiling: Duration::from_secs(2),
+    longest: Duration::from_secs(30),
+};
+
+impl Schedule {
+    fn ceiling(&self, waits_before: u32) -> Duration {
+        self.first_ceiling.saturating_mul(1 << waits_before.min(16)).min(self.longest)
+    }
+}
+
+/// What the loop needs of the world.
+pub trait World {
+    /// Time since the run began.
+    fn elapsed(&self) -> Duration;
+    /// Waits.
+    fn sleep(&mut self, time: Duration);
+    /// A random duration between two bounds.
+    fn between(&mut self, low: Duration, high: Duration) -> Duration;
+}
+
+/// A last failure, and how much was tried.
+#[derive(Debug, PartialEq, Eq)]
+pub struct GaveUp<E> {
+    /// What failed last.
+    pub last: E,
+    /// How many attempts there were.
+    pub attempts: u32,
+    /// How long they took.
+    pub after: Duration,
+}
+
+/// Attempts until one succeeds, one fails for good, or `timeout` is over.
+/// `attempt` gets the time left; `tell` gets each failure that is waited for,
+/// and how long the attempts will go on.
+pub fn until_done<T, E>(
+    timeout: Duration,
+    world: &mut impl World,
+    mut attempt: impl FnMut(Duration) -> Result<T, E>,
+    wait_for: impl Fn(&E) -> Wait,
+    mut tell: impl FnMut(&E, Duration),
+) -> Result<T, GaveUp<E>> {
+    let (mut outages, mut changes, mut attempts) = (0, 0, 0);
+    loop {
+        attempts += 1;
+        let last = match attempt(timeout.saturating_sub(world.elapsed())) {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let (schedule, waits, least) = match wait_for(&last) {
+            Wait::Never => return Err(GaveUp { last, attempts, after: world.elapsed() }),
+            Wait::Outage { after } => (OUTAGE, &mut outages, after.unwrap_or_default()),
+            Wait::Change => (CHANGE, &mut changes, Duration::ZERO),
+        };
+        let left = timeout.saturating_sub(world.elapsed());
+        // The last attempt keeps some time for itself; one without is wasted.
+        let latest = left.saturating_sub(schedule.shortest);
+        if latest < schedule.shortest.max(least) {
+            return Err(GaveUp { last, attempts, after: world.elapsed() });
+        }
+        let wait = world.between(schedule.shortest, schedule.ceiling(*waits)).max(least).min(latest);
+        *waits += 1;
+        tell(&last, left);
+        world.sleep(wait);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Time passes only by sleeping and by attempts that say so.
+    #[derive(Default)]
+    struct Fake {
+        now: Duration,
+        slept: Vec<Duration>,
+        /// Whether the dice show their highest number, or their lowest.
+        high: bool,
+    }
+
+    impl World for Fake {
+        fn elapsed(&self) -> Duration {
+            self.now
+        }
+
+        fn sleep(&mut self, time: Duration) {
+            self.now += time;
+            self.slept.push(time);
+        }
+
+        fn between(&mut self, low: Duration, high: Duration) -> Duration {
+            assert!(low <= high);
+            if self.high { high } else { low }
+        }
+    }
+
+    /// Runs attempts that always fail with `wait`; the sleeps in seconds.
+    fn sleeps(wait: Wait, timeout: u64, high: bool) -> (Vec<f64>, u32) {
+        let mut world = Fake { high, ..Fake::default() };
+        let end = until_done(Duration::from_secs(timeout), &mut world, |_| Err::<(), _>(wait), |w| *w, |_, _| {});
+        let end = end.unwrap_err();
+        assert!(world.now <= Duration::from_secs(timeout), "never past the deadline");
+        assert_eq!(end.after, world.now);
+        (world.slept.iter().map(Duration::as_secs_f64).collect(), end.attempts)
+    }
+
+    #[test]
+    fn an_outage_waits_from_a_quarter_second_to_ten_seconds() {
+        let (slept, attempts) = sleeps(Wait::Outage { after: None }, 60, true);
+        assert_eq!(slept, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0, 4.25]);
+        assert_eq!(attempts, 11);
+        let (slept, _) = sleeps(Wait::Outage { after: None }, 2, false);
+        assert_eq!(slept, [0.25; 7]);
+    }
+
+    #[test]
+    fn a_signature_refusal_waits_two_seconds_first_and_thirty_at_most() {
+        let (slept, attempts) = sleeps(Wait::Change, 120, true);
+        assert_eq!(slept, [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 28.0]);
+        assert_eq!(attempts, 8);
+        assert_eq!(sleeps(Wait::Change, 10, false).0, [2.0; 4]);
+    }
+
+    #[test]
+    fn each_kind_of_failure_has_its_own_row() {
+        let mut world = Fake { high: true, ..Fake::default() };
+        let mut row =
+            [Wait::Outage { after: None }, Wait::Outage { after: None }, Wait::Change, Wait::Never].into_iter();
+        let end =
+            until_done(Duration::from_secs(60), &mut world, |_| Err::<(), _>(row.next().unwrap()), |w| *w, |_, _| {});
+        assert_eq!(end.unwrap_err().last, Wait::Never);
+        assert_eq!(world.slept, [0.5, 1.0, 2.0].map(Duration::from_secs_f64));
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_or_the_attempts_end() {
+        let after = |seconds| Wait::Outage { after: Some(Duration::from_secs(seconds)) };
+        assert_eq!(sleeps(after(3), 10, true), (vec![3.0, 3.0, 3.0], 4));
+        assert_eq!(sleeps(after(60), 10, true), (vec![], 1));
+    }
+
+    #[test]
+    fn what_no_waiting_mends_fails_at_once() {
+        assert_eq!(sleeps(Wait::Never, 60, true), (vec![], 1));
+        assert_eq!(sleeps(Wait::Change, 3, true), (vec![], 1), "no time left for another attempt");
+    }
+
+    #[test]
+    fn an_attempt_gets_the_time_that_is_left_and_may_succeed() {
+        let mut world = Fake { high: true, ..Fake::default() };
+        let (mut given, mut told) = (Vec::new(), Vec::new());
+        let end = until_done(
+            Duration::from_secs(10),
+            &mut world,
+            |left| {
+                given.push(left.as_secs());
+                if given.len() == 3 { Ok("token") } else { Err(()) }
+            },
+            |()| Wait::Change,
+            |(), left| told.push(left.as_secs()),
+        );
+        assert_eq!(end, Ok("token"));
+        assert_eq!(given, [10, 8, 4]);
+        assert_eq!(told, [10, 8]);
+    }
+}

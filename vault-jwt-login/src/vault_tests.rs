@@ -1,0 +1,278 @@
+use super::*;
+use crate::facts::TokenFacts;
+use crate::peer::{Peer, answer, granted};
+use crate::tls::TlsSettings;
+use shared::env::CaSource;
+use shared::refusal::Refusal;
+use std::io::{Read, Write};
+
+const JWT: &str = "head.claims.signature";
+
+fn jwt() -> Jwt {
+    Jwt { secret: Secret::new(JWT), facts: TokenFacts::default() }
+}
+
+fn vault_at(address: &str, tls: Option<Tls>) -> Vault {
+    let target = Target {
+        address: Address::parse(address).unwrap(),
+        namespace: Some("admin/team".into()),
+        mount: MountPath::parse("k8s/prod").unwrap(),
+        role: Some("app".into()),
+    };
+    Vault::new(target, tls, Some(Duration::from_secs(5)), None)
+}
+
+/// One login at a peer that gives `answers`; what came of it, and the requests.
+fn login(answers: &[&str]) -> (Result<Granted, VaultError>, Vec<String>) {
+    let peer = Peer::start(answers);
+    let result = vault_at(&format!("http://127.0.0.1:{}/base/", peer.port), None).login(&jwt(), Duration::from_secs(5));
+    (result, peer.requests())
+}
+
+/// The error's text, with the peer's port as PORT.
+fn refusal(answers: &[&str]) -> String {
+    let peer = Peer::start(answers);
+    let port = peer.port.to_string();
+    let error = vault_at(&format!("http://127.0.0.1:{port}"), None).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    peer.requests();
+    error.to_string().replace(&port, "PORT")
+}
+
+#[test]
+fn the_request_is_a_vault_login_and_nothing_else() {
+    let (result, requests) = login(&[&granted("hvs.token")]);
+    let granted = result.unwrap();
+    assert_eq!(granted.token.expose(), "hvs.token");
+    assert_eq!((granted.lease, granted.role.as_deref()), (Duration::from_secs(3_600), Some("app")));
+    let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
+    assert_eq!(body, format!("{{\"role\":\"app\",\"jwt\":\"{JWT}\"}}"));
+    let mut lines = head.lines();
+    assert_eq!(lines.next(), Some("POST /base/v1/auth/k8s/prod/login HTTP/1.1"));
+    let mut headers: Vec<String> = lines.map(|line| line.split(':').next().unwrap().to_ascii_lowercase()).collect();
+    headers.sort();
+    let expected =
+        ["accept", "content-length", "content-type", "host", "user-agent", "x-vault-namespace", "x-vault-request"];
+    assert_eq!(headers, expected);
+    let head = head.to_ascii_lowercase();
+    for header in ["x-vault-namespace: admin/team", "x-vault-request: true", "user-agent: vault-jwt-login/"] {
+        assert!(head.contains(header), "{header}");
+    }
+}
+
+#[test]
+fn without_a_role_or_namespace_neither_is_sent() {
+    let peer = Peer::start(&[&granted("hvs.token")]);
+    let mut vault = vault_at(&format!("http://127.0.0.1:{}", peer.port), None);
+    (vault.target.role, vault.target.namespace) = (None, None);
+    vault.login(&jwt(), Duration::from_secs(5)).unwrap();
+    let request = peer.requests().remove(0);
+    assert!(request.ends_with(&format!("\r\n\r\n{{\"jwt\":\"{JWT}\"}}")), "{request}");
+    assert!(!request.to_ascii_lowercase().contains("x-vault-namespace"));
+}
+
+#[test]
+fn one_redirect_of_the_same_server_gets_the_same_login() {
+    for status in [301, 302, 307, 308] {
+        let redirect = answer(status, "Location: http://127.0.0.1:PORT/elsewhere\r\n", "");
+        let (result, requests) = login(&[&redirect, &granted("hvs.token")]);
+        assert_eq!(result.unwrap().token.expose(), "hvs.token");
+        assert!(requests[1].starts_with("POST /elsewhere HTTP/1.1\r\n"), "{status}");
+        let (first, second) = (requests[0].split_once("\r\n").unwrap().1, requests[1].split_once("\r\n").unwrap().1);
+        assert_eq!(first, second, "headers and body are the same");
+    }
+}
+
+#[test]
+fn other_redirects_are_not_followed() {
+    let to = |location: &str| answer(307, &format!("Location: {location}\r\n"), "");
+    let here = to("http://127.0.0.1:PORT/x");
+    let start = "vault at \"http://127.0.0.1:PORT\" answered with";
+    assert_eq!(
+        refusal(&[&to("http://127.0.0.2:PORT/x")]),
+        format!("{start} a redirect to another server, \"http://127.0.0.2:PORT\"")
+    );
+    assert_eq!(refusal(&[&here, &here]), format!("{start} a second redirect"));
+    assert_eq!(refusal(&[&answer(302, "", "")]), format!("{start} a redirect without a usable location"));
+    assert_eq!(
+        refusal(&[&answer(303, "Location: /x\r\n", "")]),
+        "\"http://127.0.0.1:PORT\" did not answer the login as vault does: status 303"
+    );
+}
+
+#[test]
+fn answers_that_are_no_login() {
+    let not_vault = "\"http://127.0.0.1:PORT\" did not answer the login as vault does:";
+    let large = answer(200, "", &" ".repeat(1_048_577));
+    for (body, why) in [
+        (answer(200, "", "<html>"), "status 200 with something that is no JSON"),
+        (answer(200, "", ""), "status 200 with something that is no JSON"),
+        (answer(204, "", ""), "status 204 with something that is no JSON"),
+        (answer(200, "", "{}"), "status 200 without a token"),
+        (answer(200, "", "{\"auth\":null,\"wrap_info\":null}"), "status 200 without a token"),
+        (answer(200, "", "{\"auth\":\"hvs.secret\"}"), "status 200 with JSON that is no login"),
+        (answer(200, "", "[]"), "status 200 with JSON that is no login"),
+        (granted(""), "status 200 with an empty or unprintable token"),
+        (granted("hvs.a\\nb"), "status 200 with an empty or unprintable token"),
+        (granted("hvs.ä"), "status 200 with an empty or unprintable token"),
+        (large, "more than 1048576 bytes"),
+    ] {
+        assert_eq!(refusal(&[&body]), format!("{not_vault} {why}"));
+    }
+    assert_eq!(
+        refusal(&[&answer(200, "", "{\"auth\":null,\"wrap_info\":{\"token\":\"hvs.w\"}}")]),
+        "vault at \"http://127.0.0.1:PORT\" answered with a wrapped token, which was not asked for"
+    );
+}
+
+#[test]
+fn refusals_carry_class_words_and_retry_after() {
+    let refused = |answer: String| match login(&[&answer]).0 {
+        Err(VaultError::Refused(refused)) => *refused,
+        other => panic!("{other:?}"),
+    };
+    let one = refused(answer(400, "", "{\"errors\":[\"role \\\"app\\\" could not be found\"]}"));
+    assert_eq!(
+        (one.class, one.words.as_str(), one.retry_after),
+        (Refusal::NoSuchRole, "role \"app\" could not be found", None)
+    );
+    let busy = refused(answer(429, "Retry-After: 7\r\n", "{\"errors\":[\"rate limit quota exceeded\"]}"));
+    assert_eq!((busy.class, busy.retry_after), (Refusal::Unavailable, Some(Duration::from_secs(7))));
+    let dated =
+        refused(answer(503, "Retry-After: Wed, 21 Oct 2026 07:28:00 GMT\r\n", "{\"errors\":[\"Vault is sealed\"]}"));
+    assert_eq!((dated.class, dated.retry_after), (Refusal::Unavailable, None));
+    let lines = refused(answer(
+        403,
+        "",
+        "{\"errors\":[\"2 errors occurred:\\n\\t* permission denied\\n\\t* invalid token\\n\\n\"]}",
+    ));
+    assert_eq!(
+        (lines.class, lines.words.as_str()),
+        (Refusal::Denied, "2 errors occurred: * permission denied * invalid token")
+    );
+    let page = refused(answer(404, "", &format!("<h1>\u{1b}[31mnot here {JWT}</h1>")));
+    assert_eq!((page.class, page.words.as_str()), (Refusal::NoSuchMount, "<h1>\\u{1b}[31mnot here [the token]</h1>"));
+}
+
+#[test]
+fn no_answer_is_told_with_its_bound() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let vault = vault_at(&format!("http://127.0.0.1:{port}"), None);
+    let started = Instant::now();
+    let error = vault.login(&jwt(), Duration::from_millis(300)).unwrap_err();
+    assert_eq!(error.to_string(), format!("could not reach vault at \"http://127.0.0.1:{port}\": no answer in 300ms"));
+    assert!(started.elapsed() < Duration::from_secs(3));
+    drop(silent);
+    let error = vault.login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    assert_eq!(error.to_string(), format!("could not reach vault at \"http://127.0.0.1:{port}\": connection refused"));
+}
+
+fn tls(settings: TlsSettings) -> Option<Tls> {
+    Some(Tls::new(&settings).unwrap())
+}
+
+fn trusting(pem: &str) -> TlsSettings {
+    TlsSettings { ca: Some(CaSource::Bytes(pem.to_owned())), ..TlsSettings::default() }
+}
+
+#[test]
+fn the_given_authority_is_trusted_and_no_other() {
+    let (peer, pem) = Peer::start_tls(&[&granted("hvs.token")], "127.0.0.1", "ours");
+    let vault = vault_at(&format!("https://127.0.0.1:{}", peer.port), tls(trusting(&pem)));
+    assert_eq!(vault.login(&jwt(), Duration::from_secs(5)).unwrap().token.expose(), "hvs.token");
+    assert!(peer.requests()[0].starts_with("POST "));
+
+    for (authority, why) in [
+        ("theirs", "its certificate is signed by an unknown authority (trusted is the CA in VAULT_CACERT_BYTES)"),
+        ("ours", "its certificate is signed by another key than that of the CA in VAULT_CACERT_BYTES"),
+    ] {
+        let (peer, _) = Peer::start_tls(&[&granted("hvs.token")], "127.0.0.1", authority);
+        let address = format!("https://127.0.0.1:{}", peer.port);
+        let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+        assert_eq!(error.to_string(), format!("could not connect securely to vault at \"{address}\": {why}"));
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("give the PEM certificate of Vault's CA with --vault-ca-cert or VAULT_CACERT")
+        );
+        assert_eq!(peer.requests(), [""], "nothing was sent");
+    }
+}
+
+#[test]
+fn a_wrong_name_is_refused_unless_it_is_the_given_one() {
+    let (peer, pem) = Peer::start_tls(&["", &granted("hvs.token")], "vault.example", "ours");
+    let address = format!("https://127.0.0.1:{}", peer.port);
+    let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "could not connect securely to vault at \"{address}\": its certificate is not for \"127.0.0.1\" but for \
+             \"vault.example\""
+        )
+    );
+    let named = TlsSettings { server_name: Some("vault.example".into()), ..trusting(&pem) };
+    vault_at(&address, tls(named)).login(&jwt(), Duration::from_secs(5)).unwrap();
+    let requests = peer.requests();
+    assert_eq!(requests[0], "");
+    assert!(requests[1].to_ascii_lowercase().contains(&format!("host: {}\r\n", &address["https://".len()..])));
+}
+
+#[test]
+fn nothing_is_verified_when_so_asked() {
+    let (peer, _) = Peer::start_tls(&[&granted("hvs.token")], "vault.example", "ours");
+    let anybody = TlsSettings { skip_verify: true, ..TlsSettings::default() };
+    vault_at(&format!("https://127.0.0.1:{}", peer.port), tls(anybody)).login(&jwt(), Duration::from_secs(5)).unwrap();
+    peer.requests();
+}
+
+#[test]
+fn a_server_without_tls_is_told() {
+    let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("https://{}", server.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let hello = stream.read(&mut [0; 4096]).unwrap();
+        stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent a TLS hello").unwrap();
+        hello
+    });
+    let anybody = TlsSettings { skip_verify: true, ..TlsSettings::default() };
+    let error = vault_at(&address, tls(anybody)).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("could not connect securely to vault at \"{address}\": it does not speak TLS")
+    );
+    assert!(thread.join().unwrap() > 0);
+}
+
+#[test]
+fn a_proxy_is_asked_to_connect() {
+    let proxy = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = proxy.accept().unwrap();
+        let read_until = |stream: &mut std::net::TcpStream, end: &[u8]| {
+            let mut bytes = Vec::new();
+            while !bytes.ends_with(end) {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                bytes.push(byte[0]);
+            }
+            String::from_utf8(bytes).unwrap()
+        };
+        let connect = read_until(&mut stream, b"\r\n\r\n");
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let request = read_until(&mut stream, b"}");
+        stream.write_all(granted("hvs.token").as_bytes()).unwrap();
+        (connect, request)
+    });
+    let vault = Vault::new(
+        vault_at("http://vault.example:8200", None).target,
+        None,
+        None,
+        Some(ureq::Proxy::new(&address).unwrap()),
+    );
+    assert_eq!(vault.login(&jwt(), Duration::from_secs(5)).unwrap().token.expose(), "hvs.token");
+    let (connect, request) = thread.join().unwrap();
+    assert!(connect.starts_with("CONNECT vault.example:8200 HTTP/1.1\r\n"), "{connect}");
+    assert!(request.starts_with("POST /v1/auth/k8s/prod/login HTTP/1.1\r\n"), "{request}");
+}
