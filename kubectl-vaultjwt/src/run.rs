@@ -95,7 +95,11 @@ fn input(args: SetupArgs, cluster_name: String) -> SetupInput {
     SetupInput {
         mount: args.mount,
         role,
-        wishes: Wishes { issuer: args.issuer, cluster_uid: args.cluster_uid },
+        wishes: Wishes {
+            issuer: args.issuer,
+            cluster_uid: args.cluster_uid,
+            site_required: args.issuer_ca_cert.is_some(),
+        },
         cluster_name,
         trust_issuer: args.trust_issuer,
         verify: args.verify == Verify::Login,

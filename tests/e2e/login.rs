@@ -32,7 +32,11 @@ each_product!(a_token_for_a_token, |product| {
     for (mode, expected) in [(None, 0o600), (Some("0640"), 0o640)] {
         let login = rig.login_command(&jwt, &token);
         let mut shell = Command::new("sh");
-        shell.args(["-c", "umask 0277; exec \"$0\""]).arg(login.get_program()).env_clear().current_dir(rig.folder.path());
+        shell
+            .args(["-c", "umask 0277; exec \"$0\""])
+            .arg(login.get_program())
+            .env_clear()
+            .current_dir(rig.folder.path());
         for (name, value) in login.get_envs() {
             if let Some(value) = value {
                 shell.env(name, value);
@@ -43,13 +47,20 @@ each_product!(a_token_for_a_token, |product| {
         assert_eq!(ran.stdout, "");
         assert_eq!(
             ran.stderr,
-            format!("logged in to {} as role \"app\": token in \"{}\", lease 1h\n", rig.vault.address(), token.display())
+            format!(
+                "logged in to {} as role \"app\": token in \"{}\", lease 1h\n",
+                rig.vault.address(),
+                token.display()
+            )
         );
         assert_eq!(fs::metadata(&token).expect("metadata").permissions().mode() & 0o7777, expected);
         assert_eq!(secret(&rig, &token), json!("from the vault"));
     }
     // Nothing but the token is left in the folder.
-    let mut left: Vec<String> = fs::read_dir(rig.folder.path()).expect("the folder").map(|e| e.expect("an entry").file_name().into_string().expect("a name")).collect();
+    let mut left: Vec<String> = fs::read_dir(rig.folder.path())
+        .expect("the folder")
+        .map(|e| e.expect("an entry").file_name().into_string().expect("a name"))
+        .collect();
     left.retain(|name| !name.starts_with('.'));
     left.sort();
     assert_eq!(left, ["jwt", "token"]);
@@ -72,7 +83,18 @@ each_product!(from_an_empty_root, |product| {
     let address = rig.vault.address().replace("127.0.0.1", "localhost");
     let mut command = Command::new("chroot");
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").arg(&root).arg("/vault-jwt-login");
-    command.args(["--jwt-file", "/jwt", "--role", "app", "--token-file", "/out/token", "--vault-addr", &address, "--vault-ca-cert", "/ca.pem"]);
+    command.args([
+        "--jwt-file",
+        "/jwt",
+        "--role",
+        "app",
+        "--token-file",
+        "/out/token",
+        "--vault-addr",
+        &address,
+        "--vault-ca-cert",
+        "/ca.pem",
+    ]);
     run(&mut command).ok();
     assert_eq!(secret(&rig, &root.join("out/token")), json!("from the vault"));
 });
@@ -84,15 +106,21 @@ each_product!(refusals_say_why_and_leave_the_file_alone, |product| {
     let token = rig.folder.path().join("token");
     fs::write(&token, "old").expect("an old token");
     let inode = fs::metadata(&token).expect("metadata").ino();
-    let other = rig.folder.write("other", rig.cluster.token("shop", "other", &["vault"]).expect("a token").expose()).expect("written");
-    let audience = rig.folder.write("audience", rig.cluster.token("shop", "app", &["elsewhere"]).expect("a token").expose()).expect("written");
+    let other = rig
+        .folder
+        .write("other", rig.cluster.token("shop", "other", &["vault"]).expect("a token").expose())
+        .expect("written");
+    let audience = rig
+        .folder
+        .write("audience", rig.cluster.token("shop", "app", &["elsewhere"]).expect("a token").expose())
+        .expect("written");
     let jwt = rig.jwt_file();
     let garbage = rig.folder.write("garbage", "$TOKEN").expect("written");
     let missing = rig.folder.path().join("missing");
     for (jwt, role, code, first) in [
-        (&other, "app", 77, "error: Vault refused the login"),
-        (&audience, "app", 77, "error: Vault refused the login"),
-        (&jwt, "nosuch", 77, "error: Vault refused the login"),
+        (&other, "app", 77, "error: vault at \""),
+        (&audience, "app", 77, "error: vault at \""),
+        (&jwt, "nosuch", 77, "error: vault at \""),
         (&garbage, "app", 66, "error: "),
         (&missing, "app", 66, "error: "),
     ] {

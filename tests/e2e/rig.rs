@@ -107,7 +107,12 @@ impl Rig {
     /// Requests in the audit log that came after the first `seen` ones,
     /// without the harness's own reads.
     pub fn requests_since(&self, seen: usize) -> Vec<String> {
-        self.vault.audit_requests().into_iter().skip(seen).map(|AuditRequest { operation, path, .. }| format!("{operation} {path}")).collect()
+        self.vault
+            .audit_requests()
+            .into_iter()
+            .skip(seen)
+            .map(|AuditRequest { operation, path, .. }| format!("{operation} {path}"))
+            .collect()
     }
 
     /// How many requests the audit log has.

@@ -54,7 +54,8 @@ each_product!(twice_changes_nothing, |product| {
 
 each_product!(the_report_is_complete, |product| {
     let rig = Rig::new(product);
-    let report: Value = serde_json::from_str(&rig.setup(&[&ROLE[..], &["-o", "json"]].concat()).ok().stdout).expect("JSON");
+    let report: Value =
+        serde_json::from_str(&rig.setup(&[&ROLE[..], &["-o", "json"]].concat()).ok().stdout).expect("JSON");
     assert_eq!(report["owner"], json!({"issuer": rig.cluster.issuer(), "clusterUid": rig.cluster.uid().expect("UID")}));
     assert_eq!(report["issuerProof"]["serviceAccount"], "shop:app");
     assert_eq!(report["keys"][0]["action"], "add");
@@ -83,7 +84,9 @@ each_product!(the_pod_snippet_is_accepted, |product| {
     let file = rig.folder.write("pod.yaml", &snippet).expect("the snippet is written");
     let applied = run(rig.kubectl(&["apply", "--dry-run=server", "-f"]).arg(file)).ok();
     assert_eq!(applied.stdout, "pod/app created (server dry run)\n");
-    for part in ["fsGroup: 65532", "\"0640\"", "medium: Memory, sizeLimit: 1Mi", "audience: \"vault\", expirationSeconds: 600"] {
+    for part in
+        ["fsGroup: 65532", "\"0640\"", "medium: Memory, sizeLimit: 1Mi", "audience: \"vault\", expirationSeconds: 600"]
+    {
         assert!(snippet.contains(part), "{part}\n{snippet}");
     }
 });
@@ -131,7 +134,15 @@ each_product!(without_the_right_to_create_tokens, |product| {
     let kubeconfig = rig.cluster.kubeconfig_for_user("reader", None).expect("a kubeconfig is written");
     let kubeconfig = kubeconfig.to_str().expect("a path");
     for (verb, words) in [
-        ("discovery", ["clusterrolebinding", "reader-discovery", "--clusterrole=system:service-account-issuer-discovery", "--user=reader"]),
+        (
+            "discovery",
+            [
+                "clusterrolebinding",
+                "reader-discovery",
+                "--clusterrole=system:service-account-issuer-discovery",
+                "--user=reader",
+            ],
+        ),
         ("uid", ["clusterrole", "reader-uid", "--verb=get", "--resource=namespaces"]),
         ("binding", ["clusterrolebinding", "reader-uid", "--clusterrole=reader-uid", "--user=reader"]),
     ] {
@@ -154,11 +165,18 @@ each_product!(without_the_right_to_create_tokens, |product| {
     assert_eq!(rig.mount_state(), before);
     let trusted = rig.setup(&[&ROLE[..], &["--kubeconfig", kubeconfig, "--trust-issuer"]].concat()).ok();
     assert!(
-        trusted.stderr.contains(&format!("warning: the issuer \"{}\" is believed without proof (--trust-issuer)\n", rig.cluster.issuer())),
+        trusted.stderr.contains(&format!(
+            "warning: the issuer \"{}\" is believed without proof (--trust-issuer)\n",
+            rig.cluster.issuer()
+        )),
         "{}",
         trusted.stderr
     );
-    assert!(trusted.stderr.contains("- login not proven: no right to create serviceaccounts/token for \"shop:app\""), "{}", trusted.stderr);
+    assert!(
+        trusted.stderr.contains("- login not proven: no right to create serviceaccounts/token for \"shop:app\""),
+        "{}",
+        trusted.stderr
+    );
 });
 
 each_product!(progress_and_results_keep_to_their_streams, |product| {

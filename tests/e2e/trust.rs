@@ -78,8 +78,9 @@ each_product!(mounts_that_belong_to_others, |product| {
         refused(&rig, &ROLE, &error, hint);
     }
     // Vault fetches the set itself: from a real issuer, since it checks at the write.
-    let issuer = Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
-        .expect("a cluster starts");
+    let issuer =
+        Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+            .expect("a cluster starts");
     let (url, ca) = (issuer.url(), issuer.ca_pem());
     let keys_url = format!("{url}/openid/v1/jwks");
     for (config, field, value) in [
@@ -92,13 +93,19 @@ each_product!(mounts_that_belong_to_others, |product| {
         ),
     ] {
         rig.write("auth/jwt/config", config);
-        refused(&rig, &ROLE, &format!("auth mount \"jwt/\" cannot take this cluster's keys: it takes its keys from {field} ({value})"), choose);
+        refused(
+            &rig,
+            &ROLE,
+            &format!("auth mount \"jwt/\" cannot take this cluster's keys: it takes its keys from {field} ({value})"),
+            choose,
+        );
     }
 });
 
 each_product!(a_cluster_that_claims_anothers_issuer, |product| {
-    let owner = Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
-        .expect("a cluster starts");
+    let owner =
+        Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+            .expect("a cluster starts");
     let issuer = owner.issuer();
     let liar = Cluster::start(ClusterOptions { issuer: Issuer::Url(issuer.clone()), ..ClusterOptions::default() })
         .expect("a cluster starts");

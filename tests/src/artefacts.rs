@@ -100,7 +100,8 @@ fn build_pod_binary() -> Result<PodBinary, ArtefactError> {
     let target = Target::choose();
     say(&format!("vault-jwt-login: static for {} ({})", target.triple(), target.why()));
     let triple = target.triple();
-    let path = build("vault-jwt-login", "vault-jwt-login", &["--release", "--target", &triple], &target.environment()?)?;
+    let path =
+        build("vault-jwt-login", "vault-jwt-login", &["--release", "--target", &triple], &target.environment()?)?;
     elf::check_static(&path).map_err(|cause| ArtefactError::NotStatic { path: path.clone(), cause })?;
     let size = path.metadata().map(|data| data.len()).unwrap_or_default();
     Ok(PodBinary { path, target, size })

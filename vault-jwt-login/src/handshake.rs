@@ -48,7 +48,7 @@ pub fn lasting(error: &rustls::Error, trusted: &str) -> Option<(String, Option<S
 fn certificate(error: &CertificateError, trusted: &str) -> (String, Option<String>) {
     let (why, hint) = match error {
         CertificateError::UnknownIssuer => (
-            format!("its certificate is signed by an unknown authority (trusted is the {trusted})"),
+            format!("its certificate is signed by an unknown authority (trusted: {trusted})"),
             "give the PEM certificate of Vault's CA with --vault-ca-cert or VAULT_CACERT",
         ),
         // Where a CA was made anew under its old name.

@@ -3,6 +3,7 @@
 
 use crate::address::{Address, RedirectError};
 use crate::connector::TlsConnector;
+use crate::error::about;
 use crate::handshake;
 use crate::jwt_file::Jwt;
 use crate::os;
@@ -10,7 +11,6 @@ use crate::refused::Refused;
 use crate::tls::Tls;
 use serde::{Deserialize, Serialize};
 use shared::Secret;
-use shared::duration;
 use shared::mount::MountPath;
 use shared::refusal;
 use shared::text::one_line;
@@ -23,7 +23,7 @@ use ureq::{Agent, Body};
 
 /// Most that is read of an answer; a login's is about 1 KiB.
 const LARGEST_ANSWER: u64 = 1024 * 1024;
-/// Bound on connecting, within the bound on the request: a pod whose network
+/// Bound on resolving the name and on connecting, within that on the request: a pod whose network
 /// is not ready yet should try again rather than wait a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -230,8 +230,8 @@ impl Vault {
         if let Some(namespace) = &self.target.namespace {
             request = request.header("X-Vault-Namespace", namespace);
         }
-        let timed =
-            request.config().timeout_global(Some(left)).timeout_connect(Some(CONNECT_TIMEOUT.min(left))).build();
+        let short = Some(CONNECT_TIMEOUT.min(left));
+        let timed = request.config().timeout_global(Some(left)).timeout_resolve(short).timeout_connect(short).build();
         timed.send(body).map_err(|e| self.failed(e, bound))
     }
 
@@ -286,6 +286,9 @@ impl Vault {
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
                 format!("no connection in {}", shown(CONNECT_TIMEOUT.min(bound)))
             }
+            ureq::Error::Timeout(ureq::Timeout::Resolve) => {
+                format!("its host name was not resolved in {}", shown(CONNECT_TIMEOUT.min(bound)))
+            }
             ureq::Error::Timeout(_) => format!("no answer in {}", shown(bound)),
             ureq::Error::HostNotFound => "its host has no address".to_owned(),
             ureq::Error::Io(error) => {
@@ -322,7 +325,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 /// A bound as a person reads it; less than a second in milliseconds.
 fn shown(bound: Duration) -> String {
-    if bound < Duration::from_secs(1) { format!("{}ms", bound.as_millis()) } else { duration::short(bound) }
+    if bound < Duration::from_secs(1) { format!("{}ms", bound.as_millis()) } else { about(bound) }
 }
 
 #[cfg(test)]

@@ -183,7 +183,7 @@ fn the_given_authority_is_trusted_and_no_other() {
     assert!(peer.requests()[0].starts_with("POST "));
 
     for (authority, why) in [
-        ("theirs", "its certificate is signed by an unknown authority (trusted is the CA in VAULT_CACERT_BYTES)"),
+        ("theirs", "its certificate is signed by an unknown authority (trusted: CA in VAULT_CACERT_BYTES)"),
         ("ours", "its certificate is signed by another key than that of the CA in VAULT_CACERT_BYTES"),
     ] {
         let (peer, _) = Peer::start_tls(&[&granted("hvs.token")], "127.0.0.1", authority);

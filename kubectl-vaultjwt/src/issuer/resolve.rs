@@ -20,6 +20,9 @@ pub struct Wishes {
     pub issuer: Option<String>,
     /// `--cluster-uid`
     pub cluster_uid: Option<String>,
+    /// Whether the issuer's own site must be read (`--issuer-ca-cert` names
+    /// whom to trust there, so passing over it would be a surprise).
+    pub site_required: bool,
 }
 
 /// Where keys were read.
@@ -32,6 +35,24 @@ pub enum KeySource {
     ApiServer,
 }
 
+/// Why an issuer's own site was passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SiteUnused {
+    /// There is none outside the cluster.
+    None(&'static str),
+    /// There may be one, but it could not be read.
+    Unreadable(String),
+}
+
+impl std::fmt::Display for SiteUnused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None(why) => f.write_str(why),
+            Self::Unreadable(why) => f.write_str(why),
+        }
+    }
+}
+
 /// Issuer, owner and keys of a cluster: claimed, not yet proven.
 #[derive(Clone, Debug)]
 pub struct Resolved {
@@ -42,7 +63,7 @@ pub struct Resolved {
     /// Where the keys come from.
     pub source: KeySource,
     /// Why the issuer's own site was not used, where it was not.
-    pub site_unused: Option<String>,
+    pub site_unused: Option<SiteUnused>,
 }
 
 /// Why issuer or keys could not be found.
@@ -94,6 +115,14 @@ pub enum IssuerError {
         /// Why its site was not read.
         why: String,
     },
+    /// The site was asked for and cannot be read.
+    #[error("the site of issuer \"{}\" could not be read: {why}", one_line(.issuer))]
+    Site {
+        /// The issuer.
+        issuer: String,
+        /// Why not.
+        why: String,
+    },
     /// No UID.
     #[error("the cluster's UID (of namespace kube-system) could not be read: {0}")]
     Uid(#[source] ClusterError),
@@ -117,6 +146,7 @@ impl IssuerError {
             Self::CloudIssuer { .. } => {
                 Some("run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned())
             }
+            Self::Site { .. } => Some("check --issuer-ca-cert, or leave it out to take the keys from the API server".to_owned()),
             Self::Uid(_) => Some(
                 "give it with --cluster-uid; somebody who may read it runs: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
                     .to_owned(),
@@ -145,8 +175,11 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
             Ok(Resolved { owner, keys, source: KeySource::IssuerSite, site_unused: None })
         }
         Err(why) => {
+            if wishes.site_required {
+                return Err(IssuerError::Site { issuer, why: why.to_string() });
+            }
             if is_a_clouds(&issuer) {
-                return Err(IssuerError::CloudIssuer { issuer, why });
+                return Err(IssuerError::CloudIssuer { issuer, why: why.to_string() });
             }
             let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
             let uid = match &wishes.cluster_uid {
@@ -179,19 +212,20 @@ fn check(issuer: &str) -> Result<(), IssuerError> {
 
 /// The keys of the issuer's own site; the inner error says why it cannot
 /// serve, the outer one that it must not be passed over.
-async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<KeySet, String>, IssuerError> {
+async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<KeySet, SiteUnused>, IssuerError> {
+    let unreadable = |why: String| Ok(Err(SiteUnused::Unreadable(why)));
     let Some(url) = discovery_url(issuer) else {
-        return Ok(Err("it is not an https URL".to_owned()));
+        return Ok(Err(SiteUnused::None("it is not an https URL")));
     };
     if url.host_str().is_some_and(is_cluster_internal) {
-        return Ok(Err("its host exists only inside the cluster".to_owned()));
+        return Ok(Err(SiteUnused::None("its host exists only inside the cluster")));
     }
     let document = match site.get(&url).await {
         Ok(body) => match serde_json::from_slice::<Discovery>(&body) {
             Ok(document) => document,
-            Err(_) => return Ok(Err("what is there is not a discovery document".to_owned())),
+            Err(_) => return unreadable("what is there is not a discovery document".to_owned()),
         },
-        Err(why) => return Ok(Err(why.to_string())),
+        Err(why) => return unreadable(why.to_string()),
     };
     if document.issuer != issuer {
         let found = document.issuer;
@@ -200,14 +234,14 @@ async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<KeySet,
     let Some(keys_url) =
         document.jwks_uri.as_deref().and_then(|u| Url::parse(u).ok()).filter(|u| u.scheme() == "https")
     else {
-        return Ok(Err("its discovery document names no https jwks_uri".to_owned()));
+        return unreadable("its discovery document names no https jwks_uri".to_owned());
     };
     match site.get(&keys_url).await {
         Ok(body) => match KeySet::parse(&body) {
             Ok(keys) => Ok(Ok(keys)),
             Err(source) => Err(IssuerError::SiteKeys { issuer: issuer.to_owned(), source }),
         },
-        Err(why) => Ok(Err(format!("its key set: {why}"))),
+        Err(why) => unreadable(format!("its key set: {why}")),
     }
 }
 

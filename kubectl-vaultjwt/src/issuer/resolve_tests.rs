@@ -73,7 +73,7 @@ async fn an_internal_issuer_is_owned_by_the_cluster() {
         .unwrap();
     assert_eq!(found.owner.cluster_uid.as_deref(), Some("uid-1"));
     assert_eq!(found.source, KeySource::ApiServer);
-    assert_eq!(found.site_unused.as_deref(), Some("its host exists only inside the cluster"));
+    assert_eq!(found.site_unused, Some(SiteUnused::None("its host exists only inside the cluster")));
 }
 
 #[tokio::test]
@@ -132,12 +132,12 @@ async fn an_internal_jwks_uri_of_the_api_server_is_never_followed() {
     // FakeSite would answer any URL with a refusal; the set comes from the raw path.
     let found = resolve(&cluster("https://i", SET_A), &FakeSite::default(), &Wishes::default()).await.unwrap();
     assert_eq!(found.keys.keys[0].kid.as_deref(), Some("a"));
-    assert_eq!(found.site_unused.as_deref(), Some("connection refused"));
+    assert_eq!(found.site_unused, Some(SiteUnused::Unreadable("connection refused".into())));
 }
 
 #[tokio::test]
 async fn the_flags_decide() {
-    let wishes = Wishes { issuer: Some("https://k.svc".into()), cluster_uid: Some("mine".into()) };
+    let wishes = Wishes { issuer: Some("https://k.svc".into()), cluster_uid: Some("mine".into()), ..Wishes::default() };
     let found = resolve(&cluster("https://i", SET_A), &FakeSite::default(), &wishes).await.unwrap();
     assert_eq!(found.owner, Owner { issuer: "https://k.svc".into(), cluster_uid: Some("mine".into()) });
 }
@@ -154,5 +154,16 @@ async fn claims_that_cannot_be_used() {
     assert_eq!(
         words(&cluster("https://k.svc", r#"{"keys":[]}"#), &site).await,
         "the key set of the API server is not usable: it holds no key that Vault can verify with"
+    );
+}
+
+#[tokio::test]
+async fn a_site_that_was_asked_for_is_not_passed_over() {
+    let wishes = Wishes { site_required: true, ..Wishes::default() };
+    let error = resolve(&cluster("https://i", SET_A), &FakeSite::default(), &wishes).await.unwrap_err();
+    assert_eq!(error.to_string(), "the site of issuer \"https://i\" could not be read: connection refused");
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("check --issuer-ca-cert, or leave it out to take the keys from the API server")
     );
 }

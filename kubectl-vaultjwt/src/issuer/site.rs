@@ -15,6 +15,11 @@ const LARGEST: usize = 1024 * 1024;
 /// rather than absent, and the API server is the other way.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Discovery documents are JSON; a kube-apiserver answers 406 for its key set
+/// unless its own media type is named (kubernetes
+/// `pkg/serviceaccount/openidmetadata.go`, `JWKSPath`).
+const ACCEPT: &str = "application/json, application/jwk-set+json";
+
 /// A discovery document, as far as it concerns keys.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Discovery {
@@ -105,7 +110,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 impl IssuerSite for HttpsSite {
     async fn get(&self, url: &Url) -> Result<Vec<u8>, SiteError> {
         let transport = |e: reqwest::Error| SiteError::Transport(innermost(&e));
-        let request = self.client.get(url.clone()).header("accept", "application/json");
+        let request = self.client.get(url.clone()).header("accept", ACCEPT);
         let mut response = request.send().await.map_err(transport)?;
         if response.status().as_u16() != 200 {
             return Err(SiteError::Status(response.status().as_u16()));

@@ -94,7 +94,9 @@ fn demo(product: Product) -> Outcome<String> {
 fn prepare(product: Product) -> Outcome<(PathBuf, PodBinary)> {
     thread::scope(|threads| {
         let peers = threads.spawn(|| {
-            [Peer::Etcd, Peer::KubeApiserver, Peer::Kubectl].into_iter().try_for_each(|peer| peers::locate(peer).map(drop))
+            [Peer::Etcd, Peer::KubeApiserver, Peer::Kubectl]
+                .into_iter()
+                .try_for_each(|peer| peers::locate(peer).map(drop))
         });
         let vault = threads.spawn(move || peers::locate(product.peer()).map(drop));
         let programs = artefacts::plugin().and_then(|plugin| Ok((plugin, artefacts::pod_binary()?)));

@@ -56,7 +56,10 @@ pub(super) fn configuration(options: &VaultOptions, folder: &Path, port: u16, ad
     }
     if options.storage == Storage::Dev {
         // Listener and storage come with dev mode.
-        config = json!({"audit": config["audit"].clone()});
+        config = match config.get("audit") {
+            Some(audit) => json!({ "audit": audit }),
+            None => json!({}),
+        };
         return config;
     }
     let mut listener =

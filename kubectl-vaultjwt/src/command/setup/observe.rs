@@ -4,7 +4,7 @@ use super::error::SetupError;
 use super::input::SetupInput;
 use super::{Ports, Step};
 use crate::command::patiently;
-use crate::issuer::resolve::{KeySource, Resolved, resolve};
+use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
 use crate::vault::Document;
 use shared::text::one_line;
 
@@ -38,8 +38,15 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
     let issuer = one_line(&resolved.owner.issuer);
     let plural = if keys == 1 { "key" } else { "keys" };
     ports.progress.step(Step::Done(format!("issuer \"{issuer}\", {keys} {plural} from {from}")));
-    if let Some(why) = &resolved.site_unused {
-        ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
+    match &resolved.site_unused {
+        Some(why @ SiteUnused::None(_)) => {
+            ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
+        }
+        // Told in any case: the keys rest on the word of the API server alone.
+        Some(why @ SiteUnused::Unreadable(_)) => {
+            ports.progress.step(Step::Skipped(format!("the issuer's own site was not used: {why}")));
+        }
+        None => {}
     }
     for skipped in &resolved.keys.skipped {
         ports.progress.step(Step::Warning(skipped.to_string()));
