@@ -104,6 +104,8 @@ each_product!(about_vault, |product| {
     rig.vault.seal().expect("Vault is sealed");
     with(&rig, &[], &[]).failed(
         1,
-        &format!("{ok}error: Vault at \"{address}\" is sealed\nhint: unseal it: vault operator unseal -address={address}\n"),
+        &format!(
+            "{ok}error: Vault at \"{address}\" is sealed\nhint: unseal it: vault operator unseal -address={address}\n"
+        ),
     );
 });

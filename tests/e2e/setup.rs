@@ -89,6 +89,12 @@ each_product!(the_pod_snippet_is_accepted, |product| {
     {
         assert!(snippet.contains(part), "{part}\n{snippet}");
     }
+    // The README shows the same text.
+    let readme = std::fs::read_to_string(harness::workspace::root().join("README.md")).expect("the README");
+    let shown = readme.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a yaml block");
+    let printed: String =
+        snippet.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    assert_eq!(printed.replace(rig.vault.address(), "https://vault.example.com:8200"), shown);
 });
 
 each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {

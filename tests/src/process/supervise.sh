@@ -12,8 +12,12 @@ exec 3<&0
 "$@" </dev/null 3<&- &
 program=$!
 
+# Said before the program can end of it, so that the shell below knows why.
+stopped=
+trap 'stopped=yes' USR1
 {
     read -r _ <&3
+    kill -USR1 $$
     kill -TERM "$program"
     while [ "$grace" -gt 0 ] && kill -0 "$program"; do
         sleep 0.1
@@ -36,4 +40,7 @@ done
 trap '' TERM
 kill -TERM 0
 rm -f -- "$mark"
+# Nobody asks for the exit code of what was stopped: the whole group goes,
+# this shell included, also what ignores TERM.
+[ -z "$stopped" ] || kill -KILL 0
 exit "$code"
