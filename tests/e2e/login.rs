@@ -9,6 +9,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A secret, and the policy that lets the role read it.
 fn with_secret(rig: &Rig) {
@@ -131,6 +132,22 @@ each_product!(refusals_say_why_and_leave_the_file_alone, |product| {
         assert!(!ran.stderr.contains("eyJ"), "{}", ran.stderr);
         assert_eq!(fs::read_to_string(&token).expect("the old token"), "old");
         assert_eq!(fs::metadata(&token).expect("metadata").ino(), inode);
+    }
+    // What may heal by itself is tried until the time is up, then told in full.
+    let key = rig.cluster.signing_key();
+    let claims = |seconds: i64| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_secs() as i64;
+        json!({"iss": rig.cluster.issuer(), "sub": "system:serviceaccount:shop:app", "aud": ["vault"], "iat": now + seconds,
+               "nbf": now + seconds, "exp": now + seconds + 600,
+               "kubernetes.io": {"namespace": "shop", "serviceaccount": {"name": "app", "uid": "u"}}})
+    };
+    let expired = rig.folder.write("expired", key.sign(&claims(-7200)).expect("a token")).expect("written");
+    let empty = rig.folder.write("empty", " \n").expect("written");
+    for (jwt, code, part) in [(&expired, 77, "token is expired"), (&empty, 66, "it is empty")] {
+        let ran = run(rig.login_command(jwt, &token).args(["--timeout", "1s"]));
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+        assert_eq!(fs::read_to_string(&token).expect("the old token"), "old");
     }
     // A signature that no key on the mount verifies heals in time, or not at all.
     let mut config = rig.data("auth/jwt/config");

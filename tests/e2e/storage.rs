@@ -1,4 +1,5 @@
-//! The other ways a Vault runs: raft storage, dev mode over plain http.
+//! The other ways a Vault and a cluster run: dev mode over plain http, ES256.
+//! All other tests have TLS, raft storage and an audit device.
 
 use crate::rig::{Owned, ROLE, Rig, run};
 use harness::each_product;
@@ -20,10 +21,6 @@ fn shared() -> Owned {
 each_product!(dev_mode_over_plain_http, |product| {
     let options = VaultOptions { tls: false, storage: Storage::Dev, audit: false, ..VaultOptions::new(product) };
     whole_path(&Rig::with(shared(), options));
-});
-
-each_product!(raft_storage, |product| {
-    whole_path(&Rig::with(shared(), VaultOptions { storage: Storage::Raft, ..VaultOptions::new(product) }));
 });
 
 each_product!(a_cluster_that_signs_with_es256, |product| {

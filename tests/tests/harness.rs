@@ -1,15 +1,84 @@
 //! Proves the harness on the real servers.
 
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use harness::each_product;
-use harness::server::{Cluster, ClusterOptions, Product, Storage, VaultOptions, VaultServer};
+use harness::http::Http;
+use harness::keys::{Alg, SigningKey};
+use harness::server::{Cluster, ClusterOptions, Credentials, Issuer, Product, Storage, VaultOptions, VaultServer};
 use serde_json::json;
+use shared::Secret;
+
+/// The key ids of the published JWKS.
+fn published(cluster: &Cluster) -> Vec<String> {
+    let jwks = cluster.http("GET", "/openid/v1/jwks", None).unwrap().json();
+    jwks["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The key ids of the cluster's own keys.
+fn own(cluster: &Cluster) -> Vec<String> {
+    cluster.signing_keys().iter().map(SigningKey::kid).collect()
+}
+
+/// Does the API server accept a token of this key?
+fn accepts(cluster: &Cluster, key: &SigningKey) -> bool {
+    let account = cluster.http("GET", "/api/v1/namespaces/default/serviceaccounts/default", None).unwrap().json();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let account = json!({"name": "default", "uid": account["metadata"]["uid"]});
+    let claims = json!({"iss": cluster.issuer(), "aud": [cluster.issuer()], "iat": now, "nbf": now, "exp": now + 600,
+        "sub": "system:serviceaccount:default:default",
+        "kubernetes.io": {"namespace": "default", "serviceaccount": account}});
+    let token = Secret::new(key.sign(&claims).unwrap());
+    let config = cluster.kubeconfig_with("default", &Credentials::Token(token)).unwrap();
+    let mut kubectl = cluster.kubectl_command(&[]).unwrap();
+    kubectl.env("KUBECONFIG", config).args(["auth", "whoami"]).output().unwrap().status.success()
+}
 
 #[test]
-fn a_cluster_issues_tokens_with_its_own_keys() {
+fn a_cluster_rotates_its_keys() {
     let cluster = Cluster::start(ClusterOptions::default()).unwrap();
-    let jwks = cluster.kubectl_ok(&["get", "--raw", "/openid/v1/jwks"]).unwrap();
-    let jwks: serde_json::Value = serde_json::from_str(&jwks).unwrap();
-    assert_eq!(jwks["keys"][0]["kid"], cluster.signing_key().kid());
+    let first = cluster.signing_key();
+    assert_eq!(published(&cluster), [first.kid()]);
+
+    cluster.rotate(Alg::Es256).unwrap();
+    let second = cluster.signing_key();
+    assert_eq!((first.alg(), second.alg()), (Alg::Rs256, Alg::Es256));
+    assert_eq!(published(&cluster), own(&cluster));
+    assert_eq!(published(&cluster), [first.kid(), second.kid()]);
+    assert!(accepts(&cluster, &first) && accepts(&cluster, &second));
+
+    cluster.drop_old_keys().unwrap();
+    assert_eq!(published(&cluster), [second.kid()]);
+    assert!(!accepts(&cluster, &first) && accepts(&cluster, &second));
+    assert!(!accepts(&cluster, &SigningKey::generate(Alg::Rs256).unwrap()));
+}
+
+#[test]
+fn who_may_do_what_in_a_cluster() {
+    let options = ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() };
+    let cluster = Cluster::start(options).unwrap();
+    let anyone = Http::new(cluster.issuer(), Some(&cluster.ca_pem()), None).unwrap();
+    let discovery = anyone.send("GET", "/.well-known/openid-configuration", &[], None).unwrap();
+    assert_eq!(discovery.json()["issuer"], cluster.url());
+
+    let says = |config: PathBuf, arguments: &[&str]| {
+        let output = cluster.kubectl_command(&[]).unwrap().env("KUBECONFIG", config).args(arguments).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let create_token = ["create", "token", "default"];
+    let user = cluster.kubeconfig_for_user("jane", None).unwrap();
+    assert!(says(user, &create_token).contains("User \"jane\" cannot create resource \"serviceaccounts/token\""));
+    let account = cluster.kubeconfig_for_service_account("default", "default").unwrap();
+    assert!(says(account, &["auth", "whoami"]).contains("system:serviceaccount:default:default"));
+    let expired = cluster.kubeconfig_expired().unwrap();
+    let said = says(expired, &create_token);
+    assert_eq!(said, "error: failed to create token: Unauthorized\n");
+
+    cluster.stop_api_server();
+    assert!(says(cluster.kubeconfig().to_path_buf(), &create_token).contains("connection refused"));
+    cluster.restart_api_server().unwrap();
+    assert_eq!(says(cluster.kubeconfig().to_path_buf(), &create_token).matches('.').count(), 2);
 }
 
 each_product!(starts_with_tls_and_audit, |product| {

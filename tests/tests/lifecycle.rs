@@ -26,11 +26,15 @@ fn start(script: &str) -> Server {
         command.env("FOLDER", folder);
     });
     let program = program.unwrap();
+    while !scratch.path().join("ready").exists() {
+        assert!(program.ended().is_none());
+        thread::sleep(Duration::from_millis(10));
+    }
     Server { _program: program, scratch }
 }
 
-const PLAIN: &str = "sleep 600; true";
-const IGNORES_TERM: &str = "trap '' TERM; sleep 600; sleep 600; true";
+const PLAIN: &str = ": >\"$FOLDER/ready\"; sleep 600; true";
+const IGNORES_TERM: &str = "trap '' TERM; : >\"$FOLDER/ready\"; sleep 600; sleep 600; true";
 
 /// What the child process does, by the value of `LIFECYCLE`. It prints the
 /// folder when the program runs.

@@ -4,10 +4,10 @@
 //! issued, and reads a secret with the Vault token. Every command is shown
 //! with what it printed; the last line is the secret.
 
-use harness::artefacts::{self, PodBinary};
-use harness::peers::{self, Peer};
+use harness::artefacts::{self, ArtefactError, PodBinary};
+use harness::peers::{self, Peer, PeerError};
 use harness::process::{Scratch, clean_environment, say};
-use harness::server::{Cluster, ClusterOptions, Product, VaultOptions, VaultServer};
+use harness::server::{Cluster, ClusterOptions, Product, ServerError, VaultOptions, VaultServer};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,9 +32,20 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             say(&format!("error: {error}"));
+            if let Some(hint) = hint(error.as_ref()) {
+                say(&format!("hint: {hint}"));
+            }
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the harness advises.
+fn hint(error: &(dyn Error + Send + Sync + 'static)) -> Option<String> {
+    let peer = error.downcast_ref::<PeerError>().and_then(PeerError::hint);
+    let server = || error.downcast_ref::<ServerError>().and_then(ServerError::hint);
+    let artefact = || error.downcast_ref::<ArtefactError>().and_then(ArtefactError::hint);
+    peer.or_else(server).or_else(artefact)
 }
 
 fn demo(product: Product) -> Outcome<String> {
@@ -46,6 +57,9 @@ fn demo(product: Product) -> Outcome<String> {
     println!("{product} runs at {} with TLS", vault.address());
     let folder = Scratch::new("demo")?;
     let stage = Stage { cluster: &cluster, vault: &vault, plugin: &plugin, folder: folder.path() };
+    println!("Every command below runs with this environment, and with tokens that are not shown:");
+    println!("KUBECONFIG={}", cluster.kubeconfig().display());
+    vault.client_environment().iter().for_each(|(name, value)| println!("{name}={value}"));
 
     chapter("A secret in Vault, and a policy to read it");
     let secret = random_secret();

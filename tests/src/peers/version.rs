@@ -34,10 +34,10 @@ fn asked(program: &Path, pin: &Pin) -> Option<String> {
     parse(&text, pin.version_prefix)
 }
 
-/// The version in the answer: what follows `prefix` up to the next blank.
+/// The version in the answer: what follows `prefix` up to a blank or comma.
 fn parse(answer: &str, prefix: &str) -> Option<String> {
     let rest = answer.lines().find_map(|line| line.strip_prefix(prefix))?;
-    rest.split_whitespace().next().map(str::to_owned)
+    rest.split([' ', ',']).next().map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
         (Peer::Etcd, "etcd Version: 3.7.3\nGit SHA: Not provided\nGo Version: go1.26.8\nGo OS/Arch: linux/amd64\n"),
         (Peer::KubeApiserver, "Kubernetes v1.37.2\n"),
         (Peer::Kubectl, "Client Version: v1.37.2\nKustomize Version: v5.8.1\n"),
-        (Peer::Vault, "Vault v1.21.2 ('0123abc+CHANGES'), built 2025-01-01T00:00:00Z\n"),
+        (Peer::Vault, "Vault v1.21.2, built 2025-11-24T23:16:07Z\n"),
         (Peer::OpenBao, "OpenBao v2.7.2 (9e0a0d3c), committed 2026-10-26T20:32:27Z\n"),
         (Peer::CargoDeny, "cargo-deny 0.20.2\n"),
     ];
@@ -69,6 +69,7 @@ mod tests {
     fn an_edition_or_prerelease_is_another_version() {
         let enterprise = parse("Vault v1.21.2+ent (abc), built", "Vault v");
         assert_eq!(enterprise.as_deref(), Some("1.21.2+ent"));
+        assert_eq!(parse("Vault v1.21.2 (0123abc), built", "Vault v").as_deref(), Some("1.21.2"));
         assert_eq!(parse("bash: vault: not found", "Vault v"), None);
     }
 

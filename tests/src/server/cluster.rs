@@ -2,15 +2,15 @@
 //! real API server, signing keys that can be rotated, kubeconfigs, kubectl.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
 use shared::Secret;
 
+use super::control_plane::start_etcd;
 use super::kubeconfig::{Credentials, kubeconfig};
-use super::{ServerError, Written, ready, success, text, with_free_ports};
+use super::{ServerError, ready, success, with_free_ports};
 use crate::certificates::{Authority, Certificate};
 use crate::http::{Answer, Http};
 use crate::keys::{Alg, SigningKey};
@@ -55,17 +55,17 @@ pub struct Cluster {
     // Servers stop before their folder goes: fields drop in this order.
     api: Mutex<Option<Supervised>>,
     _etcd: Supervised,
-    scratch: Scratch,
-    options: ClusterOptions,
-    port: u16,
-    etcd_address: String,
-    authority: Authority,
+    pub(super) scratch: Scratch,
+    pub(super) options: ClusterOptions,
+    pub(super) port: u16,
+    pub(super) etcd_address: String,
+    pub(super) authority: Authority,
     admin: Certificate,
     keys: Mutex<Keys>,
     http: Http,
-    context: String,
-    kubeconfig: PathBuf,
-    files: AtomicU32,
+    pub(super) context: String,
+    pub(super) kubeconfig: PathBuf,
+    pub(super) files: AtomicU32,
 }
 
 /// The keys whose tokens the API server accepts; the newest one signs.
@@ -199,51 +199,6 @@ impl Cluster {
         locked(&self.keys).newest.clone()
     }
 
-    /// A new kubeconfig for this cluster with other credentials.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn kubeconfig_with(&self, user: &str, credentials: &Credentials) -> Written {
-        self.kubeconfig_at(&self.url(), user, credentials)
-    }
-
-    /// As [`Cluster::kubeconfig_with`], for an address that may be wrong.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn kubeconfig_at(&self, server: &str, user: &str, credentials: &Credentials) -> Written {
-        let name = format!("{}.kubeconfig", self.files.fetch_add(1, Ordering::Relaxed));
-        let config = kubeconfig(&self.context, server, &self.authority.pem(), user, credentials);
-        self.scratch.write(&name, config).map_err(ServerError::io("writing a kubeconfig"))
-    }
-
-    /// A kubeconfig for a user with a client certificate; without a group and
-    /// a binding he may do nothing but discover.
-    ///
-    /// # Errors
-    /// The certificate or the file cannot be made.
-    pub fn kubeconfig_for_user(&self, user: &str, group: Option<&str>) -> Written {
-        self.kubeconfig_with(user, &Credentials::Certificate(self.authority.client(user, group)?))
-    }
-
-    /// A kubeconfig that shows an expired client certificate.
-    ///
-    /// # Errors
-    /// The certificate or the file cannot be made.
-    pub fn kubeconfig_expired(&self) -> Written {
-        let expired = self.authority.expired_client("kubernetes-admin", Some("system:masters"))?;
-        self.kubeconfig_with("admin", &Credentials::Certificate(expired))
-    }
-
-    /// A kubeconfig with a token of a service account for the API server.
-    ///
-    /// # Errors
-    /// The API server does not issue the token.
-    pub fn kubeconfig_for_service_account(&self, namespace: &str, name: &str) -> Written {
-        let token = self.token(namespace, name, &[])?;
-        self.kubeconfig_with(name, &Credentials::Token(token))
-    }
-
     /// One request as administrator.
     ///
     /// # Errors
@@ -319,43 +274,6 @@ impl Cluster {
         }
     }
 
-    /// The real kubectl with the administrator's kubeconfig and a home of its
-    /// own. `first` goes in front of `PATH`: the folder of a plugin.
-    ///
-    /// # Errors
-    /// kubectl is missing.
-    pub fn kubectl_command(&self, first: &[&Path]) -> Result<Command, ServerError> {
-        let kubectl = peers::locate(Peer::Kubectl)?;
-        let home = self.scratch.folder("home").map_err(ServerError::io("making a home folder"))?;
-        let mut command = Command::new(&kubectl);
-        let mut folders = first.to_vec();
-        folders.extend(kubectl.parent());
-        clean_environment(&mut command, &home, &folders);
-        command.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", home.join("kube-cache")).current_dir(&home);
-        Ok(command)
-    }
-
-    /// Runs kubectl.
-    ///
-    /// # Errors
-    /// It cannot be run; that it fails is in the output.
-    pub fn kubectl(&self, arguments: &[&str]) -> Result<Output, ServerError> {
-        self.kubectl_command(&[])?.args(arguments).output().map_err(ServerError::io("running kubectl"))
-    }
-
-    /// Runs kubectl and returns what it prints.
-    ///
-    /// # Errors
-    /// It fails.
-    pub fn kubectl_ok(&self, arguments: &[&str]) -> Result<String, ServerError> {
-        let output = self.kubectl(arguments)?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(ServerError::Command { command: format!("kubectl {}", arguments.join(" ")), stderr })
-    }
-
     /// Adds a signing key, which signs from now on, and restarts the API
     /// server: what a cloud does when it rotates. Old tokens stay valid.
     ///
@@ -410,79 +328,4 @@ impl Cluster {
         *locked(&self.api) = Some(api);
         Ok(())
     }
-
-    fn api_server_arguments(&self) -> Result<Vec<String>, ServerError> {
-        let path = |name: &str| text(&self.scratch.path().join(name));
-        let mut arguments: Vec<String> = [
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
-            // Else it complains that 127.0.0.1 cannot be an endpoint.
-            "--endpoint-reconciler-type=none",
-            "--service-cluster-ip-range=10.0.0.0/24",
-            "--authorization-mode=Node,RBAC",
-            "--enable-admission-plugins=NodeRestriction",
-            "--profiling=false",
-            "--kubelet-preferred-address-types=InternalIP",
-        ]
-        .map(String::from)
-        .into();
-        arguments.extend([
-            format!("--secure-port={}", self.port),
-            format!("--etcd-servers={}", self.etcd_address),
-            format!("--cert-dir={}", path("certificates")),
-            format!("--tls-cert-file={}", path("server.crt")),
-            format!("--tls-private-key-file={}", path("server.key")),
-            format!("--client-ca-file={}", path("ca.crt")),
-            format!("--kubelet-client-certificate={}", path("kubelet.crt")),
-            format!("--kubelet-client-key={}", path("kubelet.key")),
-            // The first one signs, the others are accepted.
-            format!("--service-account-issuer={}", self.issuer()),
-        ]);
-        arguments.extend(self.options.extra_issuers.iter().map(|issuer| format!("--service-account-issuer={issuer}")));
-        if !self.options.api_audiences.is_empty() {
-            arguments.push(format!("--api-audiences={}", self.options.api_audiences.join(",")));
-        }
-        if let Some(uri) = &self.options.jwks_uri {
-            arguments.push(format!("--service-account-jwks-uri={uri}"));
-        }
-        for key in self.signing_keys() {
-            let public = format!("sa-{}.pub", key.kid());
-            let written = self.scratch.write(&public, key.public_pem()).map_err(ServerError::io("writing a key"))?;
-            arguments.push(format!("--service-account-key-file={}", text(&written)));
-        }
-        let signs = self.scratch.write("sa.key", self.signing_key().private_pem());
-        let signs = signs.map_err(ServerError::io("writing the signing key"))?;
-        arguments.push(format!("--service-account-signing-key-file={}", text(&signs)));
-        Ok(arguments)
-    }
-}
-
-fn start_etcd(scratch: &Scratch, program: &Path) -> Result<(Supervised, String), ServerError> {
-    let port = process::port_pair().map_err(ServerError::io("choosing ports"))?;
-    let client = format!("http://127.0.0.1:{port}");
-    let peer = format!("http://127.0.0.1:{}", port + 1);
-    let arguments = [
-        "--name=default".to_owned(),
-        format!("--data-dir={}", text(&scratch.path().join("etcd"))),
-        // Nothing here has to survive a power cut.
-        "--unsafe-no-fsync".to_owned(),
-        "--log-level=warn".to_owned(),
-        format!("--listen-client-urls={client}"),
-        format!("--advertise-client-urls={client}"),
-        format!("--listen-peer-urls={peer}"),
-        format!("--initial-advertise-peer-urls={peer}"),
-        format!("--initial-cluster=default={peer}"),
-    ];
-    let etcd = Supervised::start(scratch, "etcd", program, arguments, |command| {
-        clean_environment(command, scratch.path(), &[]);
-        command.current_dir(scratch.path());
-    });
-    let etcd = etcd.map_err(ServerError::io("starting etcd"))?;
-    let http = Http::new(client.clone(), None, None)?;
-    ready::wait(&etcd, || match http.send("GET", "/health", &[], None) {
-        Ok(answer) if answer.json()["health"] == "true" => Ok(()),
-        Ok(answer) => Err(format!("/health: HTTP {}: {}", answer.status, answer.text)),
-        Err(error) => Err(error.to_string()),
-    })?;
-    Ok((etcd, client))
 }

@@ -1,15 +1,19 @@
 //! Owns the running servers of a test: [`Cluster`] (etcd and an API server)
 //! and [`VaultServer`] (Vault or `OpenBao`).
 
+mod access;
 mod cluster;
+mod control_plane;
 mod kubeconfig;
+mod product;
 mod ready;
 mod vault;
 mod vault_config;
 
 pub use cluster::{Cluster, ClusterOptions, Issuer, shared_cluster};
 pub use kubeconfig::Credentials;
-pub use vault::{AuditRequest, Product, VaultServer};
+pub use product::Product;
+pub use vault::{AuditRequest, VaultServer};
 pub use vault_config::{Storage, VaultOptions};
 
 use std::io;

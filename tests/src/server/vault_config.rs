@@ -42,15 +42,17 @@ impl VaultOptions {
 }
 
 /// The configuration file. `OpenBao` takes audit devices from here (its API
-/// refuses to make them since 2.4), Vault from its API.
+/// refuses to make them since 2.3.2), Vault from its API.
 pub(super) fn configuration(options: &VaultOptions, folder: &Path, port: u16, address: &str) -> Value {
     let path = |name: &str| text(&folder.join(name));
     let mut config = json!({"api_addr": address, "ui": false});
     if options.product == Product::Vault {
-        // OpenBao has no mlock, and refuses the setting.
+        // OpenBao no longer knows the setting.
         config["disable_mlock"] = json!(true);
     }
     if options.product == Product::OpenBao && options.audit {
+        // Type and path a second time: HCL takes a JSON object with one member
+        // for part of the key above it.
         let device = json!({"type": "file", "path": "file", "options": {"file_path": path("audit.log")}});
         config["audit"] = json!([{ "file": { "file": device } }]);
     }

@@ -1,0 +1,86 @@
+//! Owns how etcd and the API server are called.
+
+use std::path::Path;
+
+use super::cluster::Cluster;
+use super::{ServerError, ready, text};
+use crate::http::Http;
+use crate::process::{self, Scratch, Supervised, clean_environment};
+
+impl Cluster {
+    pub(super) fn api_server_arguments(&self) -> Result<Vec<String>, ServerError> {
+        let path = |name: &str| text(&self.scratch.path().join(name));
+        let mut arguments: Vec<String> = [
+            "--bind-address=127.0.0.1",
+            "--advertise-address=127.0.0.1",
+            // Else it complains that 127.0.0.1 cannot be an endpoint.
+            "--endpoint-reconciler-type=none",
+            "--service-cluster-ip-range=10.0.0.0/24",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--profiling=false",
+            "--kubelet-preferred-address-types=InternalIP",
+        ]
+        .map(String::from)
+        .into();
+        arguments.extend([
+            format!("--secure-port={}", self.port),
+            format!("--etcd-servers={}", self.etcd_address),
+            format!("--cert-dir={}", path("certificates")),
+            format!("--tls-cert-file={}", path("server.crt")),
+            format!("--tls-private-key-file={}", path("server.key")),
+            format!("--client-ca-file={}", path("ca.crt")),
+            format!("--kubelet-client-certificate={}", path("kubelet.crt")),
+            format!("--kubelet-client-key={}", path("kubelet.key")),
+            // The first one signs, the others are accepted.
+            format!("--service-account-issuer={}", self.issuer()),
+        ]);
+        arguments.extend(self.options.extra_issuers.iter().map(|issuer| format!("--service-account-issuer={issuer}")));
+        if !self.options.api_audiences.is_empty() {
+            arguments.push(format!("--api-audiences={}", self.options.api_audiences.join(",")));
+        }
+        if let Some(uri) = &self.options.jwks_uri {
+            arguments.push(format!("--service-account-jwks-uri={uri}"));
+        }
+        for key in self.signing_keys() {
+            let public = format!("sa-{}.pub", key.kid());
+            let written = self.scratch.write(&public, key.public_pem()).map_err(ServerError::io("writing a key"))?;
+            arguments.push(format!("--service-account-key-file={}", text(&written)));
+        }
+        let signs = self.scratch.write("sa.key", self.signing_key().private_pem());
+        let signs = signs.map_err(ServerError::io("writing the signing key"))?;
+        arguments.push(format!("--service-account-signing-key-file={}", text(&signs)));
+        Ok(arguments)
+    }
+}
+
+/// Starts etcd and returns it with its address for clients.
+pub(super) fn start_etcd(scratch: &Scratch, program: &Path) -> Result<(Supervised, String), ServerError> {
+    let port = process::port_pair().map_err(ServerError::io("choosing ports"))?;
+    let client = format!("http://127.0.0.1:{port}");
+    let peer = format!("http://127.0.0.1:{}", port + 1);
+    let arguments = [
+        "--name=default".to_owned(),
+        format!("--data-dir={}", text(&scratch.path().join("etcd"))),
+        // Nothing here has to survive a power cut.
+        "--unsafe-no-fsync".to_owned(),
+        "--log-level=warn".to_owned(),
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster=default={peer}"),
+    ];
+    let etcd = Supervised::start(scratch, "etcd", program, arguments, |command| {
+        clean_environment(command, scratch.path(), &[]);
+        command.current_dir(scratch.path());
+    });
+    let etcd = etcd.map_err(ServerError::io("starting etcd"))?;
+    let http = Http::new(client.clone(), None, None)?;
+    ready::wait(&etcd, || match http.send("GET", "/health", &[], None) {
+        Ok(answer) if answer.json()["health"] == "true" => Ok(()),
+        Ok(answer) => Err(format!("/health: HTTP {}: {}", answer.status, answer.text)),
+        Err(error) => Err(error.to_string()),
+    })?;
+    Ok((etcd, client))
+}
