@@ -71,13 +71,22 @@ async fn setup(args: SetupArgs, console: Console) -> Result<(), Error> {
     let cluster = ApiServer::connect(connection).await?;
     let site = HttpsSite::new(args.issuer_ca_cert.as_deref())?;
     let output = args.output;
+    let given = commands::Given { address: args.vault.addr.is_some(), namespace: args.vault.namespace.is_some() };
     let target = cluster.target();
     let input = input(args, target.context.clone().unwrap_or_else(|| target.cluster.clone()));
     let ports = Ports { cluster: &cluster, site: &site, vault: &vault, progress: &console };
-    let report = setup::run(ports, &input).await?;
+    let report = match setup::run(ports, &input).await {
+        Ok(report) => report,
+        Err(failed) => {
+            if let (Some(report), Some(Output::Json)) = (&failed.report, output) {
+                out(&render_setup::json(report).map_err(std::io::Error::from)?)?;
+            }
+            return Err(failed.error.into());
+        }
+    };
     match output {
         Some(Output::Json) => out(&render_setup::json(&report).map_err(std::io::Error::from)?),
-        Some(Output::Commands) => out(&commands::setup(&report)),
+        Some(Output::Commands) => out(&commands::setup(&report, &given)),
         None => out(&render_setup::text(&report)),
     }
 }
@@ -105,5 +114,6 @@ fn input(args: SetupArgs, cluster_name: String) -> SetupInput {
         verify: args.verify == Verify::Login,
         dry_run: args.dry_run == DryRun::Client,
         now: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        nonce: format!("vaultjwt-proof-{:032x}", rand::random::<u128>()),
     }
 }

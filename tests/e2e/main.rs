@@ -7,4 +7,5 @@ mod login;
 mod rig;
 mod setup;
 mod storage;
+mod texts;
 mod trust;

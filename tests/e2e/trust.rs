@@ -50,6 +50,51 @@ each_product!(a_role_that_would_change_what_it_gives, |product| {
     assert_eq!(rig.data("auth/jwt/role/app")["token_policies"], json!(["app-read", "admin"]));
 });
 
+each_product!(a_role_written_by_the_old_names, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&ROLE).ok();
+    rig.write("auth/jwt/role/app", json!({"role_type": "jwt", "policies": ["old"], "ttl": 1800, "max_ttl": 7200}));
+    assert_eq!(rig.data("auth/jwt/role/app")["ttl"], json!(1800));
+    rig.setup(&[&ROLE[..], &["--ttl", "10m", "--replace-role"]].concat()).ok();
+    let role = rig.data("auth/jwt/role/app");
+    assert_eq!((&role["token_ttl"], &role["token_policies"]), (&json!(600), &json!(["app-read"])));
+    // And what is written stays as it is.
+    let again = rig.setup(&ROLE).ok();
+    assert!(again.stderr.ends_with("✓ nothing to change\n"), "{}", again.stderr);
+});
+
+each_product!(roles_that_come_alive_with_the_keys, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    rig.write(
+        "auth/jwt/role/admin",
+        json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": ["admin"]}),
+    );
+    let ran = rig.setup(&ROLE).ok();
+    assert!(
+        ran.stderr.contains(
+            "warning: role \"admin\" is on \"jwt/\" already and bound to no issuer: this cluster's tokens may fit it\n"
+        ),
+        "{}",
+        ran.stderr
+    );
+});
+
+each_product!(what_was_there_is_not_lost_with_the_error, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&ROLE).ok();
+    // From now on the role takes nobody from here.
+    rig.write("auth/jwt/role/app", json!({"role_type": "jwt", "token_bound_cidrs": ["10.0.0.0/8"]}));
+    let before = rig.data("auth/jwt/role/app");
+    let ran = rig.setup(&[&ROLE[..], &["--ttl", "10m", "-o", "json"]].concat());
+    assert_eq!(ran.code, 1);
+    let error = "keys and role are in place, but the login as \"shop:app\" with role \"app\" failed: ";
+    assert!(ran.stderr.contains(&format!("error: {error}")), "{}", ran.stderr);
+    let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
+    assert!(report["failure"].as_str().is_some_and(|f| f.starts_with(error)), "{report}");
+    assert_eq!(report["role"]["before"], before);
+});
+
 each_product!(mounts_that_belong_to_others, |product| {
     let rig = Rig::new(product);
     rig.write("sys/auth/users", json!({"type": "userpass"}));
@@ -129,13 +174,19 @@ each_product!(a_cluster_that_claims_anothers_issuer, |product| {
     assert_eq!(report["owner"], json!({"issuer": issuer}));
     assert_eq!(report["keySource"], "issuerSite");
 
-    // Where the issuer's site is not believed, the liar is one more cluster of that name: refused beside the first.
-    refused(
-        &rig,
-        &ROLE,
-        &format!("auth mount \"jwt/\" serves others already: keys of {issuer} (the same issuer, another cluster)"),
-        "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+    // Where the issuer's site is not believed, the liar has the same issuer in another form: refused.
+    let before = rig.mount_state();
+    let ran = rig.setup(&ROLE);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!(
+            "error: auth mount \"jwt/\" has keys of issuer \"{issuer}\" that were read from the issuer's own site, which was not used now: "
+        )),
+        "{}",
+        ran.stderr
     );
+    assert!(ran.stderr.contains("- the issuer's own site was not used: "), "{}", ran.stderr);
+    assert_eq!(rig.mount_state(), before);
 });
 
 each_product!(two_clusters_of_one_issuer, |product| {

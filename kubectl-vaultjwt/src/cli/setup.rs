@@ -13,9 +13,9 @@ use std::time::Duration;
 #[command(
     about = "Enrol the current cluster on a JWT auth mount, write a role and prove it with a login",
     long_about = "Finds the issuer and the public signing keys of the current context's cluster, proves with a fresh \
-                  token that they belong to this API server, enables the mount if it is missing, puts the keys on it \
-                  beside those that are there, writes a role that binds service accounts of this cluster, logs in once \
-                  with a real token and revokes what it got. Running it again changes nothing. The pod snippet goes to \
+                  token that they belong to this API server, enables the mount if it is missing, puts the keys on it, \
+                  writes a role that binds service accounts of this cluster, logs in once with a real token and \
+                  revokes what it got. A mount that serves another cluster is refused. Running it again changes nothing. The pod snippet goes to \
                   stdout, everything else to stderr.",
     after_help = EXAMPLES
 )]
@@ -44,7 +44,7 @@ pub struct SetupArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_lease, requires = "role")]
     pub max_ttl: Option<Duration>,
 
-    /// Let an existing role lose a bound or a service account, or gain a policy
+    /// Let an existing role gain or lose service accounts, policies or audiences, or lose a bound
     #[arg(long, requires = "role")]
     pub replace_role: bool,
 
@@ -61,7 +61,7 @@ pub struct SetupArgs {
     pub issuer_ca_cert: Option<PathBuf>,
 
     /// UID that stands for the cluster, where namespace kube-system cannot be read
-    #[arg(long, value_name = "UID")]
+    #[arg(long, value_name = "UID", value_parser = parse_uid)]
     pub cluster_uid: Option<String>,
 
     /// Believe the issuer without the proof by a token, where none can be created
@@ -195,6 +195,16 @@ fn parse_audience(typed: &str) -> Result<String, String> {
     Ok(typed.to_owned())
 }
 
+/// A UID as Kubernetes makes them. Never empty: `--cluster-uid "$(kubectl …)"`
+/// with a kubectl that failed must not pass for a cluster without one.
+fn parse_uid(typed: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    if typed.is_empty() || typed.len() > 64 || !typed.chars().all(plain) {
+        return Err("a UID has 1 to 64 letters, digits and '-'".to_owned());
+    }
+    Ok(typed.to_owned())
+}
+
 fn parse_lease(typed: &str) -> Result<Duration, String> {
     let lease = shared::duration::parse(typed).map_err(|e| e.to_string())?;
     if lease.as_secs() == 0 {
@@ -252,6 +262,7 @@ mod tests {
             (&["--ttl", "soon"], "\"soon\" is not a duration like 90s, 5m or 1h30m"),
             (&["--ttl", "0"], "a lease is at least a second"),
             (&["--dry-run=server"], "Vault has no server-side dry run: use \"client\""),
+            (&["--cluster-uid", ""], "a UID has 1 to 64 letters, digits and '-'"),
             (&["-o", "yaml"], "allowed formats are: json, commands"),
             (&["--mount", "a//b"], "the mount path has a segment \"\""),
         ] {

@@ -1,6 +1,9 @@
 //! Owns the proof that an API server and an issuer belong together: a token
 //! the API server just issued names the issuer byte for byte, and one of the
-//! keys about to be written verifies it.
+//! keys about to be written verifies it. *Just issued* is part of it: an API
+//! server could hand out any old token of the issuer that it claims, so the
+//! token must be for the service account and for the random audience of this
+//! very request.
 
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::signature::signer;
@@ -32,6 +35,17 @@ pub enum ProofError {
         /// The issuer in question.
         wanted: String,
     },
+    /// A token of somebody else.
+    #[error("the API server answered with a token of \"{}\", not of \"{}\"", one_line(.found), one_line(.wanted))]
+    OtherSubject {
+        /// `sub` of the token.
+        found: String,
+        /// The subject asked for.
+        wanted: String,
+    },
+    /// A token that was not issued for this request.
+    #[error("the API server answered with a token that was not issued for this request")]
+    NotFresh,
     /// No published key fits.
     #[error("none of the {keys} keys of issuer \"{}\" verifies a token of this API server (kid \"{}\", {})",
         one_line(.issuer), one_line(.kid), one_line(.alg))]
@@ -47,8 +61,22 @@ pub enum ProofError {
     },
 }
 
-/// Checks `token` against `issuer` and its `keys`.
-pub fn check(token: &Secret, issuer: &str, keys: &[PublishedKey]) -> Result<Proof, ProofError> {
+/// What a proof is asked of.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim<'a> {
+    /// The issuer in question.
+    pub issuer: &'a str,
+    /// The keys it publishes.
+    pub keys: &'a [PublishedKey],
+    /// Subject of the service account whose token was asked for.
+    pub subject: &'a str,
+    /// Audiences that were asked for; one of them is random.
+    pub audiences: &'a [String],
+}
+
+/// Checks `token` against `claim`.
+pub fn check(token: &Secret, claim: Claim<'_>) -> Result<Proof, ProofError> {
+    let Claim { issuer, keys, subject, audiences } = claim;
     let parts = jwt::segments(token.expose()).map_err(|e| ProofError::NotAJwt(e.to_string()))?;
     let header: jwt::Header =
         serde_json::from_slice(&parts.header).map_err(|_| ProofError::NotAJwt("its header is not JSON".to_owned()))?;
@@ -57,6 +85,13 @@ pub fn check(token: &Secret, issuer: &str, keys: &[PublishedKey]) -> Result<Proo
     let found = claims.iss.unwrap_or_default();
     if found != issuer {
         return Err(ProofError::OtherIssuer { found, wanted: issuer.to_owned() });
+    }
+    let found = claims.sub.unwrap_or_default();
+    if found != subject {
+        return Err(ProofError::OtherSubject { found, wanted: subject.to_owned() });
+    }
+    if claims.exp.is_none() || !audiences.iter().all(|wanted| claims.aud.all().contains(wanted)) {
+        return Err(ProofError::NotFresh);
     }
     let alg = header.alg.unwrap_or_else(|| "-".to_owned());
     match signer(keys, &alg, parts.signed, &parts.signature) {
@@ -91,36 +126,64 @@ mod tests {
     }
 
     const HEADER: &str = r#"{"alg":"EdDSA","kid":"k1"}"#;
+    const CLAIMS: &str = r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"],"exp":1}"#;
+
+    fn proof(token: &Secret, issuer: &str, keys: &[PublishedKey]) -> Result<Proof, String> {
+        let audiences = ["vault".to_owned(), "nonce".to_owned()];
+        check(token, Claim { issuer, keys, subject: "s", audiences: &audiences }).map_err(|e| e.to_string())
+    }
 
     #[test]
     fn the_signer_is_found_among_several() {
         let ((one, key1), (_, key2)) = (pair(1), pair(2));
-        let proof = check(&token(&one, HEADER, r#"{"iss":"https://a/"}"#), "https://a/", &[key2, key1]).unwrap();
-        assert_eq!(proof, Proof { kid: Some("k1".into()), alg: "EdDSA".into() });
+        let found = proof(&token(&one, HEADER, CLAIMS), "https://a/", &[key2, key1]);
+        assert_eq!(found, Ok(Proof { kid: Some("k1".into()), alg: "EdDSA".into() }));
     }
 
     #[test]
     fn the_issuer_is_compared_byte_for_byte() {
         let (one, key1) = pair(1);
-        let error = check(&token(&one, HEADER, r#"{"iss":"https://a/"}"#), "https://a", &[key1]).unwrap_err();
-        assert_eq!(error.to_string(), "the API server's tokens are issued by \"https://a/\", not by \"https://a\"");
+        let found = proof(&token(&one, HEADER, CLAIMS), "https://a", &[key1]);
+        assert_eq!(found, Err("the API server's tokens are issued by \"https://a/\", not by \"https://a\"".into()));
     }
 
     #[test]
     fn a_key_that_only_shares_the_kid_proves_nothing() {
         let ((one, _), (_, mut key2)) = (pair(1), pair(2));
         key2.kid = Some("k1".into());
-        let error = check(&token(&one, HEADER, r#"{"iss":"https://a"}"#), "https://a", &[key2]).unwrap_err();
         assert_eq!(
-            error.to_string(),
-            "none of the 1 keys of issuer \"https://a\" verifies a token of this API server (kid \"k1\", EdDSA)"
+            proof(&token(&one, HEADER, CLAIMS), "https://a/", &[key2]),
+            Err("none of the 1 keys of issuer \"https://a/\" verifies a token of this API server (kid \"k1\", EdDSA)"
+                .into())
         );
     }
 
     #[test]
     fn an_unsigned_token_proves_nothing() {
         let (one, key1) = pair(1);
-        let unsigned = token(&one, r#"{"alg":"none"}"#, r#"{"iss":"https://a"}"#);
-        assert!(matches!(check(&unsigned, "https://a", &[key1]), Err(ProofError::NoKey { .. })));
+        let unsigned = proof(&token(&one, r#"{"alg":"none"}"#, CLAIMS), "https://a/", &[key1]);
+        assert!(unsigned.is_err_and(|e| e.starts_with("none of the 1 keys")));
+    }
+
+    #[test]
+    fn a_token_picked_up_elsewhere_proves_nothing() {
+        let (one, key1) = pair(1);
+        let keys = [key1];
+        for (claims, words) in [
+            (
+                r#"{"iss":"https://a/","sub":"other","aud":["vault","nonce"],"exp":1}"#,
+                "the API server answered with a token of \"other\", not of \"s\"",
+            ),
+            (
+                r#"{"iss":"https://a/","sub":"s","aud":["vault"],"exp":1}"#,
+                "the API server answered with a token that was not issued for this request",
+            ),
+            (
+                r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"]}"#,
+                "the API server answered with a token that was not issued for this request",
+            ),
+        ] {
+            assert_eq!(proof(&token(&one, HEADER, claims), "https://a/", &keys), Err(words.into()));
+        }
     }
 }

@@ -64,6 +64,9 @@ pub struct Resolved {
     pub source: KeySource,
     /// Why the issuer's own site was not used, where it was not.
     pub site_unused: Option<SiteUnused>,
+    /// Why the API server's own key set could not be held against the site's,
+    /// where it could not.
+    pub no_witness: Option<String>,
 }
 
 /// Why issuer or keys could not be found.
@@ -165,14 +168,15 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
     match from_site(site, &issuer).await? {
         Ok(keys) => {
             // The API server's set is the second witness, where it may be read.
-            if let Ok(body) = cluster.key_set().await
-                && let Ok(theirs) = KeySet::parse(&body)
-                && !keys.shares_a_key_with(&theirs)
-            {
+            let theirs = match cluster.key_set().await {
+                Ok(body) => KeySet::parse(&body).map_err(|e| e.to_string()),
+                Err(e) => Err(e.to_string()),
+            };
+            if theirs.as_ref().is_ok_and(|theirs| !keys.shares_a_key_with(theirs)) {
                 return Err(IssuerError::Disjoint(issuer));
             }
             let owner = Owner { issuer, cluster_uid: None };
-            Ok(Resolved { owner, keys, source: KeySource::IssuerSite, site_unused: None })
+            Ok(Resolved { owner, keys, source: KeySource::IssuerSite, site_unused: None, no_witness: theirs.err() })
         }
         Err(why) => {
             if wishes.site_required {
@@ -187,7 +191,7 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
                 None => cluster.uid().await.map_err(IssuerError::Uid)?,
             };
             let owner = Owner { issuer, cluster_uid: Some(uid) };
-            Ok(Resolved { owner, keys, source: KeySource::ApiServer, site_unused: Some(why) })
+            Ok(Resolved { owner, keys, source: KeySource::ApiServer, site_unused: Some(why), no_witness: None })
         }
     }
 }

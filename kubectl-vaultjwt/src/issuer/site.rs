@@ -68,8 +68,7 @@ impl HttpsSite {
     /// `ca_file` where one is given.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, SiteError> {
         let same_host = reqwest::redirect::Policy::custom(|attempt| {
-            let first = attempt.previous().first().and_then(|u| u.host_str());
-            let stays = attempt.url().scheme() == "https" && attempt.url().host_str() == first;
+            let stays = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
             if !stays {
                 attempt.error("it redirects to another host")
             } else if attempt.previous().len() > 3 {

@@ -216,11 +216,6 @@ impl PublicKey {
         KeyId(Sha256::digest(&self.spki).into())
     }
 
-    /// What kind of key it is.
-    pub fn kind(&self) -> KeyKind {
-        self.kind
-    }
-
     /// The SPKI DER.
     pub fn spki(&self) -> &[u8] {
         &self.spki

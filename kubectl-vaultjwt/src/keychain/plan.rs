@@ -96,11 +96,6 @@ pub enum PlanError {
 }
 
 impl ChainPlan {
-    /// Whether the list has to be written.
-    pub fn changes(&self) -> bool {
-        self.steps.iter().any(|s| s.action == KeyAction::Add)
-    }
-
     /// Plans `enrolment` on a mount that now holds `standing`.
     pub fn make(standing: &[Element], enrolment: &Enrolment<'_>) -> Result<Self, PlanError> {
         let mut on_mount: BTreeMap<KeyId, &Element> = BTreeMap::new();

@@ -12,17 +12,28 @@ use shared::text::one_line;
 /// Ends a here-document. No JSON text has a line that begins so.
 const END: &str = "VAULTJWT_END";
 
-/// The commands.
-pub fn setup(report: &SetupReport) -> String {
+/// Which settings the user named in the call. They hold for the commands too;
+/// others give way to those of the shell that the commands are pasted into.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Given {
+    /// `--vault-addr`
+    pub address: bool,
+    /// `--vault-namespace`
+    pub namespace: bool,
+}
+
+/// The commands. Notes are arguments of `:` and not comments, because an
+/// interactive zsh has no comments; foreign text stands inside [`word`] only.
+pub fn setup(report: &SetupReport, given: &Given) -> String {
     let mount = &report.vault.mount;
     if !report.changed {
-        return format!("# nothing to change on auth mount {mount}/\n");
+        return format!(": {}\n", word(&format!("nothing to change on auth mount {mount}/")));
     }
-    let mut script = header(report);
+    let mut script = header(report, given);
     if report.vault.enabled {
         script.push_str(&format!(
-            "\n# the mount was not there\n\
-             if \"$vault\" auth list -format=json | grep '^  \"{mount}/\": {{' >/dev/null; then changed '{mount}/'; fi\n\
+            "\nmounts=$(\"$vault\" auth list -format=json)\n\
+             case $mounts in *'\"{mount}/\": {{'*) changed 'auth mount {mount}/' ;; esac\n\
              \"$vault\" auth enable -path={mount} jwt\n"
         ));
     } else {
@@ -45,48 +56,69 @@ pub fn setup(report: &SetupReport) -> String {
 
 /// A text as one word of a shell.
 fn word(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("'{}'", one_line(text).replace('\'', "'\\''"))
 }
 
-fn header(report: &SetupReport) -> String {
-    // The shell's own Vault is the one meant, as with every vault command;
-    // the one of the plan stands in where the shell names none.
-    let default =
-        |name: &str, value: &str| format!("[ -n \"${{{name}:-}}\" ] || {name}={}; export {name}\n", word(value));
-    let mut settings = default("VAULT_ADDR", &report.vault.address);
+fn header(report: &SetupReport, given: &Given) -> String {
+    let setting = |name: &str, value: &str, given: bool| {
+        let value = word(value);
+        if given {
+            format!("export {name}={value}\n")
+        } else {
+            format!("[ -n \"${{{name}:-}}\" ] || {name}={value}; export {name}\n")
+        }
+    };
+    let mut settings = setting("VAULT_ADDR", &report.vault.address, given.address);
     if let Some(namespace) = &report.vault.namespace {
-        settings.push_str(&default("VAULT_NAMESPACE", namespace));
+        settings.push_str(&setting("VAULT_NAMESPACE", namespace, given.namespace));
     }
+    if given.address {
+        // The bao CLI prefers its own names, even when they are empty.
+        settings.push_str("unset BAO_ADDR\n");
+    }
+    if given.namespace {
+        settings.push_str("unset BAO_NAMESPACE\n");
+    }
+    let note = format!(
+        "Puts the keys of issuer {} on auth mount {}/. Made by kubectl vaultjwt setup from the Vault at {}. \
+         Needs the vault or bao CLI, logged in; stops where Vault no longer holds what this was made from.",
+        report.owner.issuer, report.vault.mount, report.vault.address
+    );
     format!(
-        "# Puts the keys of issuer {} on auth mount {}/.
-# Made by: kubectl vaultjwt setup --dry-run=client -o commands
-# from the Vault at {}.
-# Needs the vault or bao CLI, logged in. Stops where Vault no longer holds
-# what this was made from.
-(
+        "(
+: {note}
 set -eu
-{settings}vault=$(command -v vault || command -v bao) || {{ echo \"error: neither vault nor bao is in PATH\" >&2; exit 1; }}
+{settings}if command -v vault >/dev/null; then vault=vault; else vault=bao; fi
+echo \"on ${{BAO_ADDR:-$VAULT_ADDR}}\" >&2
 changed() {{
   echo \"error: $1 is not what it was when these commands were made\" >&2
-  echo \"hint: make them again: kubectl vaultjwt setup --dry-run=client -o commands\" >&2
+  echo 'hint: make them again, with the same call' >&2
   exit 1
 }}
-now() {{ \"$vault\" read -format=json \"$1\" 2>/dev/null | sed -n '/^  \"data\": {{/,/^  }}/p' | sed '$s/,$//'; }}
+now() {{
+  if found=$(\"$vault\" read -format=json \"$1\" 2>&1); then
+    printf '%s\\n' \"$found\" | sed -n '/^  \"data\": {{/,/^  }}/p' | sed '$s/,$//'
+  else
+    case $found in
+      'No value found at '*) ;;
+      *) printf '%s\\n' \"$found\" >&2; return 1 ;;
+    esac
+  fi
+}}
 ",
-        one_line(&report.owner.issuer),
-        report.vault.mount,
-        one_line(&report.vault.address),
+        note = word(&note),
     )
 }
 
-/// Compares what is at `path` now with what was there.
+/// Compares what is at `path` now with what was there. A read that fails stops
+/// the script: it must not pass for "nothing there".
 fn guard(path: &str, before: Option<&Document>) -> String {
     let Some(before) = before else {
-        return format!("\n# {path} was empty\ntest -z \"$(now {path})\" || changed {path}\n");
+        return format!("\nhere=$(now {path})\ntest -z \"$here\" || changed {path}\n");
     };
     let expected = format!("  \"data\": {}", gojson::nested(&Value::Object(before.clone()), 1));
     format!(
-        "\n# {path} as it was\ntest \"$(now {path})\" = \"$(cat <<'{END}'\n{expected}\n{END}\n)\" || changed {path}\n"
+        "\nhere=$(now {path})\nthere=$(cat <<'{END}'\n{expected}\n{END}\n)\ntest \"$here\" = \"$there\" || changed {path}\n"
     )
 }
 

@@ -30,7 +30,11 @@ impl Client {
 
     /// `GET` with the operator's token: the answer's `data`.
     async fn read(&self, path: Vec<&str>) -> Result<Document, VaultError> {
-        let call = Call { method: Method::GET, path, body: None, token: Some(&self.settings().token) };
+        self.ask(Method::GET, path).await
+    }
+
+    async fn ask(&self, method: Method, path: Vec<&str>) -> Result<Document, VaultError> {
+        let call = Call { method, path, body: None, token: Some(&self.settings().token) };
         let mut document = self.send(&call).await?;
         match document.remove("data") {
             Some(Value::Object(data)) => Ok(data),
@@ -42,7 +46,11 @@ impl Client {
     /// without a word then, and with words where the path itself is wrong
     /// (`no handler for route`, `unsupported path`, `namespace not found`).
     async fn read_if_there(&self, path: Vec<&str>) -> Result<Option<Document>, VaultError> {
-        match self.read(path).await {
+        Self::if_there(self.read(path).await)
+    }
+
+    fn if_there(answer: Result<Document, VaultError>) -> Result<Option<Document>, VaultError> {
+        match answer {
             Ok(data) => Ok(Some(data)),
             Err(VaultError::Refused(refused)) if refused.status == 404 && refused.errors.is_empty() => Ok(None),
             Err(error) => Err(error),
@@ -169,6 +177,14 @@ impl Vault for Client {
 
     async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError> {
         self.read_if_there(role_path(mount, name)?).await
+    }
+
+    async fn list_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError> {
+        // Vault's own verb (and `?list=true` for those who have none).
+        let list = Method::from_bytes(b"LIST").unwrap_or(Method::GET);
+        let found = Self::if_there(self.ask(list, under(mount, &["role"])).await)?.unwrap_or_default();
+        let names = found.get("keys").and_then(Value::as_array).into_iter().flatten();
+        Ok(names.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError> {

@@ -62,6 +62,7 @@ pub fn policy_line(method: &str, path: &str) -> String {
     let segments: Vec<&str> = path.split('/').collect();
     let role = segments.first() == Some(&"auth") && segments.iter().rev().nth(1) == Some(&"role");
     let capabilities = match (method, path.starts_with("sys/auth/")) {
+        ("LIST", _) => r#""list""#,
         ("GET", false) => r#""read""#,
         ("GET", true) => r#""read", "sudo""#,
         (_, true) => r#""update", "sudo""#,
@@ -92,6 +93,7 @@ mod tests {
             ("GET", "sys/auth", r#"path "sys/auth" { capabilities = ["read"] }"#),
             ("POST", "sys/auth/k8s/a", r#"path "sys/auth/k8s/a" { capabilities = ["update", "sudo"] }"#),
             ("GET", "auth/jwt/config", r#"path "auth/jwt/config" { capabilities = ["read"] }"#),
+            ("LIST", "auth/jwt/role", r#"path "auth/jwt/role" { capabilities = ["list"] }"#),
             ("POST", "auth/jwt/config", r#"path "auth/jwt/config" { capabilities = ["update"] }"#),
             ("GET", "auth/jwt/role/app", r#"path "auth/jwt/role/app" { capabilities = ["read"] }"#),
             ("POST", "auth/jwt/role/app", r#"path "auth/jwt/role/app" { capabilities = ["create", "update"] }"#),

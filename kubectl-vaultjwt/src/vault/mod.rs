@@ -61,6 +61,9 @@ pub trait Vault: Send + Sync {
     /// `GET auth/<mount>/role/<name>`; `None` where there is none (404).
     async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError>;
 
+    /// `LIST auth/<mount>/role`: names of all roles; empty where there is none.
+    async fn list_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError>;
+
     /// `POST auth/<mount>/role/<name>`. Merges into an existing role.
     async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError>;
 

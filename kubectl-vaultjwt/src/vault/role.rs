@@ -45,6 +45,14 @@ pub const DEFAULT_MAX_TTL: u64 = 86_400;
 /// the kubernetes auth method has them.
 const USER_CLAIM: &str = "/kubernetes.io/serviceaccount/uid";
 
+/// Names of old that still work (sdk `tokenutil`) and are returned beside the
+/// new ones. They are never sent: a role written by the old name would get the
+/// old value back.
+const OLD_NAMES: &[&str] = &["policies", "ttl", "max_ttl", "period", "num_uses", "bound_cidrs"];
+
+/// Lists whose order and repetitions mean nothing.
+const SETS: &[&str] = &["token_policies", "bound_audiences", "token_bound_cidrs"];
+
 /// Why an existing role is not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleConflict {
@@ -66,6 +74,28 @@ pub enum RoleConflict {
         /// What the change would do, as clauses.
         changes: Vec<String>,
     },
+    /// A bound that would be kept means something else without patterns.
+    #[error("role \"{name}\" binds \"{}\" by a pattern, which is not kept", one_line(.claim))]
+    Pattern {
+        /// The role.
+        name: String,
+        /// The claim.
+        claim: String,
+    },
+    /// Vault refuses it after everything else is written.
+    #[error("role \"{name}\" would have a lease of {}, longer than its longest lease of {}", lease(*.ttl), lease(*.max_ttl))]
+    Lease {
+        /// The role.
+        name: String,
+        /// Lease in seconds.
+        ttl: u64,
+        /// Longest lease in seconds.
+        max_ttl: u64,
+    },
+}
+
+fn lease(seconds: u64) -> String {
+    shared::duration::short(std::time::Duration::from_secs(seconds))
 }
 
 impl RoleSpec {
@@ -73,33 +103,47 @@ impl RoleSpec {
     /// nothing changes.
     pub fn document(&self, existing: Option<&Document>) -> Result<Document, RoleConflict> {
         let mut role = self.fresh();
-        let Some(existing) = existing else {
-            return Ok(role);
-        };
-        self.check_issuer(existing)?;
-        // What was not asked for keeps its value; what we always set does not.
-        for (field, value) in existing {
-            if !role.contains_key(field) || self.keeps(field) {
-                role.insert(field.clone(), value.clone());
+        if let Some(existing) = existing {
+            self.check_issuer(existing)?;
+            self.keep(existing, &mut role)?;
+            let changes = self.delicate_changes(existing, &role);
+            if !changes.is_empty() && !self.replace {
+                return Err(RoleConflict::NeedsReplace { name: self.name.clone(), changes });
             }
         }
-        if let Some(Value::Object(bound)) = existing.get("bound_claims") {
-            let mut claims = bound.clone();
-            claims.insert("iss".to_owned(), json!(self.issuer));
-            claims.insert("sub".to_owned(), json!(self.subjects));
-            role.insert("bound_claims".to_owned(), Value::Object(claims));
-        }
-        let changes = self.delicate_changes(existing, &role);
-        if !changes.is_empty() && !self.replace {
-            return Err(RoleConflict::NeedsReplace { name: self.name.clone(), changes });
+        let seconds = |field: &str| role.get(field).and_then(Value::as_u64).unwrap_or_default();
+        let (ttl, max_ttl) = (seconds("token_ttl"), seconds("token_max_ttl"));
+        if max_ttl != 0 && ttl > max_ttl {
+            return Err(RoleConflict::Lease { name: self.name.clone(), ttl, max_ttl });
         }
         Ok(role)
     }
 
+    /// What was not asked for keeps its value.
+    fn keep(&self, existing: &Document, role: &mut Document) -> Result<(), RoleConflict> {
+        for (field, value) in existing {
+            if !OLD_NAMES.contains(&field.as_str()) && (!role.contains_key(field) || self.keeps(field, value)) {
+                role.insert(field.clone(), value.clone());
+            }
+        }
+        let Some(Value::Object(bound)) = existing.get("bound_claims") else { return Ok(()) };
+        let mut claims = bound.clone();
+        claims.insert("iss".to_owned(), json!(self.issuer));
+        claims.insert("sub".to_owned(), json!(self.subjects));
+        let by_pattern = existing.get("bound_claims_type").and_then(Value::as_str) == Some("glob");
+        let pattern = |value: &Value| strings(Some(value)).iter().any(|v| v.contains('*'));
+        if let Some((claim, _)) = claims.iter().find(|(claim, value)| by_pattern && *claim != "sub" && pattern(value)) {
+            return Err(RoleConflict::Pattern { name: self.name.clone(), claim: claim.clone() });
+        }
+        role.insert("bound_claims".to_owned(), Value::Object(claims));
+        Ok(())
+    }
+
     /// Whether an existing role's value of `field` stays.
-    fn keeps(&self, field: &str) -> bool {
+    fn keeps(&self, field: &str, value: &Value) -> bool {
         match field {
-            "bound_audiences" => self.audiences.is_none(),
+            // A role without audience passes the write and fails at login.
+            "bound_audiences" => self.audiences.is_none() && !strings(Some(value)).is_empty(),
             "token_ttl" => self.ttl.is_none(),
             "token_max_ttl" => self.max_ttl.is_none(),
             "role_type" | "bound_subject" | "bound_claims" | "bound_claims_type" | "token_policies" => false,
@@ -112,9 +156,9 @@ impl RoleSpec {
         let audiences = self.audiences.clone().unwrap_or_else(|| vec![DEFAULT_AUDIENCE.to_owned()]);
         let role = json!({
             "role_type": "jwt",
-            "bound_audiences": audiences,
+            "bound_audiences": once(&audiences),
             "bound_subject": "",
-            "bound_claims": {"iss": self.issuer, "sub": self.subjects},
+            "bound_claims": {"iss": self.issuer, "sub": once(&self.subjects)},
             "bound_claims_type": "string",
             "user_claim": USER_CLAIM,
             "user_claim_json_pointer": true,
@@ -126,8 +170,8 @@ impl RoleSpec {
             "expiration_leeway": 0,
             "not_before_leeway": 0,
             "clock_skew_leeway": 0,
-            "token_policies": self.policies,
-            "token_ttl": self.ttl.unwrap_or(DEFAULT_TTL),
+            "token_policies": once(&self.policies),
+            "token_ttl": self.ttl.unwrap_or(DEFAULT_TTL.min(self.max_ttl.unwrap_or(DEFAULT_TTL))),
             "token_max_ttl": self.max_ttl.unwrap_or(DEFAULT_MAX_TTL.max(self.ttl.unwrap_or(0))),
             "token_explicit_max_ttl": 0,
             "token_period": 0,
@@ -154,54 +198,59 @@ impl RoleSpec {
 
     /// What the change does that could let somebody in or lock somebody out.
     fn delicate_changes(&self, existing: &Document, role: &Document) -> Vec<String> {
-        let mut changes = Vec::new();
+        let claim = |document: &Document, name: &str| strings(document.get("bound_claims").and_then(|c| c.get(name)));
         let listed = |document: &Document, field: &str| strings(document.get(field));
-        let quoted = |items: &BTreeSet<&String>| {
-            items.iter().map(|i| format!("\"{}\"", one_line(i))).collect::<Vec<_>>().join(", ")
+        let mut changes = Vec::new();
+        let mut compare = |old: Vec<String>, new: Vec<String>, gains: &str, loses: &str| {
+            for (of, than, what) in [(&new, &old, gains), (&old, &new, loses)] {
+                let only: BTreeSet<&String> = of.iter().filter(|item| !than.contains(item)).collect();
+                if !only.is_empty() {
+                    let quoted: Vec<String> = only.iter().map(|item| format!("\"{}\"", one_line(item))).collect();
+                    changes.push(format!("{what} {}", quoted.join(", ")));
+                }
+            }
         };
-        let (old, new) = (listed(existing, "token_policies"), listed(role, "token_policies"));
-        let old_policies: BTreeSet<&String> = old.iter().collect();
-        let new_policies: BTreeSet<&String> = new.iter().collect();
-        let gained: BTreeSet<_> = new_policies.difference(&old_policies).copied().collect();
-        let lost: BTreeSet<_> = old_policies.difference(&new_policies).copied().collect();
-        if !gained.is_empty() {
-            changes.push(format!("adds policy {}", quoted(&gained)));
+        compare(listed(existing, "token_policies"), listed(role, "token_policies"), "adds policy", "takes away policy");
+        let subjects = claim(existing, "sub");
+        if !subjects.is_empty() {
+            compare(subjects.clone(), claim(role, "sub"), "lets in", "shuts out");
         }
-        if !lost.is_empty() {
-            changes.push(format!("takes policy {} away", quoted(&lost)));
+        let audiences = listed(existing, "bound_audiences");
+        compare(audiences, listed(role, "bound_audiences"), "accepts audience", "drops audience");
+        for field in ["role_type", "bound_claims_type"] {
+            let (old, new) = (listed(existing, field).join(","), listed(role, field).join(","));
+            if old != new {
+                changes.push(format!("changes {field} from \"{}\" to \"{new}\"", one_line(&old)));
+            }
         }
-        let subject = |document: &Document| strings(document.get("bound_claims").and_then(|c| c.get("sub")));
-        let (old, new) = (subject(existing), subject(role));
-        let lost: BTreeSet<_> = old.iter().filter(|s| !new.contains(s)).collect();
-        if !lost.is_empty() {
-            changes.push(format!("shuts out {}", quoted(&lost)));
-        }
-        let bound_subject = listed(existing, "bound_subject");
-        if let Some(subject) = bound_subject.iter().find(|s| !s.is_empty()) {
+        let bound_subject = listed(existing, "bound_subject").into_iter().find(|s| !s.is_empty());
+        if let Some(subject) = &bound_subject {
             changes.push(format!("drops bound_subject \"{}\"", one_line(subject)));
         }
-        if self.audiences.is_some() {
-            let (old, new) = (listed(existing, "bound_audiences"), listed(role, "bound_audiences"));
-            let gained: BTreeSet<_> = new.iter().filter(|a| !old.contains(a)).collect();
-            let lost: BTreeSet<_> = old.iter().filter(|a| !new.contains(a)).collect();
-            if !gained.is_empty() {
-                changes.push(format!("accepts audience {}", quoted(&gained)));
-            }
-            if !lost.is_empty() {
-                changes.push(format!("drops audience {}", quoted(&lost)));
-            }
+        if claim(existing, "iss").is_empty() {
+            changes.push("binds it to this issuer, which it was not".to_owned());
         }
-        for field in ["role_type", "bound_claims_type"] {
-            let (old, new) = (listed(existing, field), listed(role, field));
-            if old != new {
-                changes.push(format!("changes {field} from \"{}\" to \"{}\"", one_line(&old.join(",")), new.join(",")));
-            }
-        }
-        if existing.get("bound_claims").and_then(|c| c.get("iss")).is_none() {
-            changes.push("binds it to one issuer, which it was not".to_owned());
+        if subjects.is_empty() && bound_subject.is_none() {
+            changes.push("binds it to service accounts, which it was not".to_owned());
         }
         changes
     }
+}
+
+/// Each text once, in order.
+fn once(items: &[String]) -> Vec<&String> {
+    let mut seen: Vec<&String> = Vec::new();
+    for item in items {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    seen
+}
+
+/// Whether a role takes tokens of named issuers only.
+pub fn binds_an_issuer(role: &Document) -> bool {
+    !strings(role.get("bound_claims").and_then(|c| c.get("iss"))).is_empty()
 }
 
 /// A string, or a list of strings, as a list.
@@ -213,18 +262,36 @@ fn strings(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// Whether writing `role` over `existing` would change nothing.
-pub fn unchanged(existing: &Document, role: &Document) -> bool {
-    // A single bound value may be stored as a string or as a list of one.
-    differing(existing, role).iter().all(|field| field == "bound_claims" && same_claims(existing, role))
+/// The fields in which `role` says something else than `existing`. Order does
+/// not matter where it means nothing, nor whether a single bound value is in a
+/// list of its own.
+pub fn changed_fields(existing: &Document, role: &Document) -> Vec<String> {
+    differing(&comparable(existing), &comparable(role))
 }
 
-fn same_claims(existing: &Document, role: &Document) -> bool {
-    let claims = |document: &Document| match document.get("bound_claims") {
-        Some(Value::Object(claims)) => claims.iter().map(|(k, v)| (k.clone(), strings(Some(v)))).collect(),
-        _ => std::collections::BTreeMap::new(),
+/// Whether writing `role` over `existing` would change nothing.
+pub fn unchanged(existing: &Document, role: &Document) -> bool {
+    changed_fields(existing, role).is_empty()
+}
+
+fn comparable(document: &Document) -> Document {
+    let set = |value: &Value| json!(strings(Some(value)).into_iter().collect::<BTreeSet<_>>());
+    let texts_only = |value: &Value| match value {
+        Value::String(_) => true,
+        Value::Array(items) => items.iter().all(Value::is_string),
+        _ => false,
     };
-    claims(existing) == claims(role)
+    let mut document = document.clone();
+    for (field, value) in &mut document {
+        match value {
+            Value::Object(claims) if field == "bound_claims" => {
+                claims.values_mut().filter(|v| texts_only(v)).for_each(|v| *v = set(v));
+            }
+            value if SETS.contains(&field.as_str()) && texts_only(value) => *value = set(value),
+            _ => {}
+        }
+    }
+    document
 }
 
 #[cfg(test)]

@@ -48,22 +48,76 @@ fn the_same_again_changes_nothing() {
 }
 
 #[test]
+fn order_and_repetition_mean_nothing() {
+    let two = |policies: [&str; 2]| RoleSpec { policies: policies.map(str::to_owned).to_vec(), ..spec() };
+    let standing = two(["a", "b"]).document(None).unwrap();
+    assert!(unchanged(&standing, &two(["b", "a"]).document(Some(&standing)).unwrap()));
+    let once = two(["a", "a"]).document(None).unwrap();
+    assert_eq!(once["token_policies"], json!(["a"]));
+}
+
+#[test]
 fn what_was_not_asked_for_keeps_its_value() {
     let mut standing = spec().document(None).unwrap();
     standing.insert("token_ttl".into(), json!(600));
     standing.insert("token_bound_cidrs".into(), json!(["10.0.0.0/8"]));
     standing.insert("bound_audiences".into(), json!(["other"]));
     standing["bound_claims"]["/kubernetes.io/namespace"] = json!("shop");
-    let more = RoleSpec {
-        subjects: vec!["system:serviceaccount:shop:app".into(), "system:serviceaccount:shop:job".into()],
-        ..spec()
-    };
-    let role = more.document(Some(&standing)).unwrap();
+    // Old names stand beside the new ones, and must not come back.
+    standing.insert("ttl".into(), json!(600));
+    standing.insert("policies".into(), json!(["app-read"]));
+    let role = RoleSpec { max_ttl: Some(7_200), ..spec() }.document(Some(&standing)).unwrap();
     assert_eq!(role["token_ttl"], json!(600));
     assert_eq!(role["token_bound_cidrs"], json!(["10.0.0.0/8"]));
     assert_eq!(role["bound_audiences"], json!(["other"]));
     assert_eq!(role["bound_claims"]["/kubernetes.io/namespace"], json!("shop"));
-    assert!(!unchanged(&standing, &role));
+    assert!(!role.contains_key("ttl") && !role.contains_key("policies"));
+    assert_eq!(changed_fields(&standing, &role), ["token_max_ttl"]);
+}
+
+#[test]
+fn a_role_without_audience_gets_one() {
+    let mut standing = spec().document(None).unwrap();
+    standing.insert("bound_audiences".into(), Value::Null);
+    assert_eq!(words(&spec(), &standing), "role \"app\" is there already, and the change accepts audience \"vault\"");
+    let role = RoleSpec { replace: true, ..spec() }.document(Some(&standing)).unwrap();
+    assert_eq!(role["bound_audiences"], json!(["vault"]));
+}
+
+#[test]
+fn leases_that_contradict_are_refused_before_anything_is_written() {
+    let both = RoleSpec { ttl: Some(172_800), max_ttl: Some(86_400), ..spec() };
+    let refused = "role \"app\" would have a lease of 48h, longer than its longest lease of 24h";
+    assert_eq!(both.document(None).map_err(|e| e.to_string()), Err(refused.to_owned()));
+    // The longest lease of an existing role is kept, so the same holds there.
+    let standing = spec().document(None).unwrap();
+    assert_eq!(words(&RoleSpec { ttl: Some(172_800), ..spec() }, &standing), refused);
+    let short = RoleSpec { max_ttl: Some(600), ..spec() }.document(None).unwrap();
+    assert_eq!(short["token_ttl"], json!(600));
+}
+
+#[test]
+fn bounds_that_let_nobody_in_or_everybody_are_not_replaced_silently() {
+    for (iss, sub, change) in [
+        (json!([]), json!("system:serviceaccount:shop:app"), "binds it to this issuer, which it was not"),
+        (json!("https://a"), json!(null), "binds it to service accounts, which it was not"),
+    ] {
+        let mut standing = spec().document(None).unwrap();
+        standing["bound_claims"]["iss"] = iss;
+        standing["bound_claims"]["sub"] = sub;
+        assert_eq!(words(&spec(), &standing), format!("role \"app\" is there already, and the change {change}"));
+    }
+}
+
+#[test]
+fn a_kept_bound_never_changes_its_meaning() {
+    let mut standing = spec().document(None).unwrap();
+    standing.insert("bound_claims_type".into(), json!("glob"));
+    standing["bound_claims"]["/kubernetes.io/namespace"] = json!("sh*");
+    assert_eq!(
+        words(&RoleSpec { replace: true, ..spec() }, &standing),
+        "role \"app\" binds \"/kubernetes.io/namespace\" by a pattern, which is not kept"
+    );
 }
 
 #[test]
@@ -89,8 +143,8 @@ fn delicate_changes_need_the_users_word() {
     };
     assert_eq!(
         words(&wider, &standing),
-        "role \"app\" is there already, and the change adds policy \"admin\", and takes policy \"app-read\" away, \
-         and shuts out \"system:serviceaccount:shop:app\", and accepts audience \"v2\", and drops audience \"vault\""
+        "role \"app\" is there already, and the change adds policy \"admin\", and takes away policy \"app-read\", \
+         and lets in \"system:serviceaccount:shop:other\", and shuts out \"system:serviceaccount:shop:app\", and accepts audience \"v2\", and drops audience \"vault\""
     );
     let role = RoleSpec { replace: true, ..wider }.document(Some(&standing)).unwrap();
     assert_eq!(role["token_policies"], json!(["admin"]));
@@ -106,7 +160,7 @@ fn the_manual_procedures_role_is_not_taken_silently() {
     assert_eq!(
         words(&spec(), by_hand),
         "role \"app\" is there already, and the change drops bound_subject \"system:serviceaccount:shop:app\", \
-         and binds it to one issuer, which it was not"
+         and binds it to this issuer, which it was not"
     );
     let replaced = RoleSpec { replace: true, ..spec() }.document(Some(by_hand)).unwrap();
     assert_eq!(replaced["bound_claims"], json!({"iss": "https://a", "sub": ["system:serviceaccount:shop:app"]}));

@@ -11,7 +11,7 @@ use crate::command::patiently;
 use crate::keychain::plan::KeyAction;
 use crate::vault::VaultError;
 use crate::vault::config::differing;
-use crate::vault::role::unchanged;
+use crate::vault::role::changed_fields;
 use shared::text::one_line;
 
 /// Carries out the plan.
@@ -45,8 +45,8 @@ pub async fn changes(ports: Ports<'_>, input: &SetupInput, plan: &Plan) -> Resul
     if role.write {
         ports.vault.write_role(mount, &role.name, &role.document).await?;
         let found = ports.vault.read_role(mount, &role.name).await?.unwrap_or_default();
-        if !unchanged(&found, &role.document) {
-            let fields = differing(&found, &role.document);
+        let fields = changed_fields(&found, &role.document);
+        if !fields.is_empty() {
             return Err(SetupError::ReadBack { what: format!("role \"{}\" on \"{mount}/\"", role.name), fields });
         }
         done(format!("role \"{}\" {}", role.name, if role.exists { "changed" } else { "created" }));
@@ -110,6 +110,10 @@ pub async fn login(
 }
 
 fn not_revoked(accessor: &str, why: &VaultError) -> String {
+    if accessor.is_empty() {
+        // A batch token (token_type=batch) has no accessor.
+        return format!("the Vault token of the login could not be revoked ({why}); it ends with its lease");
+    }
     format!(
         "the Vault token of the login could not be revoked ({why}); revoke it with: vault token revoke -accessor {}",
         one_line(accessor)

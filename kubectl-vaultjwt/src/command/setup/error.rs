@@ -9,6 +9,7 @@ use crate::vault::config::ConfigConflict;
 use crate::vault::role::RoleConflict;
 use shared::mount::MountPath;
 use shared::refusal::Refusal;
+use shared::text::one_line;
 
 /// Why `setup` stopped.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,24 @@ pub enum SetupError {
         /// This cluster.
         owner: Owner,
     },
+    /// The same issuer stands on the mount under the other form of owner.
+    #[error("auth mount \"{mount}/\" has keys of issuer \"{}\" {}", one_line(.issuer), form(.site_unused))]
+    OtherForm {
+        /// The path.
+        mount: MountPath,
+        /// The issuer.
+        issuer: String,
+        /// Why its site was not read this time; `None` if it was.
+        site_unused: Option<String>,
+    },
+    /// Nothing at all connects issuer and API server.
+    #[error("issuer \"{}\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: {why}", one_line(.issuer))]
+    NoWitness {
+        /// The issuer.
+        issuer: String,
+        /// Why the key set could not be read.
+        why: String,
+    },
     /// The role forbids it.
     #[error("on auth mount \"{mount}/\", {source}")]
     Role {
@@ -108,6 +127,13 @@ pub enum SetupError {
     },
 }
 
+fn form(site_unused: &Option<String>) -> String {
+    match site_unused {
+        Some(why) => format!("that were read from the issuer's own site, which was not used now: {why}"),
+        None => "that were read from an API server; now the issuer's own site was read".to_owned(),
+    }
+}
+
 /// Whom else the mount serves, and whether one of them is this issuer.
 fn describe(others: &Others, owner: &Owner) -> String {
     let mut parts: Vec<String> = Vec::new();
@@ -128,6 +154,21 @@ fn describe(others: &Others, owner: &Owner) -> String {
     parts.join("; ")
 }
 
+/// `setup` failed; after the first write with a report of what stands.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: SetupError,
+    /// What was there before, for an undo; `None` where nothing was written.
+    pub report: Option<Box<super::SetupReport>>,
+}
+
+impl<E: Into<SetupError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), report: None }
+    }
+}
+
 impl SetupError {
     /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
@@ -143,6 +184,13 @@ impl SetupError {
                 ),
                 _ => format!("choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"),
             }),
+            Self::OtherForm { site_unused: Some(_), .. } => Some(
+                "run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or choose another path with --mount".to_owned(),
+            ),
+            Self::OtherForm { site_unused: None, .. } => another_mount(),
+            Self::NoWitness { .. } => Some(
+                "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you".to_owned(),
+            ),
             Self::OthersOnMount { .. } => Some(
                 "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it"
                     .to_owned(),
@@ -152,6 +200,8 @@ impl SetupError {
                     format!("choose another name, for example --role {}", proposed(cluster, name))
                 }
                 RoleConflict::NeedsReplace { .. } => "if that is meant, add --replace-role".to_owned(),
+                RoleConflict::Pattern { .. } => "choose another name with --role".to_owned(),
+                RoleConflict::Lease { .. } => "give a longer --max-ttl, or a shorter --ttl".to_owned(),
             }),
             Self::IssuerNotProven { .. } => {
                 Some("nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned())
@@ -169,6 +219,10 @@ impl SetupError {
                     Refusal::Signature => {
                         "another node may not have the keys yet: run the command again in a few seconds".to_owned()
                     }
+                    Refusal::Expired | Refusal::NotYetValid => {
+                        "compare the clocks of the API server's node and of Vault".to_owned()
+                    }
+                    Refusal::Algorithm => format!("look at jwt_supported_algs: vault read auth/{mount}/config"),
                     _ => format!("look at the role: vault read auth/{mount}/role/{role}"),
                 })
             }),

@@ -58,6 +58,34 @@ fn words_and_hints() {
             "choose another name, for example --role arn-aws-eks-eu-prod-app",
         ),
         (
+            SetupError::Role {
+                mount: mount(),
+                cluster: "kind".into(),
+                source: RoleConflict::Lease { name: "app".into(), ttl: 172_800, max_ttl: 86_400 },
+            },
+            "on auth mount \"jwt/\", role \"app\" would have a lease of 48h, longer than its longest lease of 24h",
+            "give a longer --max-ttl, or a shorter --ttl",
+        ),
+        (
+            SetupError::OtherForm {
+                mount: mount(),
+                issuer: "https://i".into(),
+                site_unused: Some("connection refused".into()),
+            },
+            "auth mount \"jwt/\" has keys of issuer \"https://i\" that were read from the issuer's own site, which was not used now: connection refused",
+            "run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or choose another path with --mount",
+        ),
+        (
+            SetupError::OtherForm { mount: mount(), issuer: "https://i".into(), site_unused: None },
+            "auth mount \"jwt/\" has keys of issuer \"https://i\" that were read from an API server; now the issuer's own site was read",
+            "choose another path with --mount",
+        ),
+        (
+            SetupError::NoWitness { issuer: "https://i".into(), why: "forbidden".into() },
+            "issuer \"https://i\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: forbidden",
+            "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you",
+        ),
+        (
             SetupError::NoProof { source: None },
             "the issuer is not proven, because no token could be created",
             "create a service account, or believe the issuer with --trust-issuer",

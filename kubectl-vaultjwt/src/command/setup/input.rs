@@ -23,6 +23,8 @@ pub struct SetupInput {
     pub dry_run: bool,
     /// Time of the run, RFC 3339 with seconds.
     pub now: String,
+    /// A random audience, new for each run: it makes a token provably fresh.
+    pub nonce: String,
 }
 
 /// The role that was asked for.

@@ -12,7 +12,7 @@ pub mod plan;
 mod prove;
 pub mod report;
 
-pub use error::SetupError;
+pub use error::{Failed, SetupError};
 pub use input::SetupInput;
 pub use report::SetupReport;
 
@@ -36,20 +36,41 @@ pub struct Ports<'a> {
 }
 
 /// Runs `setup`; with `input.dry_run`, up to the plan and no further.
-pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, SetupError> {
+pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
     let cluster = observe::cluster(ports, input).await?;
     let vault = observe::vault(ports, input).await?;
     let plan = Plan::make(input, &cluster, &vault)?;
     let proof = prove::issuer(ports, input, &cluster, &plan).await?;
+    for warning in plan.warnings() {
+        ports.progress.step(Step::Warning(warning));
+    }
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {
         return Ok(report);
     }
-    let applied = apply::changes(ports, input, &plan).await?;
+    match apply(ports, input, &plan, proof, &mut report).await {
+        Ok(()) => Ok(report),
+        // What was there before must not be lost with the error.
+        Err(error) if plan.changes() => {
+            report.failure = Some(error.to_string());
+            Err(Failed { error, report: Some(Box::new(report)) })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn apply(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    plan: &Plan,
+    proof: prove::IssuerProof,
+    report: &mut SetupReport,
+) -> Result<(), SetupError> {
+    let applied = apply::changes(ports, input, plan).await?;
     report.after(applied);
-    report.login = apply::login(ports, input, &plan, proof).await?;
+    report.login = apply::login(ports, input, plan, proof).await?;
     if !plan.changes() {
         ports.progress.step(Step::Done("nothing to change".to_owned()));
     }
-    Ok(report)
+    Ok(())
 }

@@ -6,6 +6,8 @@ use super::{Ports, Step};
 use crate::command::patiently;
 use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
 use crate::vault::Document;
+use crate::vault::config::KEYS;
+use crate::vault::role::binds_an_issuer;
 use shared::text::one_line;
 
 /// Mounts that serve JWT logins, by the type Vault lists.
@@ -48,6 +50,9 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
         }
         None => {}
     }
+    if let Some(why) = &resolved.no_witness {
+        ports.progress.step(Step::Skipped(format!("the API server's own key set was not compared: {why}")));
+    }
     for skipped in &resolved.keys.skipped {
         ports.progress.step(Step::Warning(skipped.to_string()));
     }
@@ -65,6 +70,9 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, S
                 Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
                 None => None,
             };
+            if config.as_ref().is_none_or(|config| !has_keys(config)) {
+                warn_of_sleeping_roles(ports, input).await;
+            }
             Ok(MountState::Jwt { config, role })
         }
         Some(kind) => Err(SetupError::MountTaken { mount: input.mount.clone(), kind: one_line(kind) }),
@@ -77,6 +85,30 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, S
                 Some(path) => Err(SetupError::MountNested { mount: input.mount.clone(), other: one_line(path) }),
                 None => Ok(MountState::Missing),
             }
+        }
+    }
+}
+
+fn has_keys(config: &Document) -> bool {
+    config.get(KEYS).and_then(|keys| keys.as_array()).is_some_and(|keys| !keys.is_empty())
+}
+
+/// Roles on a mount without keys let nobody in. With this cluster's keys they
+/// come alive, for any of its service accounts that they do not exclude.
+async fn warn_of_sleeping_roles(ports: Ports<'_>, input: &SetupInput) {
+    let warn = |words: String| ports.progress.step(Step::Warning(words));
+    let names = match ports.vault.list_roles(&input.mount).await {
+        Ok(names) => names,
+        Err(why) => return warn(format!("roles that are on \"{}/\" already could not be listed: {why}", input.mount)),
+    };
+    for name in names.iter().filter(|name| input.role.as_ref().is_none_or(|role| role.name != **name)) {
+        let role = ports.vault.read_role(&input.mount, name).await;
+        if !role.is_ok_and(|role| role.is_some_and(|role| binds_an_issuer(&role))) {
+            warn(format!(
+                "role \"{}\" is on \"{}/\" already and bound to no issuer: this cluster's tokens may fit it",
+                one_line(name),
+                input.mount
+            ));
         }
     }
 }

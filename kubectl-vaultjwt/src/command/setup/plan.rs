@@ -9,7 +9,7 @@ use crate::keychain::element::Element;
 use crate::keychain::plan::{ChainPlan, Enrolment};
 use crate::vault::Document;
 use crate::vault::config::StaticKeys;
-use crate::vault::role::{DEFAULT_AUDIENCE, RoleSpec, unchanged};
+use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, unchanged};
 
 /// What will change on the mount.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,20 @@ impl RolePlan {
 }
 
 impl Plan {
+    /// What is allowed but should be known.
+    pub fn warnings(&self) -> Vec<String> {
+        let Some(role) = &self.role else { return Vec::new() };
+        let longest = role.document.get("token_max_ttl").and_then(|t| t.as_u64()).unwrap_or_default();
+        let words = match longest {
+            0 => "no longest lease of its own, so Vault's holds (768h unless changed)".to_owned(),
+            long if long > DEFAULT_MAX_TTL => {
+                format!("a longest lease of {}", shared::duration::short(std::time::Duration::from_secs(long)))
+            }
+            _ => return Vec::new(),
+        };
+        vec![format!("role \"{}\" has {words}: a stolen token lives as long (--max-ttl sets it)", role.name)]
+    }
+
     /// Whether anything is written at all.
     pub fn changes(&self) -> bool {
         self.enable_mount || self.write_config || self.role.as_ref().is_some_and(|r| r.write)
@@ -70,6 +84,7 @@ impl Plan {
             cluster: &input.cluster_name,
             now: &input.now,
         };
+        refuse_other_form(input, cluster, &elements)?;
         let chain = ChainPlan::make(&elements, &enrolment)
             .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
         if chain.others.any() {
@@ -83,6 +98,26 @@ impl Plan {
         let config = standing.with(&chain.elements, &algorithms);
         let write_config = !standing.equals(&config);
         Ok(Self { enable_mount: *state == MountState::Missing, chain, config, write_config, role })
+    }
+}
+
+/// One issuer, once owned by itself (its site was read) and once by a cluster
+/// (it was not): the same cluster seen from two networks, or somebody who
+/// claims the issuer. The two are never taken for each other.
+fn refuse_other_form(input: &SetupInput, cluster: &Resolved, elements: &[Element]) -> Result<(), SetupError> {
+    let owner = &cluster.owner;
+    let other_form = |element: &&Element| {
+        element.provenance().is_some_and(|p| {
+            p.owner.issuer == owner.issuer && p.owner.cluster_uid.is_some() != owner.cluster_uid.is_some()
+        })
+    };
+    match elements.iter().find(other_form) {
+        Some(_) => Err(SetupError::OtherForm {
+            mount: input.mount.clone(),
+            issuer: owner.issuer.clone(),
+            site_unused: cluster.site_unused.as_ref().map(ToString::to_string),
+        }),
+        None => Ok(()),
     }
 }
 

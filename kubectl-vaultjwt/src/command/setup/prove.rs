@@ -35,10 +35,12 @@ pub async fn issuer(
     plan: &Plan,
 ) -> Result<IssuerProof, SetupError> {
     let audience = plan.role.as_ref().map_or_else(|| DEFAULT_AUDIENCE.to_owned(), |role| role.audience());
+    // The second audience exists for this run only: no token from elsewhere has it.
+    let audiences = [audience, input.nonce.clone()];
     let wanted: &[ServiceAccount] = input.role.as_ref().map_or(&[], |role| &role.service_accounts);
     let mut refusal: Option<ClusterError> = None;
     for account in candidates(ports, wanted) {
-        let token = match ports.cluster.token(&account, std::slice::from_ref(&audience), LIFETIME).await {
+        let token = match ports.cluster.token(&account, &audiences, LIFETIME).await {
             Ok(token) => token,
             Err(
                 e @ (ClusterError::ServiceAccountMissing { .. }
@@ -52,8 +54,13 @@ pub async fn issuer(
             }
             Err(e) => return Err(e.into()),
         };
-        let shown = proof::check(&token, &cluster.owner.issuer, &cluster.keys.keys)
-            .map_err(|source| SetupError::IssuerNotProven { source })?;
+        let claim = proof::Claim {
+            issuer: &cluster.owner.issuer,
+            keys: &cluster.keys.keys,
+            subject: &account.subject(),
+            audiences: &audiences,
+        };
+        let shown = proof::check(&token, claim).map_err(|source| SetupError::IssuerNotProven { source })?;
         ports.progress.step(Step::Done(format!("issuer proven by a token of service account \"{account}\"")));
         let serves = wanted.contains(&account);
         return Ok(IssuerProof {
@@ -64,6 +71,9 @@ pub async fn issuer(
     }
     if !input.trust_issuer {
         return Err(SetupError::NoProof { source: refusal });
+    }
+    if let Some(why) = &cluster.no_witness {
+        return Err(SetupError::NoWitness { issuer: cluster.owner.issuer.clone(), why: why.clone() });
     }
     ports.progress.step(Step::Warning(format!(
         "the issuer \"{}\" is believed without proof (--trust-issuer)",

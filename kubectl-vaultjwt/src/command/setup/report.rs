@@ -41,6 +41,9 @@ pub struct SetupReport {
     pub role: Option<RoleReport>,
     /// The proof of the role.
     pub login: LoginReport,
+    /// Why it ended before its end; what is reported as written may then not be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// Which cluster.
@@ -201,6 +204,7 @@ impl SetupReport {
                 change: ChangeReport { written: planned.write, before: role, after: planned.document.clone() },
             }),
             login: LoginReport::NotAsked,
+            failure: None,
         }
     }
 

@@ -1,0 +1,58 @@
+//! What the programs say about themselves, word for word, against the files in
+//! `tests/texts`. `UPDATE_TEXTS=1 cargo test -p tests --test e2e texts` writes
+//! them anew; the difference is then there to be read.
+
+use harness::artefacts;
+use harness::process::{Scratch, clean_environment};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+#[track_caller]
+fn is_as_written(program: &Path, words: &[&str], code: i32, file: &str) {
+    let home = Scratch::new("texts").expect("a folder is made");
+    let mut command = Command::new(program);
+    clean_environment(&mut command, home.path(), &[]);
+    // Help is wrapped to the terminal; without one, to a fixed width.
+    let output = command.args(words).env("COLUMNS", "100").output().expect("the program runs");
+    assert_eq!(output.status.code(), Some(code), "{words:?}");
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
+    let path = harness::workspace::root().join("tests/texts").join(file);
+    if std::env::var_os("UPDATE_TEXTS").is_some() {
+        fs::write(&path, &said).expect("the text is written");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(said, written, "{}", path.display());
+}
+
+#[test]
+fn the_plugin() {
+    let plugin = artefacts::plugin().expect("the plugin is built");
+    // Bare, it prints help and ends well: that is what people try first.
+    for (words, code, file) in [
+        (&[][..], 0, "kubectl-vaultjwt.txt"),
+        (&["--help"], 0, "kubectl-vaultjwt-help.txt"),
+        (&["setup", "--help"], 0, "kubectl-vaultjwt-setup-help.txt"),
+        (&["version"], 0, "kubectl-vaultjwt-version.txt"),
+        (&["setup", "--role", "app", "--service-account", "shop:app"], 2, "kubectl-vaultjwt-setup-no-policy.txt"),
+        (&["setup", "--service-account", "shop"], 2, "kubectl-vaultjwt-setup-bad-service-account.txt"),
+        (&["setup", "--dry-run=server"], 2, "kubectl-vaultjwt-setup-dry-run-server.txt"),
+        (&["sync"], 2, "kubectl-vaultjwt-unknown-command.txt"),
+    ] {
+        is_as_written(&plugin, words, code, file);
+    }
+}
+
+#[test]
+fn the_pod_program() {
+    let pod = artefacts::pod_binary().expect("the pod binary is built").path;
+    for (words, code, file) in [
+        (&["--help"][..], 0, "vault-jwt-login-help.txt"),
+        (&["--version"], 0, "vault-jwt-login-version.txt"),
+        (&["--rolle", "app"], 64, "vault-jwt-login-unknown-flag.txt"),
+        (&["--mode", "640"], 64, "vault-jwt-login-bad-mode.txt"),
+        (&["--jwt-file", "/nonexistent/jwt", "--token-file", "/tmp/token"], 66, "vault-jwt-login-no-jwt.txt"),
+    ] {
+        is_as_written(&pod, words, code, file);
+    }
+}
