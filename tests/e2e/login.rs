@@ -143,7 +143,7 @@ each_product!(refusals_say_why_and_leave_the_file_alone, |product| {
     };
     let expired = rig.folder.write("expired", key.sign(&claims(-7200)).expect("a token")).expect("written");
     let empty = rig.folder.write("empty", " \n").expect("written");
-    for (jwt, code, part) in [(&expired, 77, "token is expired"), (&empty, 66, "it is empty")] {
+    for (jwt, code, part) in [(&expired, 77, "token is expired"), (&empty, 66, "is empty")] {
         let ran = run(rig.login_command(jwt, &token).args(["--timeout", "1s"]));
         assert_eq!(ran.code, code, "{}", ran.stderr);
         assert!(ran.stderr.contains(part), "{}", ran.stderr);

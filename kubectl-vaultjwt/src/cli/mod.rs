@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
     long_about = "Make HashiCorp Vault or OpenBao trust a cluster's service accounts: finds the cluster's issuer, copies \
                   its public signing keys to a JWT auth mount, writes a role, and proves it with a real login. Vault \
                   never has to reach the cluster.",
-    after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call.",
+    after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted.",
     help_expected = true,
     disable_help_subcommand = true
 )]
@@ -39,6 +39,7 @@ pub struct CommonFlags {
         long = "v",
         value_name = "LEVEL",
         global = true,
+        display_order = 900,
         num_args = 0..=1,
         default_value_t = 0,
         default_missing_value = "6",

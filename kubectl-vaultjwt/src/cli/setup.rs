@@ -20,7 +20,7 @@ use std::time::Duration;
     after_help = EXAMPLES
 )]
 pub struct SetupArgs {
-    /// Name of the role to write
+    /// Name of the role to write; without it, only the keys are put on the mount
     #[arg(long, value_name = "NAME", value_parser = parse_role_name, requires_all = ["service_accounts", "policies"])]
     pub role: Option<String>,
 
@@ -96,11 +96,13 @@ const EXAMPLES: &str = "Examples:
   # See what would change, without changing it
   kubectl vaultjwt setup --role app --service-account shop:app --policy app-read --dry-run=client
 
-  # The same as vault CLI commands, to be looked at, changed and pasted
-  kubectl vaultjwt setup --role app --service-account shop:app --policy app-read --dry-run=client -o commands
+  # Only the keys, as vault CLI commands to be looked at and pasted
+  kubectl vaultjwt setup --dry-run=client -o commands
 
   # Another context, another mount, in a namespace of Vault
-  kubectl vaultjwt setup --context production --mount k8s/production --vault-namespace admin/team";
+  kubectl vaultjwt setup --context production --mount k8s/production --vault-namespace admin/team
+
+Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted.";
 
 /// How a role is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

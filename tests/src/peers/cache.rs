@@ -39,6 +39,11 @@ impl Cache {
         Self { folder }
     }
 
+    /// The folder everything is in.
+    pub fn base(&self) -> &Path {
+        &self.folder
+    }
+
     /// The folder of one peer.
     pub fn folder(&self, name: &str, version: &str) -> PathBuf {
         self.folder.join(format!("{name}-{version}"))

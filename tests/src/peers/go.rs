@@ -1,5 +1,6 @@
 //! Owns building peers from their Go modules, and finding a Go to do it with.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,24 +25,26 @@ pub(super) fn build(cache: &Cache, pin: &Pin, folder: &Path) -> Result<(), PeerE
             arguments.extend(["-tags".into(), (*tags).into()]);
         }
         arguments.extend(["-o".into(), folder.join(pin.binary).into(), (*package).into()]);
+        let mut environment: Vec<(&'static str, OsString)> = vec![
+            // A program that needs nothing of the machine it was built on.
+            ("CGO_ENABLED", "0".into()),
+            // No other Go is fetched behind our back.
+            ("GOTOOLCHAIN", "local".into()),
+            // go.mod and go.sum decide, and flags of the developer do not.
+            ("GOFLAGS", "-mod=readonly".into()),
+            ("GOWORK", "off".into()),
+            ("GO111MODULE", "on".into()),
+            // Not for another machine, whatever the environment says.
+            ("GOOS", "".into()),
+            ("GOARCH", "".into()),
+        ];
+        environment.extend(leave_home_alone(cache));
         let step = Step {
             what: format!("building {} {}", pin.name, pin.version),
             takes: pin.takes,
             program: go,
             arguments,
-            environment: vec![
-                // A program that needs nothing of the machine it was built on.
-                ("CGO_ENABLED", "0".into()),
-                // No other Go is fetched behind our back.
-                ("GOTOOLCHAIN", "local".into()),
-                // go.mod and go.sum decide, and flags of the developer do not.
-                ("GOFLAGS", "-mod=readonly".into()),
-                ("GOWORK", "off".into()),
-                ("GO111MODULE", "on".into()),
-                // Not for another machine, whatever the environment says.
-                ("GOOS", "".into()),
-                ("GOARCH", "".into()),
-            ],
+            environment,
             folder: workspace::root().join("tests/peers").join(module),
             log: cache.log(pin.name, pin.version)?,
         };
@@ -49,9 +52,23 @@ pub(super) fn build(cache: &Cache, pin: &Pin, folder: &Path) -> Result<(), PeerE
     })
 }
 
+/// Go keeps counters of its use below the user's configuration folder, whatever
+/// it is told. They go into the cache; the settings that `go env -w`
+/// wrote are still read.
+fn leave_home_alone(cache: &Cache) -> Vec<(&'static str, OsString)> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let folder = variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let folder = folder.or_else(|| variable("HOME").map(|home| Path::new(&home).join(".config")));
+    let settings = variable("GOENV").or_else(|| folder.map(|folder| folder.join("go/env").into()));
+    let settings = settings.map(|settings| ("GOENV", settings));
+    settings.into_iter().chain([("XDG_CONFIG_HOME", cache.base().join("go-config").into())]).collect()
+}
+
 /// A Go that is new enough: the one in `PATH`, else one in the cache.
 fn toolchain(cache: &Cache) -> Result<PathBuf, PeerError> {
-    let have = answer("go", &["env", "GOVERSION"], &[("GOTOOLCHAIN", "local"), ("GOFLAGS", "")]);
+    let mut environment = vec![("GOTOOLCHAIN", "local".into()), ("GOFLAGS", "".into())];
+    environment.extend(leave_home_alone(cache));
+    let have = answer("go", &["env", "GOVERSION"], &environment);
     if have.as_deref().and_then(parse).is_some_and(|version| version >= OLDEST_GO) {
         return Ok("go".into());
     }

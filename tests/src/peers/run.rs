@@ -69,9 +69,16 @@ impl Step<'_> {
 }
 
 /// What a short command prints, if it can be run and succeeds.
-pub(super) fn answer(program: impl AsRef<Path>, arguments: &[&str], environment: &[(&str, &str)]) -> Option<String> {
+pub(super) fn answer(
+    program: impl AsRef<Path>,
+    arguments: &[&str],
+    environment: &[(&str, OsString)],
+) -> Option<String> {
     let mut command = Command::new(program.as_ref());
-    command.args(arguments).envs(environment.iter().copied()).stdin(std::process::Stdio::null());
+    command
+        .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (*name, value)))
+        .stdin(std::process::Stdio::null());
     let output = command.output().ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
