@@ -1,6 +1,6 @@
 //! `setup`: what it does, and that doing it again does nothing.
 
-use crate::rig::{Owned, ROLE, Rig, data, run};
+use crate::rig::{Owned, ROLE, Ran, Rig, data, run};
 use harness::each_product;
 use harness::keys::Alg;
 use harness::server::{Cluster, ClusterOptions, Product, VaultOptions};
@@ -27,7 +27,8 @@ each_product!(twice_changes_nothing, |product| {
              ✓ keys written: 1 added, 0 kept\n\
              ✓ role \"app\" created\n\
              ✓ logged in as \"shop:app\" with role \"app\": policies app-read, default, lease 1h\n\
-             ✓ that Vault token is revoked\n"
+             ✓ that Vault token is revoked\n\
+             ✓ keys read back: they stand as written\n"
         )
     );
     let before = rig.mount_state();
@@ -117,6 +118,23 @@ each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {
     assert_eq!(keys(&rig).len(), 2);
 });
 
+each_product!(several_at_once_do_not_hurt_each_other, |product| {
+    let rig = Rig::new(product);
+    let roles: Vec<String> = (1..=6).map(|n| format!("app-{n}")).collect();
+    let started: Vec<_> = roles
+        .iter()
+        .map(|role| {
+            let flags = ["--role", role, "--service-account", "shop:app", "--policy", "app-read"];
+            rig.setup_command(&flags).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("setup starts")
+        })
+        .collect();
+    for setup in started {
+        Ran::from(setup.wait_with_output().expect("setup ends")).ok();
+    }
+    assert_eq!(keys(&rig).len(), 1);
+    assert_eq!(rig.data("auth/jwt/role?list=true")["keys"], json!(roles));
+});
+
 each_product!(a_service_account_that_is_not_there_yet, |product| {
     let rig = Rig::new(product);
     let flags = ["--role", "later", "--service-account", "shop:later", "--policy", "app-read"];
@@ -125,7 +143,8 @@ each_product!(a_service_account_that_is_not_there_yet, |product| {
         early.stderr.ends_with(&format!(
             "✓ role \"later\" created\n\
              - login not proven: service account \"shop:later\" does not exist at API server \"{}\" of context \"{}\"\n\
-             warning: prove the role later by running the same command again, once the service account is there and you may create its tokens\n",
+             warning: prove the role later by running the same command again, once the service account is there and you may create its tokens\n\
+             ✓ keys read back: they stand as written\n",
             rig.cluster.url(),
             rig.cluster.context()
         )),

@@ -6,7 +6,7 @@ use crate::command::{Progress, Step};
 use crate::error::Error;
 use anstyle::{AnsiColor, Style};
 use shared::text;
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 const GOOD: Style = AnsiColor::Green.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default();
@@ -44,7 +44,9 @@ fn put(line: &str) {
 impl Progress for Console {
     fn step(&self, step: Step) {
         match step {
-            Step::Doing(words) => put(&format!("… {}", text::one_line(&words))),
+            // Only a person is waiting; a log gets what was done.
+            Step::Doing(words) if std::io::stderr().is_terminal() => put(&format!("… {}", text::one_line(&words))),
+            Step::Doing(_) => {}
             Step::Done(words) => put(&format!("{GOOD}✓{GOOD:#} {}", text::one_line(&words))),
             Step::Skipped(words) => put(&format!("{WARN}-{WARN:#} {}", text::one_line(&words))),
             Step::Warning(words) => put(&format!("{WARN}warning:{WARN:#} {}", text::one_line(&words))),

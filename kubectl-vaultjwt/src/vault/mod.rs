@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod hint;
 mod redirect;
+pub mod rewrite;
 pub mod role;
 pub mod settings;
 pub mod token;

@@ -1,64 +1,103 @@
 //! Owns the effects on Vault, in the order in which an interruption hurts
-//! least: mount, keys, role, login. Each step is read back before it counts.
+//! least: mount, keys, role, login; at the end the keys are looked at again.
 
 use super::error::SetupError;
 use super::input::SetupInput;
-use super::plan::Plan;
+use super::observe::JWT;
+use super::plan::{ConfigPlan, Plan, RolePlan};
 use super::prove::IssuerProof;
-use super::report::{Applied, LoginReport};
+use super::report::{LoginReport, SetupReport};
 use super::{Ports, Step};
 use crate::command::patiently;
+use crate::issuer::Resolved;
 use crate::keychain::plan::KeyAction;
-use crate::vault::VaultError;
-use crate::vault::config::differing;
+use crate::vault::rewrite::{Rewrite, Wanted};
 use crate::vault::role::changed_fields;
+use crate::vault::{Document, VaultError};
 use shared::text::one_line;
 
-/// Carries out the plan.
-pub async fn changes(ports: Ports<'_>, input: &SetupInput, plan: &Plan) -> Result<Applied, SetupError> {
+/// Carries out `plan`, and says in `report` what stands then.
+pub async fn plan(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    cluster: &Resolved,
+    plan: &Plan,
+    proof: IssuerProof,
+    report: &mut SetupReport,
+) -> Result<(), SetupError> {
     let mount = &input.mount;
     let done = |text: String| ports.progress.step(Step::Done(text));
-    if plan.enable_mount {
-        ports.vault.enable_jwt(mount).await?;
+    if plan.enable_mount && enable(ports, input).await? {
         done(format!("auth mount \"{mount}/\" enabled"));
     } else {
         done(format!("auth mount \"{mount}/\" is there"));
     }
-    let added = plan.chain.steps.iter().filter(|s| s.action == KeyAction::Add).count();
-    let config = if plan.write_config {
-        let work = ports.vault.write_config(mount, &plan.config);
-        patiently(ports.progress, "writing the keys", work).await?;
-        let found = ports.vault.read_config(mount).await?.unwrap_or_default();
-        let fields = differing(&found, &plan.config);
-        if !fields.is_empty() {
-            return Err(SetupError::ReadBack { what: format!("the configuration of \"{mount}/\""), fields });
-        }
-        done(format!("keys written: {added} added, {} kept", plan.chain.elements.len() - added));
-        found
-    } else {
-        done(format!("keys unchanged: {} on the mount", plan.chain.elements.len()));
-        plan.config.clone()
+
+    // The plan is made anew on what stands there at the moment of writing.
+    let wanted = |current: Option<&Document>| {
+        let config = ConfigPlan::make(input, cluster, current)?;
+        Ok(Wanted { document: config.document, write: config.write })
     };
-    let Some(role) = &plan.role else {
-        return Ok(Applied { config, role: None });
-    };
-    if role.write {
-        ports.vault.write_role(mount, &role.name, &role.document).await?;
-        let found = ports.vault.read_role(mount, &role.name).await?.unwrap_or_default();
-        let fields = changed_fields(&found, &role.document);
-        if !fields.is_empty() {
-            return Err(SetupError::ReadBack { what: format!("role \"{}\" on \"{mount}/\"", role.name), fields });
-        }
-        done(format!("role \"{}\" {}", role.name, if role.exists { "changed" } else { "created" }));
-        Ok(Applied { config, role: Some(found) })
+    let mut rewrite = Rewrite::new(ports.vault, mount);
+    let mut written = None;
+    if plan.config.write {
+        let put = patiently(ports.progress, "writing the keys", rewrite.put::<SetupError>(&wanted)).await?;
+        (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
+        written = Some(put);
+        let added = plan.config.chain.steps.iter().filter(|s| s.action == KeyAction::Add).count();
+        done(format!("keys written: {added} added, {} kept", plan.config.chain.elements.len() - added));
     } else {
-        done(format!("role \"{}\" unchanged", role.name));
-        Ok(Applied { config, role: Some(role.document.clone()) })
+        done(format!("keys unchanged: {} on the mount", plan.config.chain.elements.len()));
     }
+
+    if let Some(role) = &plan.role {
+        let standing = write_role(ports, input, role).await?;
+        if let Some(report) = &mut report.role {
+            report.change.after = standing;
+        }
+    }
+    report.login = login(ports, input, plan, proof).await?;
+
+    if let Some(written) = written {
+        // Role and login were done inside the wait, which therefore costs little.
+        let work = rewrite.settle::<SetupError>(&wanted, written);
+        report.config.after = patiently(ports.progress, "waiting to see the keys stay", work).await?.after;
+        done("keys read back: they stand as written".to_owned());
+    }
+    if !plan.changes() {
+        done("nothing to change".to_owned());
+    }
+    Ok(())
+}
+
+/// Enables the mount; `false` where somebody else just did.
+async fn enable(ports: Ports<'_>, input: &SetupInput) -> Result<bool, SetupError> {
+    let Err(error) = ports.vault.enable_jwt(&input.mount).await else { return Ok(true) };
+    let refused = error.refusal().is_some_and(|refused| refused.status == 400);
+    if refused && ports.vault.auth_mounts().await?.get(input.mount.as_str()).is_some_and(|kind| kind == JWT) {
+        return Ok(false);
+    }
+    Err(error.into())
+}
+
+async fn write_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Result<Document, SetupError> {
+    let done = |text: String| ports.progress.step(Step::Done(text));
+    if !role.write {
+        done(format!("role \"{}\" unchanged", role.name));
+        return Ok(role.document.clone());
+    }
+    ports.vault.write_role(&input.mount, &role.name, &role.document).await?;
+    let found = ports.vault.read_role(&input.mount, &role.name).await?.unwrap_or_default();
+    let fields = changed_fields(&found, &role.document);
+    if !fields.is_empty() {
+        return Err(SetupError::ReadBack { what: format!("role \"{}\" on \"{}/\"", role.name, input.mount), fields });
+    }
+    done(format!("role \"{}\" {}", role.name, if role.exists { "changed" } else { "created" }));
+    Ok(found)
 }
 
 /// Proves the role by a login, and revokes what it gave.
-pub async fn login(
+async fn login(
     ports: Ports<'_>,
     input: &SetupInput,
     plan: &Plan,

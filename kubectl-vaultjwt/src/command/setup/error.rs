@@ -6,6 +6,7 @@ use crate::keychain::Owner;
 use crate::keychain::plan::{Others, PlanError};
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
+use crate::vault::rewrite::RewriteError;
 use crate::vault::role::RoleConflict;
 use shared::mount::MountPath;
 use shared::refusal::Refusal;
@@ -23,6 +24,9 @@ pub enum SetupError {
     /// Vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// The mount's configuration could not be changed.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
     /// Another auth method is at the path.
     #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
     MountTaken {
@@ -176,7 +180,13 @@ impl SetupError {
         match self {
             Self::Cluster(e) => e.hint(),
             Self::Issuer(e) => e.hint(),
-            Self::Vault(e) => e.hint(),
+            Self::Vault(e) | Self::Rewrite(RewriteError::Vault(e)) => e.hint(),
+            Self::Rewrite(RewriteError::Slow { .. }) => {
+                Some("nothing was written; look at Vault's load, then run the command again".to_owned())
+            }
+            Self::Rewrite(RewriteError::Contended { .. }) => {
+                Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
+            }
             Self::MountTaken { .. } | Self::MountNested { .. } | Self::Chain { .. } => another_mount(),
             Self::Config { source, mount } => Some(match source {
                 ConfigConflict::BoundIssuer(_) => format!(

@@ -48,7 +48,7 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
     if input.dry_run {
         return Ok(report);
     }
-    match apply(ports, input, &plan, proof, &mut report).await {
+    match apply::plan(ports, input, &cluster, &plan, proof, &mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
         Err(error) if plan.changes() => {
@@ -57,20 +57,4 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
         }
         Err(error) => Err(error.into()),
     }
-}
-
-async fn apply(
-    ports: Ports<'_>,
-    input: &SetupInput,
-    plan: &Plan,
-    proof: prove::IssuerProof,
-    report: &mut SetupReport,
-) -> Result<(), SetupError> {
-    let applied = apply::changes(ports, input, plan).await?;
-    report.after(applied);
-    report.login = apply::login(ports, input, plan, proof).await?;
-    if !plan.changes() {
-        ports.progress.step(Step::Done("nothing to change".to_owned()));
-    }
-    Ok(())
 }

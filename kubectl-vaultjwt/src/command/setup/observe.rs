@@ -11,7 +11,7 @@ use crate::vault::role::binds_an_issuer;
 use shared::text::one_line;
 
 /// Mounts that serve JWT logins, by the type Vault lists.
-const JWT: &str = "jwt";
+pub(super) const JWT: &str = "jwt";
 
 /// What is at the mount path.
 #[derive(Clone, Debug, PartialEq)]

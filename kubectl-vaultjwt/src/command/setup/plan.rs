@@ -16,14 +16,47 @@ use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, unchanged}
 pub struct Plan {
     /// Whether the mount has to be enabled.
     pub enable_mount: bool,
-    /// The chain, key by key.
-    pub chain: ChainPlan,
-    /// The configuration as it will be.
-    pub config: Document,
-    /// Whether it has to be written.
-    pub write_config: bool,
+    /// The mount's configuration.
+    pub config: ConfigPlan,
     /// The role, where one was asked for.
     pub role: Option<RolePlan>,
+}
+
+/// What will become of the mount's configuration.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigPlan {
+    /// The chain, key by key.
+    pub chain: ChainPlan,
+    /// The full document.
+    pub document: Document,
+    /// Whether it has to be written.
+    pub write: bool,
+}
+
+impl ConfigPlan {
+    /// Decides on the configuration as it stands, or refuses with the reason.
+    pub fn make(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<Self, SetupError> {
+        let mount = || input.mount.clone();
+        let standing = StaticKeys::read(current, &cluster.owner.issuer)
+            .map_err(|source| SetupError::Config { mount: mount(), source })?;
+        let elements: Vec<Element> = standing.keys().iter().map(|text| Element::read(text)).collect();
+        let enrolment = Enrolment {
+            owner: &cluster.owner,
+            published: &cluster.keys.keys,
+            cluster: &input.cluster_name,
+            now: &input.now,
+        };
+        refuse_other_form(input, cluster, &elements)?;
+        let chain =
+            ChainPlan::make(&elements, &enrolment).map_err(|source| SetupError::Chain { mount: mount(), source })?;
+        if chain.others.any() {
+            let (others, owner) = (chain.others, cluster.owner.clone());
+            return Err(SetupError::OthersOnMount { mount: mount(), others, owner });
+        }
+        let document = standing.with(&chain.elements, &cluster.keys.algorithms());
+        let write = !standing.equals(&document);
+        Ok(Self { chain, document, write })
+    }
 }
 
 /// What will become of the role.
@@ -64,7 +97,7 @@ impl Plan {
 
     /// Whether anything is written at all.
     pub fn changes(&self) -> bool {
-        self.enable_mount || self.write_config || self.role.as_ref().is_some_and(|r| r.write)
+        self.enable_mount || self.config.write || self.role.as_ref().is_some_and(|r| r.write)
     }
 
     /// Decides, or refuses with the reason.
@@ -75,29 +108,8 @@ impl Plan {
         };
         // The role first: a clash there is what the user can act on at once.
         let role = role_plan(input, cluster, role)?;
-        let standing = StaticKeys::read(config, &cluster.owner.issuer)
-            .map_err(|source| SetupError::Config { mount: input.mount.clone(), source })?;
-        let elements: Vec<Element> = standing.keys().iter().map(|text| Element::read(text)).collect();
-        let enrolment = Enrolment {
-            owner: &cluster.owner,
-            published: &cluster.keys.keys,
-            cluster: &input.cluster_name,
-            now: &input.now,
-        };
-        refuse_other_form(input, cluster, &elements)?;
-        let chain = ChainPlan::make(&elements, &enrolment)
-            .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
-        if chain.others.any() {
-            return Err(SetupError::OthersOnMount {
-                mount: input.mount.clone(),
-                others: chain.others.clone(),
-                owner: cluster.owner.clone(),
-            });
-        }
-        let algorithms = cluster.keys.algorithms();
-        let config = standing.with(&chain.elements, &algorithms);
-        let write_config = !standing.equals(&config);
-        Ok(Self { enable_mount: *state == MountState::Missing, chain, config, write_config, role })
+        let config = ConfigPlan::make(input, cluster, config)?;
+        Ok(Self { enable_mount: *state == MountState::Missing, config, role })
     }
 }
 

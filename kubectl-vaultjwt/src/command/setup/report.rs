@@ -144,15 +144,6 @@ pub enum LoginReport {
     NotAsked,
 }
 
-/// The documents as they were read back.
-#[derive(Clone, Debug)]
-pub struct Applied {
-    /// The mount's configuration.
-    pub config: Document,
-    /// The role.
-    pub role: Option<Document>,
-}
-
 impl SetupReport {
     /// The report before anything is changed.
     pub(super) fn new(
@@ -179,7 +170,7 @@ impl SetupReport {
             cluster: ClusterReport { context: target.context.clone(), server: target.server.clone() },
             owner: cluster.owner.clone(),
             key_source: cluster.source,
-            keys: plan.chain.steps.iter().map(key).collect(),
+            keys: plan.config.chain.steps.iter().map(key).collect(),
             skipped_keys: cluster.keys.skipped.iter().map(ToString::to_string).collect(),
             issuer_proof: proof.shown.as_ref().map(|(account, proof)| IssuerProofReport {
                 service_account: account.to_string(),
@@ -191,7 +182,7 @@ impl SetupReport {
                 mount: input.mount.to_string(),
                 enabled: plan.enable_mount,
             },
-            config: ChangeReport { written: plan.write_config, before: config, after: plan.config.clone() },
+            config: ChangeReport { written: plan.config.write, before: config, after: plan.config.document.clone() },
             role: plan.role.as_ref().map(|planned| RoleReport {
                 name: planned.name.clone(),
                 service_accounts: input
@@ -205,14 +196,6 @@ impl SetupReport {
             }),
             login: LoginReport::NotAsked,
             failure: None,
-        }
-    }
-
-    /// Takes what was read back in place of what was planned.
-    pub(super) fn after(&mut self, applied: Applied) {
-        self.config.after = applied.config;
-        if let (Some(role), Some(document)) = (&mut self.role, applied.role) {
-            role.change.after = document;
         }
     }
 }

