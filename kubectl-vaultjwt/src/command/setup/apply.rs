@@ -13,8 +13,11 @@ use crate::issuer::Resolved;
 use crate::keychain::plan::KeyAction;
 use crate::vault::rewrite::{Rewrite, Wanted};
 use crate::vault::role::changed_fields;
-use crate::vault::{Document, VaultError};
+use crate::vault::{Document, Login, VaultError};
+use shared::Secret;
+use shared::refusal::{self, Refusal};
 use shared::text::one_line;
+use std::time::Duration;
 
 /// Carries out `plan`, and says in `report` what stands then.
 pub async fn plan(
@@ -115,7 +118,7 @@ async fn login(
         ));
         return Ok(LoginReport::Skipped { why });
     };
-    let work = ports.vault.login(&input.mount, &role.name, &token);
+    let work = log_in(ports, input, &role.name, &token);
     let login = patiently(ports.progress, "logging in", work).await.map_err(|source| SetupError::LoginRefused {
         account: account.clone(),
         role: role.name.clone(),
@@ -128,7 +131,7 @@ async fn login(
         "logged in as \"{account}\" with role \"{}\": policies {}, lease {}",
         role.name,
         policies.join(", "),
-        shared::duration::short(std::time::Duration::from_secs(login.lease_seconds))
+        shared::duration::short(Duration::from_secs(login.lease_seconds))
     )));
     if let Err(why) = &revoked {
         ports.progress.step(Step::Warning(not_revoked(&login.accessor, why)));
@@ -146,6 +149,35 @@ async fn login(
         lease_seconds: login.lease_seconds,
         revoked: revoked.is_ok(),
     })
+}
+
+/// Logins of one proof, the first included.
+const LOGINS: u32 = 4;
+
+/// Logs in, again where a moment can make the difference: another node may not
+/// have the keys yet, and a Vault whose configuration is being written by
+/// somebody else can drop the connection (the plugin uses the configuration it
+/// has just thrown away and panics; seen on Vault 1.21.2 in
+/// vault-plugin-auth-jwt `provider_config.go` `NewProviderConfig`).
+async fn log_in(ports: Ports<'_>, input: &SetupInput, role: &str, token: &Secret) -> Result<Login, VaultError> {
+    let mut left = LOGINS;
+    loop {
+        left -= 1;
+        let error = match ports.vault.login(&input.mount, role, token).await {
+            Ok(login) => return Ok(login),
+            Err(error) => error,
+        };
+        let refusal = error.refusal().map(|refused| refusal::classify(refused.status, &refused.errors));
+        let passing = match refusal {
+            Some(refusal) => matches!(refusal, Refusal::Signature | Refusal::NoConfiguration),
+            None => matches!(error, VaultError::NoAnswer { .. }),
+        };
+        if !passing || left == 0 {
+            return Err(error);
+        }
+        ports.progress.step(Step::Detail(format!("logging in again: {error}")));
+        tokio::time::sleep(Duration::from_millis(rand::random_range(300..=600))).await;
+    }
 }
 
 fn not_revoked(accessor: &str, why: &VaultError) -> String {
