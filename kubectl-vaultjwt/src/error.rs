@@ -28,7 +28,7 @@ pub enum Error {
     #[error("{0}")]
     Usage(String),
     /// Ctrl-C or TERM.
-    #[error("interrupted; what was done so far stands, and running the command again completes it")]
+    #[error("interrupted; what was written until now stands, and running the command again completes it")]
     Interrupted,
 }
 

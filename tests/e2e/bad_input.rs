@@ -97,8 +97,10 @@ each_product!(about_vault, |product| {
         1,
         &format!(
             "{ok}✓ issuer proven by a token of service account \"shop:app\"\n\
-             error: Vault refused POST sys/auth/jwt (403): permission denied\n\
-             hint: a policy of the Vault token must have:\npath \"sys/auth/jwt\" {{ capabilities = [\"update\", \"sudo\"] }}\n"
+             error: the Vault token may not do all that this needs; nothing was changed\n\
+             hint: a policy of it must have:\npath \"sys/auth/jwt\" {{ capabilities = [\"update\", \"sudo\"] }}\n\
+             path \"auth/jwt/config\" {{ capabilities = [\"read\", \"update\"] }}\n\
+             path \"auth/jwt/role/app\" {{ capabilities = [\"read\", \"create\"] }}\n"
         ),
     );
     rig.vault.seal().expect("Vault is sealed");

@@ -119,9 +119,9 @@ each_product!(refusals_say_why_and_leave_the_file_alone, |product| {
     let garbage = rig.folder.write("garbage", "$TOKEN").expect("written");
     let missing = rig.folder.path().join("missing");
     for (jwt, role, code, first) in [
-        (&other, "app", 77, "error: vault at \""),
-        (&audience, "app", 77, "error: vault at \""),
-        (&jwt, "nosuch", 77, "error: vault at \""),
+        (&other, "app", 77, "error: Vault at \""),
+        (&audience, "app", 77, "error: Vault at \""),
+        (&jwt, "nosuch", 77, "error: Vault at \""),
         (&garbage, "app", 66, "error: "),
         (&missing, "app", 66, "error: "),
     ] {

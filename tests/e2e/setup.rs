@@ -23,6 +23,7 @@ each_product!(twice_changes_nothing, |product| {
         format!(
             "✓ issuer \"{issuer}\", 1 key from the API server\n\
              ✓ issuer proven by a token of service account \"shop:app\"\n\
+             warning: policy \"app-read\" does not exist yet\n\
              ✓ auth mount \"jwt/\" enabled\n\
              ✓ keys written: 1 added, 0 kept\n\
              ✓ role \"app\" created\n\
@@ -75,7 +76,7 @@ each_product!(a_dry_run_changes_nothing, |product| {
     let dry = rig.setup(&[&ROLE[..], &["--dry-run=client"]].concat()).ok();
     assert!(dry.stdout.starts_with("auth mount \"jwt/\" enabled (dry run)\nkey \""), "{}", dry.stdout);
     assert!(dry.stdout.contains("\nrole \"app\" created (dry run)\n"), "{}", dry.stdout);
-    assert_eq!(rig.requests_since(seen), ["read sys/auth"]);
+    assert_eq!(rig.requests_since(seen), ["read sys/auth", "read sys/policies/acl/app-read"]);
     assert_eq!(rig.mount_state(), before);
 });
 
@@ -143,7 +144,7 @@ each_product!(a_service_account_that_is_not_there_yet, |product| {
         early.stderr.ends_with(&format!(
             "✓ role \"later\" created\n\
              - login not proven: service account \"shop:later\" does not exist at API server \"{}\" of context \"{}\"\n\
-             warning: prove the role later by running the same command again, once the service account is there and you may create its tokens\n\
+             warning: role \"later\" is not proven: when that is mended, run the same command again\n\
              ✓ keys read back: they stand as written\n",
             rig.cluster.url(),
             rig.cluster.context()
@@ -151,6 +152,26 @@ each_product!(a_service_account_that_is_not_there_yet, |product| {
         "{}",
         early.stderr
     );
+});
+
+each_product!(typing_errors_are_told, |product| {
+    let rig = Rig::new(product);
+    rig.vault.write_policy("app-read", "path \"kv/app\" { capabilities = [\"read\"] }").expect("the policy is written");
+    let flags = [
+        &ROLE[..],
+        &["--service-account", "shop:typo", "--policy", "tpyo", "--audience", "https://kubernetes.default.svc"],
+    ];
+    let ran = rig.setup(&flags.concat()).ok();
+    for words in [
+        "warning: service account \"shop:typo\" does not exist at ",
+        "warning: policy \"tpyo\" does not exist yet\n",
+        "✓ logged in as \"shop:app\" (of the others, none was tried) with role \"app\"",
+        "warning: role \"app\" takes tokens for audience \"https://kubernetes.default.svc\", which the API server takes too: \
+         Vault gets to see a credential for it\n",
+    ] {
+        assert!(ran.stderr.contains(words), "{words}\n{}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("policy \"app-read\""), "{}", ran.stderr);
 });
 
 each_product!(without_the_right_to_create_tokens, |product| {
@@ -181,7 +202,7 @@ each_product!(without_the_right_to_create_tokens, |product| {
     assert_eq!(refused.code, 1);
     assert!(
         refused.stderr.ends_with(
-            "hint: get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts/token -n shop), \
+            "hint: get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts --subresource=token -n shop), \
              or believe the issuer with --trust-issuer\n"
         ),
         "{}",

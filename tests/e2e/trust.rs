@@ -50,6 +50,20 @@ each_product!(a_role_that_would_change_what_it_gives, |product| {
     assert_eq!(rig.data("auth/jwt/role/app")["token_policies"], json!(["app-read", "admin"]));
 });
 
+each_product!(the_policy_in_the_readme_is_enough, |product| {
+    let rig = Rig::new(product);
+    let readme = std::fs::read_to_string(harness::workspace::root().join("README.md")).expect("the README");
+    let policy = readme.split("```hcl\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an hcl block");
+    rig.vault.write_policy("operator", policy).expect("the policy is written");
+    rig.vault.write_policy("app-read", "path \"kv/app\" { capabilities = [\"read\"] }").expect("the policy is written");
+    let operator = rig.vault.token_with(&["operator"]).expect("a token");
+    for flags in [&ROLE[..], &[&ROLE[..], &["--ttl", "10m"]].concat()] {
+        let mut command = rig.setup_command(flags);
+        let ran = crate::rig::run(command.env("VAULT_TOKEN", operator.expose())).ok();
+        assert!(!ran.stderr.contains("warning: ") && !ran.stderr.contains("- "), "{}", ran.stderr);
+    }
+});
+
 each_product!(a_role_written_by_the_old_names, |product| {
     let rig = Rig::new(product);
     rig.setup(&ROLE).ok();

@@ -21,6 +21,10 @@ pub const HELP: &str = include_str!("help.txt");
 /// What `--version` prints.
 pub const VERSION: &str = concat!("vault-jwt-login ", env!("CARGO_PKG_VERSION"), "\n");
 
+/// Bound on one request when `VAULT_CLIENT_TIMEOUT` is not given. Vault's own client takes 60 s;
+/// within the two minutes of a login, a server that hangs should be told and asked again sooner.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
@@ -214,6 +218,13 @@ fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String>) -> Resul
     };
     let jwt_file = path(jwt_file, "JWT_FILE", jwt_file::PROJECTED);
 
+    // In the order in which VaultEnv takes them.
+    let ca_variable = || ["CACERT", "CACERT_BYTES", "CAPATH"].iter().find_map(|name| lookup.named(name));
+    let ca_given_by = match &vault_ca_cert {
+        Some(_) => "--vault-ca-cert".to_owned(),
+        None => ca_variable().map(|(name, _)| name).unwrap_or_default(),
+    };
+
     Ok(Settings {
         target: Target {
             address: Address::parse(&vault_addr.or(vault.address).unwrap_or_else(|| env::DEFAULT_ADDRESS.to_owned()))?,
@@ -227,10 +238,11 @@ fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String>) -> Resul
         timeout,
         request_timeout: match vault.timeout {
             Some(Duration::ZERO) => None,
-            given => Some(given.unwrap_or(env::DEFAULT_TIMEOUT)),
+            given => Some(given.unwrap_or(REQUEST_TIMEOUT)),
         },
         tls: TlsSettings {
             ca: vault_ca_cert.map(CaSource::File).or(vault.ca),
+            ca_given_by,
             system_file,
             client,
             server_name: vault_tls_server_name.or(vault.tls_server_name),

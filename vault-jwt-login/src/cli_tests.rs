@@ -28,7 +28,7 @@ fn nothing_given_is_a_login_with_the_defaults() {
             token_file: "/vault/token".into(),
             mode: FileMode::PRIVATE,
             timeout: Duration::from_secs(120),
-            request_timeout: Some(Duration::from_secs(60)),
+            request_timeout: Some(Duration::from_secs(15)),
             tls: TlsSettings::default(),
             proxy: None,
             quiet: false,
@@ -69,7 +69,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("VAULT_SKIP_VERIFY", "true"),
 ];
 
-fn all_given() -> Settings {
+fn all_given(ca_given_by: &str) -> Settings {
     Settings {
         target: Target {
             address: Address::parse("https://v").unwrap(),
@@ -81,9 +81,10 @@ fn all_given() -> Settings {
         token_file: "/t".into(),
         mode: FileMode::parse("0640").unwrap(),
         timeout: Duration::from_secs(30),
-        request_timeout: Some(Duration::from_secs(60)),
+        request_timeout: Some(Duration::from_secs(15)),
         tls: TlsSettings {
             ca: Some(CaSource::File("/ca".into())),
+            ca_given_by: ca_given_by.into(),
             server_name: Some("s".into()),
             skip_verify: true,
             ..TlsSettings::default()
@@ -95,13 +96,13 @@ fn all_given() -> Settings {
 
 #[test]
 fn each_setting_has_a_flag_and_a_variable() {
-    assert_eq!(settings(FLAGS, &[]), all_given());
-    assert_eq!(settings(&[], VARIABLES), Settings { quiet: false, ..all_given() });
+    assert_eq!(settings(FLAGS, &[]), all_given("--vault-ca-cert"));
+    assert_eq!(settings(&[], VARIABLES), Settings { quiet: false, ..all_given("VAULT_CACERT") });
     let bao: Vec<(String, &str)> = VARIABLES.iter().map(|(n, v)| (n.replace("VAULT_", "BAO_"), *v)).collect();
     let bao: Vec<(&str, &str)> = bao.iter().map(|(n, v)| (n.as_str(), *v)).collect();
-    assert_eq!(settings(&[], &bao), Settings { quiet: false, ..all_given() });
+    assert_eq!(settings(&[], &bao), Settings { quiet: false, ..all_given("BAO_CACERT") });
     let words: Vec<&str> = FLAGS.iter().flat_map(|flag| flag.split('=')).collect();
-    assert_eq!(settings(&words, &[]), all_given(), "a value may be the next word");
+    assert_eq!(settings(&words, &[]), all_given("--vault-ca-cert"), "a value may be the next word");
 }
 
 #[test]
@@ -119,7 +120,7 @@ fn flags_beat_the_environment() {
             (*name, other)
         })
         .collect();
-    assert_eq!(settings(FLAGS, &others), all_given());
+    assert_eq!(settings(FLAGS, &others), all_given("--vault-ca-cert"));
     assert!(!settings(&["--vault-skip-verify=false"], VARIABLES).tls.skip_verify);
     assert_eq!(settings(&["--vault-namespace=/"], VARIABLES).target.namespace, None);
 }
@@ -216,7 +217,7 @@ fn the_help_fits_a_screen_and_names_every_flag_and_variable() {
     for default in [jwt_file::PROJECTED, token_file::DEFAULT, env::DEFAULT_ADDRESS, "0600", "2m"] {
         assert!(HELP.contains(default), "{default}");
     }
-    for code in ["64", "66", "69", "73", "77"] {
-        assert!(HELP.contains(&format!("          {code}  ")), "{code}");
+    for code in [" 64", " 66", " 69", " 73", " 77", "130", "143"] {
+        assert!(HELP.contains(&format!("         {code}  ")), "{code}");
     }
 }

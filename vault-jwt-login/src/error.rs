@@ -180,7 +180,7 @@ mod tests {
     fn a_refusal_shows_words_claims_and_cure() {
         assert_eq!(
             refused(Refusal::NoRole).lines("error", "", 0),
-            "error: vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\"): no\n\
+            "error: Vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\"): no\n\
              token: iss none, sub none, aud none, kid none, exp none\n\
              hint: name a role with --role or VAULT_ROLE; the mount has no default_role\n"
         );
@@ -194,7 +194,7 @@ mod tests {
         };
         let hint =
             "hint: look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way\n";
-        let first = "error: could not reach vault at \"https://vault:8200\": connection refused";
+        let first = "error: could not reach Vault at \"https://vault:8200\": connection refused";
         assert_eq!(shown(14), format!("{first}; gave up after 14 attempts in 2m\n{hint}"));
         assert_eq!(shown(1), format!("{first}\n{hint}"));
     }

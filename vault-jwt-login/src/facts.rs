@@ -20,10 +20,7 @@ impl TokenFacts {
     /// (seconds since the epoch).
     pub fn line(&self, now: i64) -> String {
         let quoted = |value: &Option<String>| value.as_deref().map_or("none".to_owned(), quote);
-        let aud = match self.claims.aud.all() {
-            [] => "none".to_owned(),
-            all => all.iter().map(|a| quote(a)).collect::<Vec<_>>().join(", "),
-        };
+        let aud = self.audiences();
         let exp = match self.claims.exp {
             None => "none".to_owned(),
             Some(exp) => {
@@ -40,6 +37,14 @@ impl TokenFacts {
             quoted(&self.claims.sub),
             quoted(&self.header.kid),
         )
+    }
+
+    /// Whom the token is for, quoted.
+    pub fn audiences(&self) -> String {
+        match self.claims.aud.all() {
+            [] => "none".to_owned(),
+            all => all.iter().map(|a| quote(a)).collect::<Vec<_>>().join(", "),
+        }
     }
 
     /// `namespace:name` of the service account the token is for, when the

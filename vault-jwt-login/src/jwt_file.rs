@@ -64,7 +64,7 @@ impl JwtFileError {
         Some(match self {
             Self::Unreadable { path, source } if source.kind() == io::ErrorKind::NotFound => format!(
                 "mount a projected volume with a serviceAccountToken at \"{}\", or name its place with --jwt-file",
-                os::parent(path).display()
+                os::directory(path).display()
             ),
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "set securityContext.fsGroup of the pod, so that its user may read the projected token".to_owned()

@@ -6,6 +6,7 @@ use crate::error::{Error, Failure, about};
 use crate::jwt_file;
 use crate::random;
 use crate::retry::{self, World};
+use crate::signals::End;
 use crate::tls::Tls;
 use crate::token_file::TokenFile;
 use crate::vault::{Granted, Target, Vault};
@@ -15,8 +16,9 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use ureq::{Proxy, ProxyProtocol};
 
-/// Logs in once. `say` gets whole lines for stderr.
-pub fn run(settings: Settings, mut say: impl FnMut(&str)) -> Result<(), Failure> {
+/// Logs in once. `say` gets whole lines for stderr. `end` keeps signals out
+/// of the moments in which there is a temporary file.
+pub fn run(settings: &Settings, end: &End, mut say: impl FnMut(&str)) -> Result<(), Failure> {
     let mut world = RealWorld { start: Instant::now() };
     let quiet = settings.quiet;
     let mut talk = |lines: &str| {
@@ -25,11 +27,11 @@ pub fn run(settings: Settings, mut say: impl FnMut(&str)) -> Result<(), Failure>
         }
     };
     let tls = settings.target.address.is_https().then(|| Tls::new(&settings.tls)).transpose()?;
-    let proxy = proxy(&settings)?;
-    let token_file = TokenFile::prepare(&settings.token_file, settings.mode)?;
-    warn(&settings, &mut talk);
+    let proxy = proxy(settings)?;
+    let token_file = end.undisturbed(|| TokenFile::prepare(&settings.token_file, settings.mode))?;
+    warn(settings, &mut talk);
 
-    let vault = Vault::new(settings.target, tls, settings.request_timeout, proxy);
+    let vault = Vault::new(settings.target.clone(), tls, settings.request_timeout, proxy);
     let mut told = String::new();
     let granted = retry::until_done(
         settings.timeout,
@@ -48,15 +50,22 @@ pub fn run(settings: Settings, mut say: impl FnMut(&str)) -> Result<(), Failure>
             }
         },
     )?;
-    token_file.write(&granted.token)?;
+    end.finally(|| token_file.write(&granted.token))?;
     talk(&success(vault.target(), &granted, &settings.token_file));
     Ok(())
 }
 
 fn warn(settings: &Settings, talk: &mut impl FnMut(&str)) {
+    if let Some(right) = settings.mode.right_of_others() {
+        talk(&format!(
+            "warning: mode {} lets every user of the pod {right} the Vault token\n\
+             hint: use mode 0640, and securityContext.fsGroup of the pod for those who share the token\n",
+            settings.mode
+        ));
+    }
     if settings.jwt_file == Path::new(jwt_file::STANDARD) {
         talk(
-            "warning: the standard service account token is a credential for the API server, and vault gets to see it\n\
+            "warning: the standard service account token is a credential for the API server, and Vault gets to see it\n\
              hint: project a token with an audience of its own (serviceAccountToken), and name it with --jwt-file\n",
         );
     }

@@ -36,7 +36,7 @@ impl Place {
         arguments.extend(flags.iter().map(OsString::from));
         let Ok(Command::Login(settings)) = cli::parse(arguments, |_| None) else { panic!("{flags:?}") };
         let mut said = String::new();
-        let code = match run(*settings, |lines| said += lines) {
+        let code = match run(&settings, &End::default(), |lines| said += lines) {
             Ok(()) => 0,
             Err(failure) => {
                 said += &failure.lines(0);
@@ -62,6 +62,21 @@ fn a_login_leaves_one_line_and_the_token() {
 }
 
 #[test]
+fn a_mode_for_everybody_is_warned_of() {
+    let place = Place::new(TOKEN);
+    let peer = Peer::start(&[&granted("hvs.token")]);
+    let (code, said) = place.run(peer.port, &["--mode=0666"]);
+    assert_eq!(code, 0);
+    assert!(
+        said.starts_with(
+            "warning: mode 0666 lets every user of the pod read the Vault token\n\
+             hint: use mode 0640, and securityContext.fsGroup of the pod for those who share the token\n"
+        ),
+        "{said}"
+    );
+}
+
+#[test]
 fn quiet_says_nothing_but_failures() {
     let place = Place::new(TOKEN);
     let sealed = answer(503, "", "{\"errors\":[\"Vault is sealed\"]}");
@@ -83,11 +98,11 @@ fn a_refusal_for_good_is_one_request_and_keeps_the_old_token() {
         place.run(peer.port, &[]),
         (
             77,
-            "error: vault at \"http://127.0.0.1:PORT\" refused the login (status 400, mount \"jwt\", role \"app\"): \
+            "error: Vault at \"http://127.0.0.1:PORT\" refused the login (status 400, mount \"jwt\", role \"app\"): \
              role \"app\" could not be found\n\
              token: iss \"x\", sub none, aud none, kid \"a\", exp none\n\
-             hint: look at --role and --vault-namespace (now the root namespace), or run: kubectl vaultjwt setup \
-             --mount jwt --role app --service-account NAMESPACE:NAME --policy POLICY\n"
+             hint: look at --role and --vault-namespace (now the root namespace), or create the role: kubectl \
+             vaultjwt setup --mount jwt --role app --service-account <NAMESPACE>:<NAME> --policy <POLICY>\n"
                 .to_owned()
         )
     );
@@ -104,7 +119,7 @@ fn an_outage_is_ridden_out_and_told_once() {
     assert_eq!(code, 0);
     assert_eq!(
         said,
-        "warning: vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
+        "warning: Vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
          \"app\"): Vault is sealed; trying again for 2m\n\
          hint: look at Vault itself: vault status\n\
          logged in to http://127.0.0.1:PORT as role \"app\": token in \"DIR/out/token\", lease 1h\n"
@@ -121,7 +136,7 @@ fn an_outage_past_the_timeout_is_an_error() {
     assert_eq!(
         said.lines().next(),
         Some(
-            "error: vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
+            "error: Vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
              \"app\"): Vault is sealed; gave up after 2 attempts in 1s"
         )
     );
@@ -157,7 +172,7 @@ fn without_a_place_or_a_jwt_nothing_is_sent() {
 fn a_socks_proxy_is_refused_rather_than_passed_by() {
     let Ok(Command::Login(mut settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
     settings.proxy = Some("socks5://proxy:1080".into());
-    let failure = run(*settings, |_| {}).unwrap_err();
+    let failure = run(&settings, &End::default(), |_| {}).unwrap_err();
     assert_eq!(
         failure.lines(0),
         "error: could not read VAULT_PROXY_ADDR: only HTTP proxies are supported, not SOCKS\n\

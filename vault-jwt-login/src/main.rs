@@ -14,6 +14,7 @@ mod peer;
 mod random;
 mod refused;
 mod retry;
+mod signals;
 mod tls;
 mod token_file;
 mod vault;
@@ -24,17 +25,26 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    // Not the print macros: they panic when nobody listens, and a login must not end for that.
-    let say = |lines: &str| drop(std::io::stderr().write_all(lines.as_bytes()));
-    let done = match cli::parse(std::env::args_os().skip(1), environment) {
-        Ok(cli::Command::Login(settings)) => login::run(*settings, say),
+    match cli::parse(std::env::args_os().skip(1), environment) {
+        Ok(cli::Command::Login(settings)) => signals::watch(say, |end| {
+            let done = login::run(&settings, end, say);
+            done.map_or_else(|failure| end.finally(|| failed(&failure)), |()| ExitCode::SUCCESS)
+        }),
         Ok(cli::Command::Print(text)) => {
             drop(std::io::stdout().write_all(text.as_bytes()));
-            Ok(())
+            ExitCode::SUCCESS
         }
-        Err(error) => Err(Failure::from(error)),
-    };
-    let Err(failure) = done else { return ExitCode::SUCCESS };
+        Err(error) => failed(&Failure::from(error)),
+    }
+}
+
+/// Whole lines to stderr. Not the print macros: they panic when nobody
+/// listens, and a login must not end for that.
+fn say(lines: &str) {
+    drop(std::io::stderr().write_all(lines.as_bytes()));
+}
+
+fn failed(failure: &Failure) -> ExitCode {
     say(&failure.lines(login::clock()));
     ExitCode::from(failure.error.exit_code())
 }

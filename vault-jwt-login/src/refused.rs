@@ -4,6 +4,7 @@
 use crate::facts::TokenFacts;
 use crate::vault::Target;
 use shared::refusal::Refusal;
+use shared::text::one_line;
 use std::fmt;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Target { address, namespace, mount, role } = &self.target;
         let what = if self.class == Refusal::Unavailable { "cannot take the login now" } else { "refused the login" };
-        write!(f, "vault at \"{address}\" {what} (status {}, mount \"{mount}\"", self.status)?;
+        write!(f, "Vault at \"{address}\" {what} (status {}, mount \"{mount}\"", self.status)?;
         if let Some(role) = role {
             write!(f, ", role \"{role}\"")?;
         }
@@ -52,29 +53,47 @@ impl Refused {
             ));
         }
         let keys = self.setup();
-        let role = format!("{keys}{}", self.role_flags());
+        let role = self.role();
+        let see = self.read_role();
         Some(match self.class {
             Refusal::Signature => format!(
-                "the mount has no key that signed this token; with this pod's cluster as current context run: {keys}"
+                "the mount has no key that signed this token; if it is the mount of another cluster, name this \
+                 cluster's own with --mount; if not, with this pod's cluster as current context run: {keys}"
             ),
             Refusal::NoConfiguration => format!("the mount is not set up yet; run: {keys}"),
             Refusal::NoSuchMount => format!(
                 "look at --mount and --vault-namespace ({}); if they are right, run: {keys}",
                 self.namespace()
             ),
-            Refusal::NoSuchRole => format!("look at --role and --vault-namespace ({}), or run: {role}", self.namespace()),
+            Refusal::NoSuchRole => format!(
+                "look at --role and --vault-namespace ({}), or create the role: {keys}{}",
+                self.namespace(),
+                self.role_flags()
+            ),
             Refusal::NoRole => "name a role with --role or VAULT_ROLE; the mount has no default_role".to_owned(),
-            Refusal::OidcRole => format!("write the role for JWT logins: {role}"),
-            Refusal::Audience | Refusal::RoleWithoutAudience => {
-                format!("give the projected token an audience of the role, or let the role take the token's: {role}")
-            }
+            Refusal::OidcRole => format!("{role} is for OIDC; name one for JWT logins with --role or VAULT_ROLE"),
+            // From here on the role exists, and a set-up would replace its lists: none is proposed
+            // that would put this token's values in place of those that others log in with.
+            Refusal::Audience => format!(
+                "project the token with an audience of the role (serviceAccountToken.audience); this one is for {}; \
+                 see: {see}",
+                self.facts.audiences()
+            ),
+            Refusal::RoleWithoutAudience => format!(
+                "{role} has no audience; add --audience <AUDIENCE> to the kubectl vaultjwt setup call that made it, \
+                 and project the token with the same (serviceAccountToken.audience); see: {see}"
+            ),
             Refusal::Issuer => {
                 "the mount's bound_issuer is another one; log in on the mount of this cluster, with --mount".to_owned()
             }
-            Refusal::Subject | Refusal::BoundClaim => {
-                format!("let the role take this service account of this cluster: {role}")
+            Refusal::Subject | Refusal::BoundClaim => format!(
+                "{role} does not take this service account; add --service-account {} to the kubectl vaultjwt setup \
+                 call that made the role, with all the others it has ({see})",
+                self.service_account()
+            ),
+            Refusal::ClaimMissing => {
+                format!("{role} reads a claim this token lacks; look at user_claim and claim_mappings: {see}")
             }
-            Refusal::ClaimMissing => format!("the role reads a claim this token lacks; write it anew: {role}"),
             Refusal::Algorithm => {
                 format!("the mount's jwt_supported_algs lacks this token's algorithm; add this cluster's keys: {keys}")
             }
@@ -112,22 +131,40 @@ impl Refused {
         command
     }
 
-    /// What makes that command write the role too. A value that a shell would
-    /// read differently is left for the reader to fill in.
+    /// What makes that command create the role too.
     fn role_flags(&self) -> String {
-        let plain = |value: Option<&str>, gap: &str| match value {
-            Some(value) if is_plain(value) => value.to_owned(),
-            _ => gap.to_owned(),
-        };
-        let role = plain(self.target.role.as_deref(), "ROLE");
-        let account = plain(self.facts.service_account(), "NAMESPACE:NAME");
         let audience = match self.facts.claims.aud.all() {
             [] => String::new(),
-            [first, ..] if is_plain(first) => format!(" --audience {first}"),
-            _ => " --audience AUDIENCE".to_owned(),
+            [first, ..] => format!(" --audience {}", plain_or(Some(first), "<AUDIENCE>")),
         };
-        format!(" --role {role} --service-account {account} --policy POLICY{audience}")
+        let role = plain_or(self.target.role.as_deref(), "<ROLE>");
+        format!(" --role {role} --service-account {} --policy <POLICY>{audience}", self.service_account())
     }
+
+    /// The role as the subject of a sentence.
+    fn role(&self) -> String {
+        self.target.role.as_ref().map_or("the role".to_owned(), |role| format!("role \"{}\"", one_line(role)))
+    }
+
+    fn service_account(&self) -> &str {
+        plain_or(self.facts.service_account(), "<NAMESPACE>:<NAME>")
+    }
+
+    /// The command that shows the role.
+    fn read_role(&self) -> String {
+        let namespace = match self.target.namespace.as_deref() {
+            Some(name) => format!("-namespace={} ", plain_or(Some(name), "<NAMESPACE>")),
+            None => String::new(),
+        };
+        let role = plain_or(self.target.role.as_deref(), "<ROLE>");
+        format!("vault read {namespace}auth/{}/role/{role}", self.target.mount)
+    }
+}
+
+/// `value` for a command; one that a shell would read differently is left for
+/// the reader to fill in.
+fn plain_or<'a>(value: Option<&'a str>, gap: &'a str) -> &'a str {
+    value.filter(|value| is_plain(value)).unwrap_or(gap)
 }
 
 /// Whether a shell takes `value` as one word, as it is.
@@ -172,7 +209,7 @@ mod tests {
         let mut plain = refused(400, "role \"app\" could not be found", Refusal::NoSuchRole);
         assert_eq!(
             plain.to_string(),
-            "vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\", role \"app\"): \
+            "Vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\", role \"app\"): \
              role \"app\" could not be found"
         );
         plain.target.role = None;
@@ -180,12 +217,12 @@ mod tests {
         plain.words.clear();
         assert_eq!(
             plain.to_string(),
-            "vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\", namespace \"admin/team\"): \
+            "Vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\", namespace \"admin/team\"): \
              no reason given"
         );
         assert_eq!(
             refused(503, "Vault is sealed", Refusal::Unavailable).to_string(),
-            "vault at \"https://vault:8200\" cannot take the login now (status 503, mount \"jwt\", role \"app\"): \
+            "Vault at \"https://vault:8200\" cannot take the login now (status 503, mount \"jwt\", role \"app\"): \
              Vault is sealed"
         );
     }
@@ -193,12 +230,12 @@ mod tests {
     #[test]
     fn the_hint_is_a_command_to_paste() {
         let keys = "kubectl vaultjwt setup --mount jwt";
-        let role = format!("{keys} --role app --service-account shop:web --policy POLICY --audience vault");
         for (class, hint) in [
             (
                 Refusal::Signature,
                 format!(
-                    "the mount has no key that signed this token; with this pod's cluster as current context run: {keys}"
+                    "the mount has no key that signed this token; if it is the mount of another cluster, name this \
+                     cluster's own with --mount; if not, with this pod's cluster as current context run: {keys}"
                 ),
             ),
             (Refusal::NoConfiguration, format!("the mount is not set up yet; run: {keys}")),
@@ -210,13 +247,11 @@ mod tests {
             ),
             (
                 Refusal::NoSuchRole,
-                format!("look at --role and --vault-namespace (now the root namespace), or run: {role}"),
+                format!(
+                    "look at --role and --vault-namespace (now the root namespace), or create the role: {keys} \
+                     --role app --service-account shop:web --policy <POLICY> --audience vault"
+                ),
             ),
-            (
-                Refusal::Audience,
-                format!("give the projected token an audience of the role, or let the role take the token's: {role}"),
-            ),
-            (Refusal::BoundClaim, format!("let the role take this service account of this cluster: {role}")),
             (
                 Refusal::Denied,
                 format!(
@@ -230,8 +265,53 @@ mod tests {
     }
 
     #[test]
+    fn what_a_role_of_others_refuses_does_not_replace_its_lists() {
+        let account = "role \"app\" does not take this service account; add --service-account shop:web to the kubectl \
+                       vaultjwt setup call that made the role, with all the others it has (vault read auth/jwt/role/app)";
+        for (class, hint) in [
+            (
+                Refusal::Audience,
+                "project the token with an audience of the role (serviceAccountToken.audience); this one is for \
+                 \"vault\"; see: vault read auth/jwt/role/app",
+            ),
+            (
+                Refusal::RoleWithoutAudience,
+                "role \"app\" has no audience; add --audience <AUDIENCE> to the kubectl vaultjwt setup call that made \
+                 it, and project the token with the same (serviceAccountToken.audience); see: vault read \
+                 auth/jwt/role/app",
+            ),
+            (Refusal::Subject, account),
+            (Refusal::BoundClaim, account),
+            (
+                Refusal::ClaimMissing,
+                "role \"app\" reads a claim this token lacks; look at user_claim and claim_mappings: vault read \
+                 auth/jwt/role/app",
+            ),
+            (Refusal::OidcRole, "role \"app\" is for OIDC; name one for JWT logins with --role or VAULT_ROLE"),
+        ] {
+            let hint_given = refused(400, "x", class).hint();
+            assert_eq!(hint_given.as_deref(), Some(hint), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn the_role_is_read_in_its_namespace() {
+        let mut other = refused(400, "x", Refusal::Audience);
+        other.target.namespace = Some("admin/team".into());
+        other.target.role = None;
+        other.facts.claims.aud = Audience::Many(vec!["a".into(), "b".into()]);
+        assert_eq!(
+            other.hint().as_deref(),
+            Some(
+                "project the token with an audience of the role (serviceAccountToken.audience); this one is for \"a\", \
+                 \"b\"; see: vault read -namespace=admin/team auth/jwt/role/<ROLE>"
+            )
+        );
+    }
+
+    #[test]
     fn a_token_cannot_put_words_into_the_command() {
-        let mut odd = refused(400, "x", Refusal::BoundClaim);
+        let mut odd = refused(400, "x", Refusal::NoSuchRole);
         odd.target.role = Some("a b".into());
         odd.target.namespace = Some("team".into());
         odd.facts.claims.sub = Some("system:serviceaccount:shop:web;id".into());
@@ -239,8 +319,19 @@ mod tests {
         assert_eq!(
             odd.hint().as_deref(),
             Some(
-                "let the role take this service account of this cluster: kubectl vaultjwt setup --mount jwt \
-                 --vault-namespace team --role ROLE --service-account NAMESPACE:NAME --policy POLICY --audience AUDIENCE"
+                "look at --role and --vault-namespace (now \"team\"), or create the role: kubectl vaultjwt setup --mount \
+                 jwt --vault-namespace team --role <ROLE> --service-account <NAMESPACE>:<NAME> --policy <POLICY> \
+                 --audience <AUDIENCE>"
+            )
+        );
+        odd.class = Refusal::BoundClaim;
+        odd.target.namespace = Some("a b".into());
+        assert_eq!(
+            odd.hint().as_deref(),
+            Some(
+                "role \"a b\" does not take this service account; add --service-account <NAMESPACE>:<NAME> to the \
+                 kubectl vaultjwt setup call that made the role, with all the others it has (vault read \
+                 -namespace=<NAMESPACE> auth/jwt/role/<ROLE>)"
             )
         );
     }

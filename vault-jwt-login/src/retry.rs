@@ -46,6 +46,9 @@ impl Schedule {
     }
 }
 
+/// What is kept for the last attempt, or a quarter of a timeout of few seconds.
+const LAST_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// What the loop needs of the world.
 pub trait World {
     /// Time since the run began.
@@ -67,7 +70,8 @@ pub struct GaveUp<E> {
     pub after: Duration,
 }
 
-/// Attempts until one succeeds, one fails for good, or `timeout` is over.
+/// Attempts until one succeeds, one fails for good, or `timeout` is over,
+/// with a last one shortly before that.
 /// `attempt` gets the time left; `tell` gets each failure that is waited for,
 /// and how long the attempts will go on.
 pub fn until_done<T, E>(
@@ -77,6 +81,7 @@ pub fn until_done<T, E>(
     wait_for: impl Fn(&E) -> Wait,
     mut tell: impl FnMut(&E, Duration),
 ) -> Result<T, GaveUp<E>> {
+    let last_attempt = LAST_ATTEMPT.min(timeout / 4);
     let (mut outages, mut changes, mut attempts) = (0, 0, 0);
     loop {
         attempts += 1;
@@ -90,12 +95,15 @@ pub fn until_done<T, E>(
             Wait::Change => (CHANGE, &mut changes, Duration::ZERO),
         };
         let left = timeout.saturating_sub(world.elapsed());
-        // The last attempt keeps some time for itself; one without is wasted.
-        let latest = left.saturating_sub(schedule.shortest);
-        if latest < schedule.shortest.max(least) {
+        // When the last attempt begins; after that there is nothing to wait for. It comes too
+        // where the schedule would not have one more, since we say we try until the timeout.
+        let latest = left.saturating_sub(last_attempt);
+        if latest.is_zero() || latest < least {
             return Err(GaveUp { last, attempts, after: world.elapsed() });
         }
-        let wait = world.between(schedule.shortest, schedule.ceiling(*waits)).max(least).min(latest);
+        let drawn = world.between(schedule.shortest, schedule.ceiling(*waits)).max(least);
+        // Not two attempts at the end with hardly a wait between them.
+        let wait = if drawn + schedule.shortest > latest { latest } else { drawn };
         *waits += 1;
         tell(&last, left);
         world.sleep(wait);
@@ -144,18 +152,18 @@ mod tests {
     #[test]
     fn an_outage_waits_from_a_quarter_second_to_ten_seconds() {
         let (slept, attempts) = sleeps(Wait::Outage { after: None }, 60, true);
-        assert_eq!(slept, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0, 4.25]);
+        assert_eq!(slept, [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0, 10.0, 3.5]);
         assert_eq!(attempts, 11);
         let (slept, _) = sleeps(Wait::Outage { after: None }, 2, false);
-        assert_eq!(slept, [0.25; 7]);
+        assert_eq!(slept, [0.25; 6]);
     }
 
     #[test]
     fn a_signature_refusal_waits_two_seconds_first_and_thirty_at_most() {
         let (slept, attempts) = sleeps(Wait::Change, 120, true);
-        assert_eq!(slept, [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 28.0]);
+        assert_eq!(slept, [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 29.0]);
         assert_eq!(attempts, 8);
-        assert_eq!(sleeps(Wait::Change, 10, false).0, [2.0; 4]);
+        assert_eq!(sleeps(Wait::Change, 10, false).0, [2.0, 2.0, 2.0, 3.0]);
     }
 
     #[test]
@@ -179,7 +187,50 @@ mod tests {
     #[test]
     fn what_no_waiting_mends_fails_at_once() {
         assert_eq!(sleeps(Wait::Never, 60, true), (vec![], 1));
-        assert_eq!(sleeps(Wait::Change, 3, true), (vec![], 1), "no time left for another attempt");
+    }
+
+    #[test]
+    fn the_last_attempt_is_a_second_or_a_quarter_before_the_end() {
+        for (timeout, slept) in [(1, vec![0.75]), (2, vec![1.5]), (3, vec![2.25]), (4, vec![3.0]), (5, vec![2.0, 2.0])]
+        {
+            let attempts = slept.len() as u32 + 1;
+            assert_eq!(sleeps(Wait::Change, timeout, true), (slept, attempts), "{timeout}");
+        }
+        for high in [true, false] {
+            for wait in [Wait::Change, Wait::Outage { after: None }] {
+                for timeout in 4..200 {
+                    assert_eq!(sleeps(wait, timeout, high).0.iter().sum::<f64>(), timeout as f64 - 1.0, "{wait:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_attempt_that_takes_all_the_time_is_the_last() {
+        let world = std::cell::RefCell::new(Fake::default());
+        struct Shared<'a>(&'a std::cell::RefCell<Fake>);
+        impl World for Shared<'_> {
+            fn elapsed(&self) -> Duration {
+                self.0.borrow().elapsed()
+            }
+
+            fn sleep(&mut self, time: Duration) {
+                self.0.borrow_mut().sleep(time);
+            }
+
+            fn between(&mut self, low: Duration, high: Duration) -> Duration {
+                self.0.borrow_mut().between(low, high)
+            }
+        }
+        // A server that takes the connection and says nothing; one request has 15 seconds.
+        let hang = |left: Duration| {
+            world.borrow_mut().now += left.min(Duration::from_secs(15));
+            Err::<(), _>(())
+        };
+        let outage = |()| Wait::Outage { after: None };
+        let end = until_done(Duration::from_secs(40), &mut Shared(&world), hang, |&()| outage(()), |(), _| {});
+        assert_eq!(end, Err(GaveUp { last: (), attempts: 3, after: Duration::from_secs(40) }));
+        assert_eq!(world.borrow().slept, [0.25; 2].map(Duration::from_secs_f64));
     }
 
     #[test]

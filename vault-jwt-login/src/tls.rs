@@ -28,6 +28,8 @@ const SYSTEM: &[&str] = &[
 pub struct TlsSettings {
     /// The only authorities to trust.
     pub ca: Option<CaSource>,
+    /// The flag or variable that gave them, for error texts.
+    pub ca_given_by: String,
     /// `SSL_CERT_FILE`, as OpenSSL knows it: the system's authorities.
     pub system_file: Option<String>,
     /// Certificate and key files to show to Vault.
@@ -53,18 +55,25 @@ pub struct Tls {
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file or directory cannot be read.
-    #[error("could not read the {what} \"{}\": {}", path.display(), os::cause(source))]
+    #[error("could not read the {what} \"{}\" ({given_by}): {}", path.display(), os::cause(source))]
     Read {
         /// What it is for.
         what: &'static str,
         /// The file.
         path: PathBuf,
+        /// The flag or variable that names it.
+        given_by: String,
         /// The system's reason.
         source: io::Error,
     },
     /// There is no usable certificate in what was given.
-    #[error("the {0} holds no usable PEM certificate")]
-    NoCertificate(String),
+    #[error("the {what} holds no usable PEM certificate")]
+    NoCertificate {
+        /// What was given, and by which flag or variable.
+        what: String,
+        /// That flag or variable.
+        given_by: String,
+    },
     /// The client certificate and its key do not make a pair.
     #[error("the client certificate \"{certificate}\" cannot be used with the key \"{key}\": {why}")]
     Client {
@@ -91,9 +100,10 @@ impl TlsError {
                 "give a PEM certificate in VAULT_CLIENT_CERT and its own key in VAULT_CLIENT_KEY".to_owned()
             }
             Self::Read { what: "system CA file", .. } => "correct SSL_CERT_FILE, or unset it".to_owned(),
-            Self::Read { .. } | Self::NoCertificate(_) => {
-                "give the PEM certificate of Vault's CA with --vault-ca-cert or VAULT_CACERT".to_owned()
+            Self::Read { given_by, .. } => {
+                format!("mount a volume with the PEM certificate of Vault's CA there, or correct {given_by}")
             }
+            Self::NoCertificate { given_by, .. } => format!("give a PEM certificate with {given_by}"),
             Self::ServerName(_) => "correct --vault-tls-server-name or VAULT_TLS_SERVER_NAME".to_owned(),
             Self::Library(_) => return None,
         })
@@ -133,17 +143,19 @@ impl Tls {
 }
 
 fn roots(settings: &TlsSettings) -> Result<(RootCertStore, String), TlsError> {
+    const SYSTEM_FILE: &str = "SSL_CERT_FILE";
     let mut roots = RootCertStore::empty();
     let mut add = |pem: &[u8]| roots.add_parsable_certificates(certificates(pem)).0;
+    let given_by = if settings.ca.is_some() { &settings.ca_given_by } else { SYSTEM_FILE };
     let (added, source) = match (&settings.ca, &settings.system_file) {
-        (Some(CaSource::File(path)), _) => (add(&read("CA file", path)?), format!("CA file \"{path}\"")),
-        (Some(CaSource::Bytes(pem)), _) => (add(pem.as_bytes()), "CA in VAULT_CACERT_BYTES".to_owned()),
+        (Some(CaSource::File(path)), _) => (add(&read("CA file", path, given_by)?), format!("CA file \"{path}\"")),
+        (Some(CaSource::Bytes(pem)), _) => (add(pem.as_bytes()), format!("CA in {given_by}")),
         (Some(CaSource::Directory(path)), _) => {
             let mut added = 0;
-            walk(Path::new(path), &mut |pem| added += add(pem))?;
+            walk(Path::new(path), given_by, &mut |pem| added += add(pem))?;
             (added, format!("CA directory \"{path}\""))
         }
-        (None, Some(path)) => (add(&read("system CA file", path)?), format!("system CA file \"{path}\"")),
+        (None, Some(path)) => (add(&read("system CA file", path, given_by)?), format!("system CA file \"{path}\"")),
         (None, None) => {
             let mut found = SYSTEM.iter().map(|path| (add(&std::fs::read(path).unwrap_or_default()), *path));
             match found.find(|(added, _)| *added > 0) {
@@ -156,7 +168,16 @@ fn roots(settings: &TlsSettings) -> Result<(RootCertStore, String), TlsError> {
             }
         }
     };
-    if added == 0 { Err(TlsError::NoCertificate(one_line(&source))) } else { Ok((roots, one_line(&source))) }
+    match added {
+        0 => {
+            let what = match settings.ca {
+                Some(CaSource::Bytes(_)) => source,
+                _ => format!("{source} ({given_by})"),
+            };
+            Err(TlsError::NoCertificate { what: one_line(&what), given_by: given_by.to_owned() })
+        }
+        _ => Ok((roots, one_line(&source))),
+    }
 }
 
 /// The certificates in PEM text; other blocks and damaged ones are left out.
@@ -164,20 +185,26 @@ fn certificates(pem: &[u8]) -> impl Iterator<Item = CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem).filter_map(Result::ok)
 }
 
-fn read(what: &'static str, path: &str) -> Result<Vec<u8>, TlsError> {
-    std::fs::read(path).map_err(|source| TlsError::Read { what, path: path.into(), source })
+fn read(what: &'static str, path: &str, given_by: &str) -> Result<Vec<u8>, TlsError> {
+    let failed = |source| TlsError::Read { what, path: path.into(), given_by: given_by.to_owned(), source };
+    std::fs::read(path).map_err(failed)
 }
 
 /// Every file below `directory`. Links to files are read, links to
 /// directories are not entered (Go's `filepath.Walk`): a mounted ConfigMap
 /// holds both the link and the directory it points into.
-fn walk(directory: &Path, take: &mut impl FnMut(&[u8])) -> Result<(), TlsError> {
-    let failed = |path: &Path, source| TlsError::Read { what: "CA directory", path: path.to_owned(), source };
+fn walk(directory: &Path, given_by: &str, take: &mut impl FnMut(&[u8])) -> Result<(), TlsError> {
+    let failed = |path: &Path, source| TlsError::Read {
+        what: "CA directory",
+        path: path.to_owned(),
+        given_by: given_by.to_owned(),
+        source,
+    };
     for entry in std::fs::read_dir(directory).map_err(|e| failed(directory, e))? {
         let entry = entry.map_err(|e| failed(directory, e))?;
         let path = entry.path();
         if entry.file_type().map_err(|e| failed(&path, e))?.is_dir() {
-            walk(&path, take)?;
+            walk(&path, given_by, take)?;
         } else if path.is_file() {
             take(&std::fs::read(&path).map_err(|e| failed(&path, e))?);
         }
@@ -189,12 +216,15 @@ fn client_pair(
     certificate: &str,
     key: &str,
 ) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TlsError> {
-    let chain: Vec<_> = certificates(&read("client certificate", certificate)?).collect();
+    let chain: Vec<_> = certificates(&read("client certificate", certificate, "VAULT_CLIENT_CERT")?).collect();
     if chain.is_empty() {
-        return Err(TlsError::NoCertificate(format!("client certificate file \"{}\"", one_line(certificate))));
+        return Err(TlsError::NoCertificate {
+            what: format!("client certificate file \"{}\" (VAULT_CLIENT_CERT)", one_line(certificate)),
+            given_by: "VAULT_CLIENT_CERT".to_owned(),
+        });
     }
     // The parser's own words may quote the key.
-    let key_der = PrivateKeyDer::from_pem_slice(&read("client key", key)?)
+    let key_der = PrivateKeyDer::from_pem_slice(&read("client key", key, "VAULT_CLIENT_KEY")?)
         .map_err(|_| client_error(certificate, key, "the key file holds no PEM private key"))?;
     Ok((chain, key_der))
 }
@@ -253,7 +283,7 @@ mod tests {
     }
 
     fn trust(ca: Option<CaSource>, system_file: Option<String>) -> Result<(usize, String), String> {
-        let settings = TlsSettings { ca, system_file, ..TlsSettings::default() };
+        let settings = TlsSettings { ca, ca_given_by: "VAULT_CACERT".into(), system_file, ..TlsSettings::default() };
         roots(&settings).map(|(roots, trusted)| (roots.len(), trusted)).map_err(|e| e.to_string())
     }
 
@@ -264,7 +294,7 @@ mod tests {
         std::fs::write(at("ca"), format!("text before\n{}{}", pem(), pem())).unwrap();
         let system = Some("/nowhere".to_owned());
         assert_eq!(trust(Some(CaSource::File(at("ca"))), system.clone()), Ok((2, format!("CA file \"{}\"", at("ca")))));
-        assert_eq!(trust(Some(CaSource::Bytes(pem())), system), Ok((1, "CA in VAULT_CACERT_BYTES".to_owned())));
+        assert_eq!(trust(Some(CaSource::Bytes(pem())), system), Ok((1, "CA in VAULT_CACERT".to_owned())));
         assert_eq!(trust(None, Some(at("ca"))), Ok((2, format!("system CA file \"{}\"", at("ca")))));
     }
 
@@ -291,26 +321,42 @@ mod tests {
             (
                 Some(CaSource::File("/nowhere".into())),
                 None,
-                "could not read the CA file \"/nowhere\": no such file or directory".to_owned(),
+                "could not read the CA file \"/nowhere\" (VAULT_CACERT): no such file or directory".to_owned(),
             ),
             (
                 Some(CaSource::Bytes("x".into())),
                 None,
-                "the CA in VAULT_CACERT_BYTES holds no usable PEM certificate".to_owned(),
+                "the CA in VAULT_CACERT holds no usable PEM certificate".to_owned(),
             ),
             (
                 Some(CaSource::File(empty.clone())),
                 None,
-                format!("the CA file \"{empty}\" holds no usable PEM certificate"),
+                format!("the CA file \"{empty}\" (VAULT_CACERT) holds no usable PEM certificate"),
             ),
             (
                 None,
                 Some("/nowhere".into()),
-                "could not read the system CA file \"/nowhere\": no such file or directory".to_owned(),
+                "could not read the system CA file \"/nowhere\" (SSL_CERT_FILE): no such file or directory".to_owned(),
             ),
         ] {
             assert_eq!(trust(ca, system), Err(error));
         }
+    }
+
+    #[test]
+    fn what_to_change_names_what_gave_it() {
+        let hint = |ca: CaSource, ca_given_by: &str| {
+            let settings = TlsSettings { ca: Some(ca), ca_given_by: ca_given_by.into(), ..TlsSettings::default() };
+            Tls::new(&settings).unwrap_err().hint().unwrap()
+        };
+        assert_eq!(
+            hint(CaSource::File("/nowhere".into()), "BAO_CACERT"),
+            "mount a volume with the PEM certificate of Vault's CA there, or correct BAO_CACERT"
+        );
+        assert_eq!(
+            hint(CaSource::Bytes("x".into()), "VAULT_CACERT_BYTES"),
+            "give a PEM certificate with VAULT_CACERT_BYTES"
+        );
     }
 
     #[test]
@@ -334,7 +380,8 @@ mod tests {
         assert_eq!(with("crt", "crt"), Err(format!("{pair} \"DIR/crt\": the key file holds no PEM private key")));
         assert_eq!(
             with("key", "key"),
-            Err("the client certificate file \"DIR/key\" holds no usable PEM certificate".to_owned())
+            Err("the client certificate file \"DIR/key\" (VAULT_CLIENT_CERT) holds no usable PEM certificate"
+                .to_owned())
         );
     }
 }

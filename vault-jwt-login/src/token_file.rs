@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, fsync, openat, renamea
 use rustix::io::Errno;
 use shared::Secret;
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -36,8 +37,23 @@ impl FileMode {
         (bits <= 0o777).then_some(Self(bits))
     }
 
+    /// What the mode lets everybody do, at its worst. To execute a token is nothing.
+    pub fn right_of_others(self) -> Option<&'static str> {
+        match self.0 & 0o006 {
+            0 => None,
+            0o002 => Some("write"),
+            _ => Some("read"),
+        }
+    }
+
     fn bits(self) -> Mode {
         Mode::from_raw_mode(self.0)
+    }
+}
+
+impl fmt::Display for FileMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:04o}", self.0)
     }
 }
 
@@ -85,7 +101,7 @@ impl TokenFileError {
             Self::Directory(_) => "name a file, not a directory, with --token-file or VAULT_TOKEN_FILE".to_owned(),
             Self::NoDirectory { directory, source, .. } if source.kind() == io::ErrorKind::NotFound => format!(
                 "mount an emptyDir with medium Memory at \"{}\", or name another file with --token-file",
-                directory.display()
+                os::absolute(directory).display()
             ),
             Self::NoDirectory { path, source, .. } | Self::Write { path, source } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
@@ -96,7 +112,7 @@ impl TokenFileError {
                 }
                 _ => format!(
                     "mount a writable volume (an emptyDir with medium Memory) at \"{}\"",
-                    os::parent(path).display()
+                    os::directory(path).display()
                 ),
             },
         })
@@ -225,6 +241,20 @@ mod tests {
             ["640", "416", "384", "0690", "9", "01000", "04755", "u=rw", "-0600", "0+600", "0o", "0", "", "0x1ff"]
         {
             assert_eq!(FileMode::parse(typed), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_a_mode_gives_to_everybody() {
+        for (mode, right) in [
+            (0o600, None),
+            (0o660, None),
+            (0o601, None),
+            (0o604, Some("read")),
+            (0o666, Some("read")),
+            (0o602, Some("write")),
+        ] {
+            assert_eq!(FileMode(mode).right_of_others(), right, "{mode:o}");
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Granted {
 #[derive(Debug, Error)]
 pub enum VaultError {
     /// No answer.
-    #[error("could not reach vault at \"{address}\": {why}")]
+    #[error("could not reach Vault at \"{address}\": {why}")]
     Unreachable {
         /// Where.
         address: Address,
@@ -63,7 +63,7 @@ pub enum VaultError {
         why: String,
     },
     /// The connection cannot be trusted or agreed on; time does not mend it.
-    #[error("could not connect securely to vault at \"{address}\": {why}")]
+    #[error("could not connect securely to Vault at \"{address}\": {why}")]
     Tls {
         /// Where.
         address: Address,
@@ -73,7 +73,7 @@ pub enum VaultError {
         hint: Option<String>,
     },
     /// A redirect that is not followed.
-    #[error("vault at \"{address}\" answered with {why}")]
+    #[error("Vault at \"{address}\" answered with {why}")]
     Redirect {
         /// Where.
         address: Address,
@@ -82,7 +82,7 @@ pub enum VaultError {
         why: RedirectError,
     },
     /// An answer that is not one of Vault's.
-    #[error("\"{address}\" did not answer the login as vault does: {why}")]
+    #[error("\"{address}\" did not answer the login as Vault does: {why}")]
     NotVault {
         /// Where.
         address: Address,
@@ -90,7 +90,7 @@ pub enum VaultError {
         why: String,
     },
     /// A login, but the token is in a wrapping token.
-    #[error("vault at \"{address}\" answered with a wrapped token, which was not asked for")]
+    #[error("Vault at \"{address}\" answered with a wrapped token, which was not asked for")]
     Wrapped {
         /// Where.
         address: Address,

@@ -86,7 +86,7 @@ fn one_redirect_of_the_same_server_gets_the_same_login() {
 fn other_redirects_are_not_followed() {
     let to = |location: &str| answer(307, &format!("Location: {location}\r\n"), "");
     let here = to("http://127.0.0.1:PORT/x");
-    let start = "vault at \"http://127.0.0.1:PORT\" answered with";
+    let start = "Vault at \"http://127.0.0.1:PORT\" answered with";
     assert_eq!(
         refusal(&[&to("http://127.0.0.2:PORT/x")]),
         format!("{start} a redirect to another server, \"http://127.0.0.2:PORT\"")
@@ -95,13 +95,13 @@ fn other_redirects_are_not_followed() {
     assert_eq!(refusal(&[&answer(302, "", "")]), format!("{start} a redirect without a usable location"));
     assert_eq!(
         refusal(&[&answer(303, "Location: /x\r\n", "")]),
-        "\"http://127.0.0.1:PORT\" did not answer the login as vault does: status 303"
+        "\"http://127.0.0.1:PORT\" did not answer the login as Vault does: status 303"
     );
 }
 
 #[test]
 fn answers_that_are_no_login() {
-    let not_vault = "\"http://127.0.0.1:PORT\" did not answer the login as vault does:";
+    let not_vault = "\"http://127.0.0.1:PORT\" did not answer the login as Vault does:";
     let large = answer(200, "", &" ".repeat(1_048_577));
     for (body, why) in [
         (answer(200, "", "<html>"), "status 200 with something that is no JSON"),
@@ -120,7 +120,7 @@ fn answers_that_are_no_login() {
     }
     assert_eq!(
         refusal(&[&answer(200, "", "{\"auth\":null,\"wrap_info\":{\"token\":\"hvs.w\"}}")]),
-        "vault at \"http://127.0.0.1:PORT\" answered with a wrapped token, which was not asked for"
+        "Vault at \"http://127.0.0.1:PORT\" answered with a wrapped token, which was not asked for"
     );
 }
 
@@ -160,11 +160,11 @@ fn no_answer_is_told_with_its_bound() {
     let vault = vault_at(&format!("http://127.0.0.1:{port}"), None);
     let started = Instant::now();
     let error = vault.login(&jwt(), Duration::from_millis(300)).unwrap_err();
-    assert_eq!(error.to_string(), format!("could not reach vault at \"http://127.0.0.1:{port}\": no answer in 300ms"));
+    assert_eq!(error.to_string(), format!("could not reach Vault at \"http://127.0.0.1:{port}\": no answer in 300ms"));
     assert!(started.elapsed() < Duration::from_secs(3));
     drop(silent);
     let error = vault.login(&jwt(), Duration::from_secs(5)).unwrap_err();
-    assert_eq!(error.to_string(), format!("could not reach vault at \"http://127.0.0.1:{port}\": connection refused"));
+    assert_eq!(error.to_string(), format!("could not reach Vault at \"http://127.0.0.1:{port}\": connection refused"));
 }
 
 fn tls(settings: TlsSettings) -> Option<Tls> {
@@ -172,7 +172,11 @@ fn tls(settings: TlsSettings) -> Option<Tls> {
 }
 
 fn trusting(pem: &str) -> TlsSettings {
-    TlsSettings { ca: Some(CaSource::Bytes(pem.to_owned())), ..TlsSettings::default() }
+    TlsSettings {
+        ca: Some(CaSource::Bytes(pem.to_owned())),
+        ca_given_by: "VAULT_CACERT_BYTES".into(),
+        ..TlsSettings::default()
+    }
 }
 
 #[test]
@@ -189,7 +193,7 @@ fn the_given_authority_is_trusted_and_no_other() {
         let (peer, _) = Peer::start_tls(&[&granted("hvs.token")], "127.0.0.1", authority);
         let address = format!("https://127.0.0.1:{}", peer.port);
         let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5)).unwrap_err();
-        assert_eq!(error.to_string(), format!("could not connect securely to vault at \"{address}\": {why}"));
+        assert_eq!(error.to_string(), format!("could not connect securely to Vault at \"{address}\": {why}"));
         assert_eq!(
             error.hint().as_deref(),
             Some("give the PEM certificate of Vault's CA with --vault-ca-cert or VAULT_CACERT")
@@ -206,7 +210,7 @@ fn a_wrong_name_is_refused_unless_it_is_the_given_one() {
     assert_eq!(
         error.to_string(),
         format!(
-            "could not connect securely to vault at \"{address}\": its certificate is not for \"127.0.0.1\" but for \
+            "could not connect securely to Vault at \"{address}\": its certificate is not for \"127.0.0.1\" but for \
              \"vault.example\""
         )
     );
@@ -239,7 +243,7 @@ fn a_server_without_tls_is_told() {
     let error = vault_at(&address, tls(anybody)).login(&jwt(), Duration::from_secs(5)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("could not connect securely to vault at \"{address}\": it does not speak TLS")
+        format!("could not connect securely to Vault at \"{address}\": it does not speak TLS")
     );
     assert!(thread.join().unwrap() > 0);
 }

@@ -17,8 +17,7 @@ use clap::{Args, Parser, Subcommand};
                   its public signing keys to a JWT auth mount, writes a role, and proves it with a real login. Vault \
                   never has to reach the cluster.",
     after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted.",
-    help_expected = true,
-    disable_help_subcommand = true
+    help_expected = true
 )]
 pub struct Cli {
     /// What to do.
@@ -33,11 +32,12 @@ pub struct Cli {
 /// Flags that every command takes.
 #[derive(Args, Clone, Debug, Default)]
 pub struct CommonFlags {
-    /// Level of detail on stderr: 1 says what is decided, 6 shows each request, never a token
+    /// Level of detail on stderr: 1 says what is decided, 6 (and -v alone) shows each request to Vault, never a token
     #[arg(
         short = 'v',
         long = "v",
         value_name = "LEVEL",
+        value_parser = parse_level,
         global = true,
         display_order = 900,
         num_args = 0..=1,
@@ -55,6 +55,10 @@ pub enum Command {
     Setup(Box<setup::SetupArgs>),
     /// Print the version
     Version,
+}
+
+fn parse_level(typed: &str) -> Result<u8, String> {
+    typed.parse().map_err(|_| "a level is a number; before a command write it as -v=6".to_owned())
 }
 
 #[cfg(test)]

@@ -32,15 +32,15 @@ pub struct SetupArgs {
     #[arg(long = "policy", value_name = "NAME", value_parser = parse_policy, requires = "role")]
     pub policies: Vec<String>,
 
-    /// Audience that the pods' tokens carry (repeatable, default "vault"); give each Vault that trusts this cluster its own
+    /// Audience that the pods' tokens carry (repeatable; "vault" for a new role, an existing one keeps its own); give each Vault that trusts this cluster its own
     #[arg(long = "audience", value_name = "AUDIENCE", value_parser = parse_audience, requires = "role")]
     pub audiences: Vec<String>,
 
-    /// Lease of the role's Vault tokens (default 1h)
+    /// Lease of the role's Vault tokens (1h for a new role, an existing one keeps its own)
     #[arg(long, value_name = "DURATION", value_parser = parse_lease, requires = "role")]
     pub ttl: Option<Duration>,
 
-    /// Longest lease of the role's Vault tokens (default 24h)
+    /// Longest lease of the role's Vault tokens (24h for a new role, an existing one keeps its own)
     #[arg(long, value_name = "DURATION", value_parser = parse_lease, requires = "role")]
     pub max_ttl: Option<Duration>,
 
@@ -101,6 +101,8 @@ const EXAMPLES: &str = "Examples:
 
   # Another context, another mount, in a namespace of Vault
   kubectl vaultjwt setup --context production --mount k8s/production --vault-namespace admin/team
+
+Vault's token is taken from VAULT_TOKEN, else from ~/.vault-token. Each VAULT_X may be given as BAO_X, which wins.
 
 Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted.";
 
@@ -165,7 +167,7 @@ fn parse_service_account(typed: &str) -> Result<ServiceAccount, String> {
         Some((namespace, name)) if is_label(namespace) && is_subdomain(name) => {
             Ok(ServiceAccount { namespace: namespace.to_owned(), name: name.to_owned() })
         }
-        _ => Err("a service account is given as NAMESPACE:NAME, for example shop:app".to_owned()),
+        _ => Err("one NAMESPACE:NAME for each --service-account, for example shop:app".to_owned()),
     }
 }
 
@@ -256,7 +258,7 @@ mod tests {
             (&["--role", "app", "--policy", "read"][..], "--service-account <NAMESPACE:NAME>"),
             (&["--role", "app", "--service-account", "shop:app"], "--policy <NAME>"),
             (&["--policy", "read"], "--role <NAME>"),
-            (&["--service-account", "shop"], "a service account is given as NAMESPACE:NAME, for example shop:app"),
+            (&["--service-account", "shop"], "one NAMESPACE:NAME for each --service-account, for example shop:app"),
             (&["--service-account", "Shop:app"], "invalid value 'Shop:app' for '--service-account <NAMESPACE:NAME>'"),
             (&["--service-account", "shop:*"], "invalid value 'shop:*' for '--service-account <NAMESPACE:NAME>'"),
             (&["--role", "App"], "a role name has lower-case letters, digits"),

@@ -268,7 +268,7 @@ impl ClusterError {
                 format!("renew the certificate; see where it is kept with: {}", at.kubectl("config view --minify"))
             }
             Self::Unauthorized { at, .. } => at.kubectl("auth whoami"),
-            Self::DiscoveryForbidden { at, words, .. } => discovery_hint(at, words),
+            Self::DiscoveryForbidden { at, words, path } => discovery_hint(at, words, path),
             Self::TokenForbidden { at, account, .. } => at.kubectl(&format!(
                 "auth can-i create serviceaccounts --subresource=token -n {}",
                 word(&account.namespace)
@@ -294,7 +294,7 @@ impl ClusterError {
 
 /// The command that grants the right, with the subject as the server named
 /// it; a placeholder where it named none that can be pasted into a shell.
-fn discovery_hint(at: &Place, words: &str) -> String {
+fn discovery_hint(at: &Place, words: &str, path: &str) -> String {
     let user = words.split_once("User \"").and_then(|(_, rest)| rest.split_once('"')).map(|(user, _)| user);
     if user == Some("system:anonymous") {
         return format!("the request carried no credentials; look with: {}", at.kubectl("config view --minify"));
@@ -305,8 +305,10 @@ fn discovery_hint(at: &Place, words: &str) -> String {
         (None, Some(user)) if word(user) == user => format!("--user={user}"),
         _ => "--user=<you>".to_owned(),
     };
+    // The keys have no other way: --issuer alone does not bring them.
+    let or = if path.ends_with("openid-configuration") { "name the issuer with --issuer, or " } else { "" };
     format!(
-        "name the issuer with --issuer, or let a cluster administrator run: \
+        "{or}let a cluster administrator run: \
          kubectl create clusterrolebinding vaultjwt-issuer-discovery --clusterrole={DISCOVERY_ROLE} {subject}"
     )
 }

@@ -5,6 +5,7 @@ use super::snippet;
 use crate::command::setup::SetupReport;
 use crate::keychain::plan::KeyAction;
 use crate::vault::config::differing;
+use crate::vault::role::changed_fields;
 use serde_json::Value;
 use shared::text::one_line;
 
@@ -54,9 +55,20 @@ fn plan(report: &SetupReport) -> String {
             (true, Some(_)) => "changed",
         };
         lines.push(format!("role \"{}\" {verb} (dry run)", role.name));
-        if role.change.written {
+        if let (true, None) = (role.change.written, &role.change.before) {
+            lines.push(format!("  service accounts: {}", role.service_accounts.join(", ")));
+            for (name, field) in [("audiences", "bound_audiences"), ("policies", "token_policies")] {
+                let values = role.change.after.get(field).and_then(|v| v.as_array()).cloned().unwrap_or_default();
+                let values: Vec<String> = values.iter().filter_map(Value::as_str).map(one_line).collect();
+                lines.push(format!("  {name}: {}", values.join(", ")));
+            }
+            for (name, field) in [("lease", "token_ttl"), ("longest lease", "token_max_ttl")] {
+                let seconds = role.change.after.get(field).and_then(Value::as_u64).unwrap_or_default();
+                lines.push(format!("  {name}: {}", shared::duration::short(std::time::Duration::from_secs(seconds))));
+            }
+        } else if role.change.written {
             let before = role.change.before.clone().unwrap_or_default();
-            for field in differing(&before, &role.change.after) {
+            for field in changed_fields(&before, &role.change.after) {
                 lines.push(format!(
                     "role {field}: {} -> {}",
                     shown(before.get(&field)),
@@ -64,6 +76,9 @@ fn plan(report: &SetupReport) -> String {
                 ));
             }
         }
+    }
+    if !report.changed {
+        lines.push("nothing to change (dry run)".to_owned());
     }
     lines.join("\n") + "\n"
 }

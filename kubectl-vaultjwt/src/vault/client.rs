@@ -192,6 +192,21 @@ impl Vault for Client {
         self.write(role_path(mount, name)?, &body, Some(&self.settings().token)).await.map(drop)
     }
 
+    async fn policy_exists(&self, name: &str) -> Result<bool, VaultError> {
+        Ok(self.read_if_there(vec!["sys", "policies", "acl", name]).await?.is_some())
+    }
+
+    async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError> {
+        let body = json!({ "paths": paths });
+        let mut answer = self.write(vec!["sys", "capabilities-self"], &body, Some(&self.settings().token)).await?;
+        let Some(Value::Object(mut data)) = answer.remove("data") else { return Ok(BTreeMap::new()) };
+        let of = |value: Value| match value {
+            Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ => Vec::new(),
+        };
+        Ok(paths.iter().filter_map(|path| Some((path.clone(), of(data.remove(path)?)))).collect())
+    }
+
     async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<Login, VaultError> {
         // The operator's token stays out of it: the login must stand alone.
         let body = json!({"role": role, "jwt": jwt.expose()}).to_string().into_bytes();

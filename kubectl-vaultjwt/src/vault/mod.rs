@@ -68,6 +68,12 @@ pub trait Vault: Send + Sync {
     /// `POST auth/<mount>/role/<name>`. Merges into an existing role.
     async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError>;
 
+    /// `GET sys/policies/acl/<name>`: whether there is such a policy.
+    async fn policy_exists(&self, name: &str) -> Result<bool, VaultError>;
+
+    /// `POST sys/capabilities-self`: what the token may do on each path.
+    async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError>;
+
     /// `POST auth/<mount>/login`, without the operator's own token.
     async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<Login, VaultError>;
 

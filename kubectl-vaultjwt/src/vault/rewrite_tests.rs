@@ -81,6 +81,12 @@ impl Vault for Memory {
     async fn write_role(&self, _: &MountPath, _: &str, _: &Document) -> Result<(), VaultError> {
         Ok(())
     }
+    async fn policy_exists(&self, _: &str) -> Result<bool, VaultError> {
+        Ok(true)
+    }
+    async fn capabilities(&self, _: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError> {
+        Ok(BTreeMap::new())
+    }
     async fn login(&self, _: &MountPath, _: &str, _: &Secret) -> Result<Login, VaultError> {
         Err(refused(400))
     }

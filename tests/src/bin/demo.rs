@@ -10,9 +10,20 @@ use harness::process::{Scratch, clean_environment, say};
 use harness::server::{Cluster, ClusterOptions, Product, ServerError, VaultOptions, VaultServer};
 use std::error::Error;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::thread;
+
+/// A line on stdout. A reader that went away (`| head`) ends the demo; what it
+/// started goes with it.
+macro_rules! tell {
+    ($($words:tt)*) => {
+        if writeln!(std::io::stdout(), $($words)*).is_err() {
+            std::process::exit(0);
+        }
+    };
+}
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -21,13 +32,13 @@ fn main() -> ExitCode {
         [] => Product::OpenBao,
         [flag] if flag == "--vault" => Product::Vault,
         _ => {
-            println!("usage: cargo demo [--vault]\n\nRuns the demo with OpenBao, or with HashiCorp Vault.");
+            tell!("usage: cargo demo [--vault]\n\nRuns the demo with OpenBao, or with HashiCorp Vault.");
             return ExitCode::from(2);
         }
     };
     match demo(product) {
         Ok(secret) => {
-            println!("{secret}");
+            tell!("{secret}");
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -52,14 +63,14 @@ fn demo(product: Product) -> Outcome<String> {
     chapter("Real servers, and the two programs");
     let (plugin, pod) = prepare(product)?;
     let cluster = Cluster::start(ClusterOptions::default())?;
-    println!("kube-apiserver and etcd run at {}", cluster.url());
+    tell!("kube-apiserver and etcd run at {}", cluster.url());
     let vault = VaultServer::start(VaultOptions::new(product))?;
-    println!("{product} runs at {} with TLS", vault.address());
+    tell!("{product} runs at {} with TLS", vault.address());
     let folder = Scratch::new("demo")?;
     let stage = Stage { cluster: &cluster, vault: &vault, plugin: &plugin, folder: folder.path() };
-    println!("Every command below runs with this environment, and with tokens that are not shown:");
-    println!("KUBECONFIG={}", cluster.kubeconfig().display());
-    vault.client_environment().iter().for_each(|(name, value)| println!("{name}={value}"));
+    tell!("Every command below runs with this environment, and with tokens that are not shown:");
+    tell!("KUBECONFIG={}", cluster.kubeconfig().display());
+    vault.client_environment().iter().for_each(|(name, value)| tell!("{name}={value}"));
 
     chapter("A secret in Vault, and a policy to read it");
     let secret = random_secret();
@@ -76,14 +87,17 @@ fn demo(product: Product) -> Outcome<String> {
 
     chapter("Vault learns to trust the cluster: kubectl vaultjwt setup");
     let setup = ["vaultjwt", "setup", "--role", "app", "--service-account", "shop:app", "--policy", "app-read"];
+    tell!("What would it change?");
+    stage.show(stage.kubectl(&[&setup[..], &["--dry-run=client"]].concat())?, "kubectl")?;
+    tell!("\nNow for real. The pod snippet at the end is what goes to stdout.");
     stage.show(stage.kubectl(&setup)?, "kubectl")?;
-    println!("\nWhat would change if it ran again: nothing.");
+    tell!("\nAnd again: nothing changes.");
     stage.show(stage.kubectl(&[&setup[..], &["--dry-run=client"]].concat())?, "kubectl")?;
 
     chapter("In the pod: vault-jwt-login");
-    println!("The kubelet would project this token into the pod; here kubectl asks for it.");
+    tell!("The kubelet would project this token into the pod; here kubectl asks for it.");
     let mut token = stage.kubectl(&["create", "token", "app", "--namespace", "shop", "--audience", "vault"])?;
-    println!("$ kubectl create token app --namespace shop --audience vault > jwt");
+    tell!("$ kubectl create token app --namespace shop --audience vault > jwt");
     let issued = token.output()?;
     if !issued.status.success() {
         return Err(String::from_utf8_lossy(&issued.stderr).into_owned().into());
@@ -95,12 +109,13 @@ fn demo(product: Product) -> Outcome<String> {
     let mut read = stage.vault_cli(&["read", "-field=password", "kv/app"])?;
     let prefix = product.prefix();
     read.env(format!("{prefix}_TOKEN"), fs::read_to_string(folder.path().join("token"))?);
-    println!("$ {prefix}_TOKEN=$(cat token) {cli} read -field=password kv/app");
+    tell!("$ {prefix}_TOKEN=$(cat token) {cli} read -field=password kv/app");
     let output = read.output()?;
     let found = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if found != secret {
         return Err(format!("the secret was not read: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
     }
+    tell!("It is the value that was written above. Read on in README.md.");
     Ok(found)
 }
 
@@ -118,13 +133,13 @@ fn prepare(product: Product) -> Outcome<(PathBuf, PodBinary)> {
             thread.join().map_err(|_| "getting the servers failed")??;
         }
         let (plugin, pod) = programs?;
-        println!("vault-jwt-login is static, for {}, {:.2} MiB", pod.target, pod.size as f64 / 1_048_576.0);
+        tell!("vault-jwt-login is static, for {}, {:.2} MiB", pod.target, pod.size as f64 / 1_048_576.0);
         Ok((plugin, pod))
     })
 }
 
 fn chapter(title: &str) {
-    println!("\n== {title}");
+    tell!("\n== {title}");
 }
 
 fn random_secret() -> String {
@@ -165,11 +180,10 @@ impl Stage<'_> {
     /// Prints a command as it would be typed, runs it, and prints what it said.
     fn show(&self, mut command: Command, name: &str) -> Outcome<()> {
         let words: Vec<String> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
-        println!("$ {name} {}", words.join(" "));
+        tell!("$ {name} {}", words.join(" "));
         let output = command.output()?;
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        print!("{stderr}");
-        print!("{stdout}");
+        tell!("{}", format!("{stderr}{stdout}").trim_end());
         if output.status.success() { Ok(()) } else { Err(format!("{name} ended with {}", output.status).into()) }
     }
 }

@@ -9,6 +9,10 @@ use harness::peers::{self, Found, Peer, PeerError, Source};
 fn main() -> ExitCode {
     let mut wanted = Vec::new();
     for name in std::env::args().skip(1) {
+        if matches!(name.as_str(), "-h" | "--help") {
+            print!("{}", usage());
+            return ExitCode::SUCCESS;
+        }
         let Some(peer) = Peer::named(&name) else {
             let names: Vec<_> = Peer::ALL.iter().map(|peer| peer.pin().name).collect();
             eprintln!("error: no peer \"{name}\"\nhint: the peers are {}", names.join(", "));
@@ -34,6 +38,18 @@ fn main() -> ExitCode {
         }
     }
     code
+}
+
+fn usage() -> String {
+    let mut text = "usage: cargo peers [NAME...]\n\nFinds or gets the real servers and tools the tests run against: in a variable,\n\
+        in ~/.cache/vaultjwt-peers, in PATH where the version is exactly right, else\n\
+        built or installed into that cache.\n\nname             version  variable\n"
+        .to_owned();
+    for peer in Peer::ALL {
+        let pin = peer.pin();
+        text.push_str(&format!("{:<16} {:<8} {}\n", pin.name, pin.version, pin.variable));
+    }
+    text
 }
 
 /// Builds take their turns, downloads happen beside them.

@@ -119,8 +119,7 @@ fn every_error_says_what_why_and_what_next() {
 
 #[test]
 fn forbidden_discovery_names_the_role_and_whom_to_bind() {
-    let create = "name the issuer with --issuer, or let a cluster administrator run: kubectl create clusterrolebinding \
-                  vaultjwt-issuer-discovery --clusterrole=system:service-account-issuer-discovery ";
+    let create = "let a cluster administrator run: kubectl create clusterrolebinding vaultjwt-issuer-discovery --clusterrole=system:service-account-issuer-discovery ";
     for (user, subject) in [
         ("User \"jane@example.com\" cannot", "--user=jane@example.com"),
         ("User \"system:serviceaccount:ci:runner\" cannot", "--serviceaccount=ci:runner"),
@@ -139,6 +138,10 @@ fn forbidden_discovery_names_the_role_and_whom_to_bind() {
         );
         assert_eq!(error.hint(), Some(format!("{create}{subject}")));
     }
+    // The issuer can be given by hand, the keys cannot.
+    let words = "forbidden: User \"jane\" cannot get path".to_owned();
+    let error = ClusterError::DiscoveryForbidden { at: at(), path: "/.well-known/openid-configuration", words };
+    assert_eq!(error.hint(), Some(format!("name the issuer with --issuer, or {create}--user=jane")));
     let words = "forbidden: User \"system:anonymous\" cannot get path".to_owned();
     let error = ClusterError::DiscoveryForbidden { at: at(), path: "/openid/v1/jwks", words };
     assert_eq!(

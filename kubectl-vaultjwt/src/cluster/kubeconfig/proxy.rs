@@ -50,7 +50,7 @@ fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, S
         return None;
     }
     let matcher =
-        Matcher::builder().all("http://proxy.invalid").no(upper_or_lower("NO_PROXY").unwrap_or_default()).build();
+        Matcher::builder().all("http://somewhere.invalid").no(upper_or_lower("NO_PROXY").unwrap_or_default()).build();
     matcher.intercept(server).map(|_| (name, proxy))
 }
 

@@ -95,7 +95,11 @@ async fn write_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Re
     if !fields.is_empty() {
         return Err(SetupError::ReadBack { what: format!("role \"{}\" on \"{}/\"", role.name, input.mount), fields });
     }
-    done(format!("role \"{}\" {}", role.name, if role.exists { "changed" } else { "created" }));
+    if role.exists {
+        done(format!("role \"{}\" changed: {}", role.name, role.changes.join(", ")));
+    } else {
+        done(format!("role \"{}\" created", role.name));
+    }
     Ok(found)
 }
 
@@ -112,10 +116,10 @@ async fn login(
     let Some((account, token)) = proof.login_token else {
         let why = proof.no_login.unwrap_or_else(|| "no service account of the role gave a token".to_owned());
         ports.progress.step(Step::Skipped(format!("login not proven: {why}")));
-        ports.progress.step(Step::Warning(
-            "prove the role later by running the same command again, once the service account is there and you may create its tokens"
-                .to_owned(),
-        ));
+        ports.progress.step(Step::Warning(format!(
+            "role \"{}\" is not proven: when that is mended, run the same command again",
+            role.name
+        )));
         return Ok(LoginReport::Skipped { why });
     };
     let work = log_in(ports, input, &role.name, &token);
@@ -127,8 +131,10 @@ async fn login(
     })?;
     let revoked = ports.vault.revoke(&login.token).await;
     let policies: Vec<String> = login.policies.iter().map(|p| one_line(p)).collect();
+    let others = input.role.as_ref().map_or(0, |role| role.service_accounts.len()) > 1;
     ports.progress.step(Step::Done(format!(
-        "logged in as \"{account}\" with role \"{}\": policies {}, lease {}",
+        "logged in as \"{account}\"{} with role \"{}\": policies {}, lease {}",
+        if others { " (of the others, none was tried)" } else { "" },
         role.name,
         policies.join(", "),
         shared::duration::short(Duration::from_secs(login.lease_seconds))

@@ -1,5 +1,6 @@
 //! Owns why `setup` refuses or fails, and what to do about each.
 
+use super::rights::Right;
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::issuer::{IssuerError, ProofError};
 use crate::keychain::Owner;
@@ -27,6 +28,12 @@ pub enum SetupError {
     /// The mount's configuration could not be changed.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
+    /// The token may not do all of the plan.
+    #[error("the Vault token may not do all that this needs; nothing was changed")]
+    Rights {
+        /// The rights it lacks.
+        missing: Vec<Right>,
+    },
     /// Another auth method is at the path.
     #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
     MountTaken {
@@ -187,6 +194,13 @@ impl SetupError {
             Self::Rewrite(RewriteError::Contended { .. }) => {
                 Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
             }
+            Self::Rights { missing } => {
+                let line = |right: &Right| {
+                    let quoted: Vec<String> = right.capabilities.iter().map(|c| format!("\"{c}\"")).collect();
+                    format!("\npath \"{}\" {{ capabilities = [{}] }}", right.path, quoted.join(", "))
+                };
+                Some(format!("a policy of it must have:{}", missing.iter().map(line).collect::<String>()))
+            }
             Self::MountTaken { .. } | Self::MountNested { .. } | Self::Chain { .. } => another_mount(),
             Self::Config { source, mount } => Some(match source {
                 ConfigConflict::BoundIssuer(_) => format!(
@@ -218,7 +232,7 @@ impl SetupError {
             }
             Self::NoProof { source } => Some(match source {
                 Some(ClusterError::TokenForbidden { account, .. }) => format!(
-                    "get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts/token -n {}), or believe the issuer with --trust-issuer",
+                    "get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts --subresource=token -n {}), or believe the issuer with --trust-issuer",
                     account.namespace
                 ),
                 _ => "create a service account, or believe the issuer with --trust-issuer".to_owned(),

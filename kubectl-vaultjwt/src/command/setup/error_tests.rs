@@ -86,6 +86,17 @@ fn words_and_hints() {
             "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you",
         ),
         (
+            SetupError::Rights {
+                missing: vec![
+                    Right { path: "sys/auth/jwt".into(), capabilities: vec!["update", "sudo"] },
+                    Right { path: "auth/jwt/config".into(), capabilities: vec!["read", "update"] },
+                ],
+            },
+            "the Vault token may not do all that this needs; nothing was changed",
+            "a policy of it must have:\npath \"sys/auth/jwt\" { capabilities = [\"update\", \"sudo\"] }\n\
+             path \"auth/jwt/config\" { capabilities = [\"read\", \"update\"] }",
+        ),
+        (
             SetupError::NoProof { source: None },
             "the issuer is not proven, because no token could be created",
             "create a service account, or believe the issuer with --trust-issuer",

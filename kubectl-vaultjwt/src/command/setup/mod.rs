@@ -2,6 +2,7 @@
 //!
 //! `input` is what was asked for, `observe` reads both sides, `plan` decides
 //! (pure), `prove` asks the cluster for a token that proves the issuer,
+//! `rights` asks Vault whether the token may do all of it,
 //! `apply` changes Vault and logs in, `report` says what came of it.
 
 mod apply;
@@ -11,6 +12,7 @@ mod observe;
 pub mod plan;
 mod prove;
 pub mod report;
+pub mod rights;
 
 pub use error::{Failed, SetupError};
 pub use input::SetupInput;
@@ -41,13 +43,12 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
     let vault = observe::vault(ports, input).await?;
     let plan = Plan::make(input, &cluster, &vault)?;
     let proof = prove::issuer(ports, input, &cluster, &plan).await?;
-    for warning in plan.warnings() {
-        ports.progress.step(Step::Warning(warning));
-    }
+    observe::warnings(ports, input, &cluster, &plan).await;
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {
         return Ok(report);
     }
+    rights::check(ports, input, &plan).await?;
     match apply::plan(ports, input, &cluster, &plan, proof, &mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.

@@ -2,6 +2,7 @@
 
 use super::error::SetupError;
 use super::input::SetupInput;
+use super::plan::Plan;
 use super::{Ports, Step};
 use crate::command::patiently;
 use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
@@ -109,6 +110,26 @@ async fn warn_of_sleeping_roles(ports: Ports<'_>, input: &SetupInput) {
                 one_line(name),
                 input.mount
             ));
+        }
+    }
+}
+
+/// What is allowed but should be known before it is done.
+pub async fn warnings(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, plan: &Plan) {
+    for warning in plan.warnings(&cluster.owner.issuer) {
+        ports.progress.step(Step::Warning(warning));
+    }
+    // A policy that does not exist gives nothing, without a word of Vault's.
+    let policies = input.role.iter().flat_map(|role| &role.policies);
+    for policy in policies.filter(|_| plan.role.as_ref().is_some_and(|role| role.write)) {
+        match ports.vault.policy_exists(policy).await {
+            Ok(true) => {}
+            Ok(false) => {
+                ports.progress.step(Step::Warning(format!("policy \"{}\" does not exist yet", one_line(policy))))
+            }
+            Err(why) => {
+                ports.progress.step(Step::Detail(format!("policy \"{}\" was not looked up: {why}", one_line(policy))))
+            }
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::keychain::element::Element;
 use crate::keychain::plan::{ChainPlan, Enrolment};
 use crate::vault::Document;
 use crate::vault::config::StaticKeys;
-use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, unchanged};
+use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, changed_fields};
+use shared::text::one_line;
 
 /// What will change on the mount.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,29 +71,45 @@ pub struct RolePlan {
     pub document: Document,
     /// Whether it has to be written.
     pub write: bool,
+    /// The fields that change; empty for a new role.
+    pub changes: Vec<String>,
 }
 
 impl RolePlan {
+    fn audiences(&self) -> impl Iterator<Item = &str> {
+        let bound = self.document.get("bound_audiences").and_then(|a| a.as_array());
+        bound.into_iter().flatten().filter_map(|a| a.as_str())
+    }
+
     /// An audience that the role takes, for tokens that prove it.
     pub fn audience(&self) -> String {
-        let bound = self.document.get("bound_audiences").and_then(|a| a.get(0)).and_then(|a| a.as_str());
-        bound.unwrap_or(DEFAULT_AUDIENCE).to_owned()
+        self.audiences().next().unwrap_or(DEFAULT_AUDIENCE).to_owned()
     }
 }
 
 impl Plan {
     /// What is allowed but should be known.
-    pub fn warnings(&self) -> Vec<String> {
+    pub fn warnings(&self, issuer: &str) -> Vec<String> {
         let Some(role) = &self.role else { return Vec::new() };
+        let mut warnings = Vec::new();
+        // kubeadm, kind and k3s take their issuer for the API server's audience too.
+        for audience in role.audiences().filter(|a| *a == issuer || a.starts_with("https://kubernetes.default.svc")) {
+            warnings.push(format!(
+                "role \"{}\" takes tokens for audience \"{}\", which the API server takes too: Vault gets to see a credential for it",
+                role.name,
+                one_line(audience)
+            ));
+        }
         let longest = role.document.get("token_max_ttl").and_then(|t| t.as_u64()).unwrap_or_default();
-        let words = match longest {
+        let lease = match longest {
             0 => "no longest lease of its own, so Vault's holds (768h unless changed)".to_owned(),
             long if long > DEFAULT_MAX_TTL => {
                 format!("a longest lease of {}", shared::duration::short(std::time::Duration::from_secs(long)))
             }
-            _ => return Vec::new(),
+            _ => return warnings,
         };
-        vec![format!("role \"{}\" has {words}: a stolen token lives as long (--max-ttl sets it)", role.name)]
+        warnings.push(format!("role \"{}\" has {lease}: a stolen token lives as long (--max-ttl sets it)", role.name));
+        warnings
     }
 
     /// Whether anything is written at all.
@@ -154,6 +171,7 @@ fn role_plan(
         cluster: input.cluster_name.clone(),
         source,
     })?;
-    let write = existing.is_none_or(|existing| !unchanged(existing, &document));
-    Ok(Some(RolePlan { name: role.name.clone(), exists: existing.is_some(), document, write }))
+    let changes = existing.map(|existing| changed_fields(existing, &document)).unwrap_or_default();
+    let exists = existing.is_some();
+    Ok(Some(RolePlan { name: role.name.clone(), exists, write: !exists || !changes.is_empty(), changes, document }))
 }

@@ -63,6 +63,9 @@ pub async fn issuer(
         let shown = proof::check(&token, claim).map_err(|source| SetupError::IssuerNotProven { source })?;
         ports.progress.step(Step::Done(format!("issuer proven by a token of service account \"{account}\"")));
         let serves = wanted.contains(&account);
+        if serves && plan.role.as_ref().is_some_and(|role| role.write) {
+            warn_of_missing(ports, wanted, &account, &audiences).await;
+        }
         return Ok(IssuerProof {
             shown: Some((account.clone(), shown)),
             login_token: serves.then_some((account, token)),
@@ -80,6 +83,18 @@ pub async fn issuer(
         shared::text::one_line(&cluster.owner.issuer)
     )));
     Ok(IssuerProof { shown: None, login_token: None, no_login: refusal.map(|e| e.to_string()) })
+}
+
+/// A misspelt service account in a role is found here, or by a pod that does
+/// not start.
+async fn warn_of_missing(ports: Ports<'_>, wanted: &[ServiceAccount], tried: &ServiceAccount, audiences: &[String]) {
+    for account in wanted.iter().filter(|account| *account != tried) {
+        if let Err(e @ (ClusterError::ServiceAccountMissing { .. } | ClusterError::NamespaceMissing { .. })) =
+            ports.cluster.token(account, audiences, LIFETIME).await
+        {
+            ports.progress.step(Step::Warning(e.to_string()));
+        }
+    }
 }
 
 /// Whom to ask for a token: those of the role, then `default` of the same

@@ -1,0 +1,81 @@
+//! Owns how SIGTERM and SIGINT end a run. They are handled, since the kernel
+//! drops signals left at their default for PID 1, which is what this program
+//! is in an image of its own (pid_namespaces(7)).
+
+use signal_hook::consts::signal::{SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals};
+use std::process::ExitCode;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+/// Decides between the run and a signal: who ends the program.
+#[derive(Debug, Default)]
+pub struct End {
+    /// Whether the run ends by itself, whatever signal still comes.
+    decided: Mutex<bool>,
+}
+
+impl End {
+    /// Does `work` in one piece: a signal ends the program after it.
+    pub fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _turn = self.turn();
+        work()
+    }
+
+    /// As [`End::undisturbed`], and from then on no signal ends the program,
+    /// which is about to end by itself.
+    pub fn finally<T>(&self, work: impl FnOnce() -> T) -> T {
+        let mut decided = self.turn();
+        *decided = true;
+        work()
+    }
+
+    fn turn(&self) -> MutexGuard<'_, bool> {
+        self.decided.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the program, unless the run does so itself.
+    fn by(&self, signal: i32, say: impl Fn(&str)) {
+        let decided = self.turn();
+        if !*decided {
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            say(&format!("error: ended by {name} before there was a Vault token\n"));
+            // With the turn still ours: the run cannot begin to write now.
+            // The code is that of a shell whose command a signal ended.
+            std::process::exit(128 + signal);
+        }
+    }
+}
+
+/// Runs `work` to its end, or to the first signal.
+///
+/// The work has a thread of its own and this one waits for signals: the
+/// kernel gives them to the first thread (signal(7) leaves the choice open,
+/// Linux begins there), so none interrupts a request.
+pub fn watch(say: impl Fn(&str), work: impl Fn(&End) -> ExitCode + Sync) -> ExitCode {
+    let end = End::default();
+    // Where signals or threads cannot be had, a login without them is better than none.
+    let Ok(mut signals) = Signals::new([SIGTERM, SIGINT]) else { return work(&end) };
+    thread::scope(|scope| {
+        let over = Over(signals.handle());
+        let run = || {
+            let _over = over;
+            work(&end)
+        };
+        let Ok(run) = thread::Builder::new().spawn_scoped(scope, run) else { return work(&end) };
+        for signal in signals.forever() {
+            end.by(signal, &say);
+        }
+        // It panicked and said so (sysexits: EX_SOFTWARE).
+        run.join().unwrap_or(ExitCode::from(70))
+    })
+}
+
+/// Ends the wait for signals when the work is over, however it ends.
+struct Over(Handle);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
