@@ -7,6 +7,7 @@
 //! behind two ports, [`cluster::Cluster`] and [`vault::Vault`]; the domain
 //! ([`keychain`]) knows neither HTTP nor a clock.
 
+mod cause;
 pub mod cli;
 pub mod cluster;
 pub mod command;

@@ -42,9 +42,39 @@ pub fn lines(text: &str) -> String {
     escape(text, true)
 }
 
+/// The operating system's reason as one clause: lower case, without the number
+/// it gives: `permission denied`.
+pub fn os_cause(error: &std::io::Error) -> String {
+    lower_first(error.to_string().split(" (os error ").next().unwrap_or_default())
+}
+
+/// `text` with a lower-case beginning, unless it begins with an abbreviation
+/// such as TLS or I/O.
+pub fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            first.to_lowercase().chain(text.chars().skip(1)).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reason_is_a_clause() {
+        let number = std::io::Error::from_raw_os_error;
+        assert_eq!(os_cause(&number(13)), "permission denied");
+        assert_eq!(os_cause(&number(2)), "no such file or directory");
+        assert_eq!(os_cause(&std::io::Error::other("I/O broke")), "I/O broke");
+        assert_eq!(os_cause(&number(111)), "connection refused");
+        assert_eq!(lower_first("TLS is off"), "TLS is off");
+        assert_eq!(lower_first("Éa"), "éa");
+        assert_eq!(lower_first("A thing"), "a thing");
+    }
 
     #[test]
     fn escapes_never_reach_the_terminal() {

@@ -3,10 +3,11 @@
 //! explanations only, Vault judges.
 
 use crate::facts::TokenFacts;
-use crate::os;
+use crate::place;
 use serde::de::DeserializeOwned;
 use shared::Secret;
 use shared::jwt::{self, NotAJwt};
+use shared::text::os_cause;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -30,7 +31,7 @@ pub struct Jwt {
 #[derive(Debug, Error)]
 pub enum JwtFileError {
     /// It cannot be opened or read.
-    #[error("could not read the JWT file \"{}\": {}", path.display(), os::cause(source))]
+    #[error("could not read the JWT file \"{}\": {}", path.display(), os_cause(source))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -64,7 +65,7 @@ impl JwtFileError {
         Some(match self {
             Self::Unreadable { path, source } if source.kind() == io::ErrorKind::NotFound => format!(
                 "mount a projected volume with a serviceAccountToken at \"{}\", or name its place with --jwt-file",
-                os::directory(path).display()
+                place::directory(path).display()
             ),
             Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 "set securityContext.fsGroup of the pod, so that its user may read the projected token".to_owned()

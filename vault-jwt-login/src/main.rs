@@ -8,9 +8,9 @@ mod facts;
 mod handshake;
 mod jwt_file;
 mod login;
-mod os;
 #[cfg(test)]
 mod peer;
+mod place;
 mod random;
 mod refused;
 mod retry;

@@ -1,14 +1,13 @@
 //! Owns whom a TLS connection trusts: the given certificate authority alone,
 //! else the system's, else those built in (an empty image has none).
 
-use crate::os;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use shared::env::CaSource;
-use shared::text::one_line;
+use shared::text::{one_line, os_cause};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -55,7 +54,7 @@ pub struct Tls {
 #[derive(Debug, Error)]
 pub enum TlsError {
     /// A file or directory cannot be read.
-    #[error("could not read the {what} \"{}\" ({given_by}): {}", path.display(), os::cause(source))]
+    #[error("could not read the {what} \"{}\" ({given_by}): {}", path.display(), os_cause(source))]
     Read {
         /// What it is for.
         what: &'static str,

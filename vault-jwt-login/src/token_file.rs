@@ -1,11 +1,12 @@
 //! Owns the file the Vault token goes to. Whoever looks finds it absent, old
 //! or new: never torn, never empty, never open to more readers than asked.
 
-use crate::os;
+use crate::place;
 use crate::random;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, fsync, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 use shared::Secret;
+use shared::text::os_cause;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
@@ -75,7 +76,7 @@ pub enum TokenFileError {
     #[error("could not write the token file \"{}\": it is a directory", .0.display())]
     Directory(PathBuf),
     /// Its directory cannot be opened.
-    #[error("could not write the token file \"{}\": directory \"{}\": {}", path.display(), directory.display(), os::cause(source))]
+    #[error("could not write the token file \"{}\": directory \"{}\": {}", path.display(), directory.display(), os_cause(source))]
     NoDirectory {
         /// The token file.
         path: PathBuf,
@@ -85,7 +86,7 @@ pub enum TokenFileError {
         source: io::Error,
     },
     /// A file cannot be created, written or renamed there.
-    #[error("could not write the token file \"{}\": {}", path.display(), os::cause(source))]
+    #[error("could not write the token file \"{}\": {}", path.display(), os_cause(source))]
     Write {
         /// The token file.
         path: PathBuf,
@@ -101,7 +102,7 @@ impl TokenFileError {
             Self::Directory(_) => "name a file, not a directory, with --token-file or VAULT_TOKEN_FILE".to_owned(),
             Self::NoDirectory { directory, source, .. } if source.kind() == io::ErrorKind::NotFound => format!(
                 "mount an emptyDir with medium Memory at \"{}\", or name another file with --token-file",
-                os::absolute(directory).display()
+                place::absolute(directory).display()
             ),
             Self::NoDirectory { path, source, .. } | Self::Write { path, source } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
@@ -112,7 +113,7 @@ impl TokenFileError {
                 }
                 _ => format!(
                     "mount a writable volume (an emptyDir with medium Memory) at \"{}\"",
-                    os::directory(path).display()
+                    place::directory(path).display()
                 ),
             },
         })
@@ -130,12 +131,13 @@ impl TokenFile {
         }
         let name = path.file_name().ok_or_else(is_directory)?.to_owned();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory =
-            rustix::fs::open(os::parent(path), flags, Mode::empty()).map_err(|errno| TokenFileError::NoDirectory {
+        let directory = rustix::fs::open(place::parent(path), flags, Mode::empty()).map_err(|errno| {
+            TokenFileError::NoDirectory {
                 path: path.to_owned(),
-                directory: os::parent(path).to_owned(),
+                directory: place::parent(path).to_owned(),
                 source: errno.into(),
-            })?;
+            }
+        })?;
         // A link, even one to a directory, is replaced and not followed.
         if let Ok(found) = statat(&directory, &name, AtFlags::SYMLINK_NOFOLLOW)
             && FileType::from_raw_mode(found.st_mode) == FileType::Directory

@@ -6,14 +6,13 @@ use crate::connector::TlsConnector;
 use crate::error::about;
 use crate::handshake;
 use crate::jwt_file::Jwt;
-use crate::os;
 use crate::refused::Refused;
 use crate::tls::Tls;
 use serde::{Deserialize, Serialize};
 use shared::Secret;
 use shared::mount::MountPath;
 use shared::refusal;
-use shared::text::one_line;
+use shared::text::{one_line, os_cause};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use ureq::http::{HeaderMap, Response, header};
@@ -296,7 +295,7 @@ impl Vault {
                 if let Some((why, hint)) = tls.and_then(|error| handshake::lasting(error, &self.trusted)) {
                     return VaultError::Tls { address: self.target.address.clone(), why, hint };
                 }
-                one_line(&os::cause(&error))
+                one_line(&os_cause(&error))
             }
             other => one_line(&other.to_string()),
         };

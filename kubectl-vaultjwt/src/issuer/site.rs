@@ -2,9 +2,10 @@
 //! Discovery 1.0 section 4): HTTPS only, no redirect to another host, bounded
 //! in size and time.
 
+use crate::cause::innermost;
 use async_trait::async_trait;
 use serde::Deserialize;
-use shared::text::one_line;
+use shared::text::{one_line, os_cause};
 use std::path::Path;
 use std::time::Duration;
 use url::Url;
@@ -84,7 +85,7 @@ impl HttpsSite {
             .user_agent(concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = ca_file {
             let refuse = |why: String| SiteError::CaFile { path: one_line(&path.display().to_string()), why };
-            let pem = std::fs::read(path).map_err(|e| refuse(e.to_string()))?;
+            let pem = std::fs::read(path).map_err(|e| refuse(os_cause(&e)))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| refuse(innermost(&e)))?;
             if certificates.is_empty() {
                 return Err(refuse("it holds no certificate".to_owned()));
@@ -94,15 +95,6 @@ impl HttpsSite {
         let client = builder.build().map_err(|e| SiteError::Transport(innermost(&e)))?;
         Ok(Self { client })
     }
-}
-
-/// The last cause, which says most.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 #[async_trait]

@@ -2,48 +2,9 @@
 //! clause a person can act on out.
 
 use super::VaultError;
+use crate::cause::{innermost, layers};
 use rustls::CertificateError;
-use std::error::Error;
-use std::io;
-
-/// An I/O error's text without the number the system gives it.
-pub fn of_io(error: &io::Error) -> String {
-    lower_first(error.to_string().split(" (os error ").next().unwrap_or_default())
-}
-
-/// The innermost cause of `error`: the outer layers only say that a request
-/// failed.
-pub fn innermost(error: &(dyn Error + 'static)) -> String {
-    let last = layers(error).last().unwrap_or(error);
-    match last.downcast_ref::<io::Error>() {
-        Some(io) => of_io(io),
-        None => lower_first(last.to_string().split(" (os error ").next().unwrap_or_default()),
-    }
-}
-
-/// Every layer, outermost first, with what an `io::Error` wraps: its
-/// `source()` skips that.
-fn layers<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(Some(error), |layer: &&'a (dyn Error + 'static)| {
-        let layer: &'a (dyn Error + 'static) = *layer;
-        let wrapped = layer.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match wrapped {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => layer.source(),
-        }
-    })
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.next()) {
-        // Not an abbreviation such as TLS.
-        (Some(first), Some(second)) if !second.is_uppercase() => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
-    }
-}
+use shared::text::lower_first;
 
 /// Classes why `request` (for example `GET sys/auth`) to `address` got no
 /// answer.
@@ -85,20 +46,6 @@ fn plain_name(shown: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_systems_numbers_are_dropped() {
-        assert_eq!(of_io(&io::Error::from_raw_os_error(111)), "connection refused");
-        assert_eq!(lower_first("TLS is off"), "TLS is off");
-        assert_eq!(lower_first("Éa"), "éa");
-    }
-
-    #[test]
-    fn the_innermost_layer_speaks() {
-        let inner = io::Error::from_raw_os_error(104);
-        let outer = io::Error::other(io::Error::other(inner));
-        assert_eq!(innermost(&outer), "connection reset by peer");
-    }
 
     #[test]
     fn names_of_a_certificate() {

@@ -3,10 +3,8 @@
 //! planned anew on what stands there now, written at once, and looked at again
 //! after everybody who read before our write has had time to write.
 //!
-//! Measured on Vault 1.21 and OpenBao 2.7 with 32 writers at once: naive
-//! read-modify-writes keep 8 or 9 of 32 keys, this keeps all. What it cannot
-//! catch is a write that is held up on its way for longer than the wait; the
-//! next run heals that.
+//! What it cannot catch is a write that is held up on its way for longer than
+//! the wait; the next run heals that.
 
 use super::{Document, Vault, VaultError};
 use shared::mount::MountPath;

@@ -220,7 +220,7 @@ fn trust(ca: Option<CaSource>, around: &dyn Surroundings) -> Result<Trust, Setti
             let files = around.files(Path::new(&path)).map_err(|e| SettingsError::Unreadable {
                 what: "the CA certificate directory",
                 file: path.clone(),
-                why: super::cause::of_io(&e),
+                why: shared::text::os_cause(&e),
             })?;
             if files.is_empty() {
                 let source_name = format!("the CA certificate directory \"{}\"", one_line(&path));
@@ -260,7 +260,7 @@ fn read(what: &'static str, file: &Path, around: &dyn Surroundings) -> Result<Ve
     around.read(file).map_err(|e| SettingsError::Unreadable {
         what,
         file: file.display().to_string(),
-        why: super::cause::of_io(&e),
+        why: shared::text::os_cause(&e),
     })
 }
 

@@ -93,7 +93,9 @@ fn read(what: &'static str, file: &Path, around: &dyn Surroundings) -> Result<Op
     match around.read(file) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(TokenError::Unreadable { what, file: file.display().to_string(), why: super::cause::of_io(&e) }),
+        Err(e) => {
+            Err(TokenError::Unreadable { what, file: file.display().to_string(), why: shared::text::os_cause(&e) })
+        }
     }
 }
 

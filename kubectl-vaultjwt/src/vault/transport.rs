@@ -3,6 +3,7 @@
 
 use super::settings::{Pem, Settings, Trust};
 use super::{VaultError, cause, redirect};
+use crate::cause::innermost;
 use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -319,8 +320,7 @@ fn build(settings: &Settings, url: &Url, over_socket: bool) -> Result<reqwest::C
         let (source, key) = &identity.key;
         let both = [key.expose().as_bytes(), b"\n", &identity.certificate.text].concat();
         let identity = reqwest::Identity::from_pem(&both);
-        builder =
-            builder.identity(identity.map_err(|error| failed(format!("{source}: {}", cause::innermost(&error))))?);
+        builder = builder.identity(identity.map_err(|error| failed(format!("{source}: {}", innermost(&error))))?);
     }
     if other_name(settings, url).is_some()
         && let Some(host) = url.host_str()
@@ -338,7 +338,7 @@ fn build(settings: &Settings, url: &Url, over_socket: bool) -> Result<reqwest::C
     }
     #[cfg(not(unix))]
     let _ = over_socket;
-    builder.build().map_err(|error| failed(cause::innermost(&error)))
+    builder.build().map_err(|error| failed(innermost(&error)))
 }
 
 /// The certificates of one source; `None` if one of them is nonsense. reqwest

@@ -48,6 +48,7 @@ impl std::fmt::Display for Product {
 macro_rules! each_product {
     ($(#[$attribute:meta])* $name:ident, |$product:ident| $body:expr) => {
         mod $name {
+            // A body may name nothing of its file but the product.
             #[allow(unused_imports)]
             use super::*;
 

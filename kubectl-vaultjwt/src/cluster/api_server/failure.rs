@@ -1,58 +1,26 @@
 //! Owns what a failed request means: the innermost cause of a transport
 //! error, TLS told apart from the network, and the words of a `Status`.
 
+use crate::cause::{innermost, layers};
 use crate::cluster::certificate;
 use crate::cluster::error::{ClusterError, Place};
-use crate::cluster::kubeconfig::error::os_cause;
 use http::StatusCode;
 use kube::client::AuthError;
 use kube::config::ExecConfig;
 use kube::core::Status;
 use rustls::{AlertDescription, CertificateError};
+use shared::text::os_cause;
 use std::error::Error;
-use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 /// Longest part of an answer's body that is shown where it is not a `Status`.
 const SHOWN_BODY: usize = 200;
 
-/// `error` and everything it came from. An `io::Error` hides the error it
-/// wraps from `source`.
-fn chain<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
-    let mut found = vec![error];
-    let mut last = error;
-    loop {
-        let wrapped = last.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let next = match wrapped {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => last.source(),
-        };
-        match next {
-            Some(next) => {
-                found.push(next);
-                last = next;
-            }
-            None => return found,
-        }
-    }
-}
-
-fn innermost(error: &(dyn Error + 'static)) -> String {
-    match chain(error).last() {
-        Some(last) => match last.downcast_ref::<io::Error>() {
-            Some(error) => os_cause(error),
-            None if last.is::<tokio::time::error::Elapsed>() => "no connection in time".to_owned(),
-            None => last.to_string(),
-        },
-        None => error.to_string(),
-    }
-}
-
 /// What a request that got no whole answer means.
 pub fn transport(place: &Arc<Place>, client_certificate: Option<&[u8]>, error: &(dyn Error + 'static)) -> ClusterError {
     let at = place.clone();
-    let chain = chain(error);
+    let chain: Vec<_> = layers(error).collect();
     if let Some(auth) = chain.iter().find_map(|e| e.downcast_ref::<AuthError>()) {
         return ClusterError::Setup { at, cause: auth_cause(auth) };
     }
@@ -130,7 +98,7 @@ pub fn setup(place: &Arc<Place>, exec: Option<&ExecConfig>, error: kube::Error) 
         },
         (kube::Error::Auth(error), None) => ClusterError::Setup { at, cause: auth_cause(&error) },
         (error, _) => {
-            let cause = match chain(&error).iter().find_map(|e| e.downcast_ref::<rustls::Error>()) {
+            let cause = match layers(&error).find_map(|e| e.downcast_ref::<rustls::Error>()) {
                 Some(rustls::Error::InconsistentKeys(_)) => {
                     "the client certificate and the client key do not belong together".to_owned()
                 }
@@ -184,6 +152,7 @@ pub fn missing_kind(body: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
     use crate::cluster::certificate::tests::{EXPIRED, VALID};
+    use std::io;
 
     fn place() -> Arc<Place> {
         Arc::new(Place { server: "https://s".into(), user: Some("jane".into()), ..Place::default() })

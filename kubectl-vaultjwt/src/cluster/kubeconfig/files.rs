@@ -3,8 +3,9 @@
 //! its relative paths into absolute ones; the list is walked here, because
 //! kube makes a missing file of `$KUBECONFIG` an error.
 
-use super::error::{Files, KubeconfigError, os_cause, quoted};
+use super::error::{Files, KubeconfigError, quoted};
 use kube::config::{Kubeconfig, KubeconfigError as KubeError};
+use shared::text::os_cause;
 use std::path::{Path, PathBuf};
 
 /// What the files say, merged, or what was looked at in vain.

@@ -2,11 +2,12 @@
 //! (client-go `rest/config.go` `InClusterConfig` and
 //! `tools/clientcmd/client_config.go` `inClusterClientConfig`).
 
-use super::error::{KubeconfigError, os_cause, quoted};
+use super::error::{KubeconfigError, quoted};
 use super::{Connection, Env, entries, finish};
 use crate::cli::kube::KubeFlags;
 use crate::cluster::Target;
 use kube::config::AuthInfo;
+use shared::text::os_cause;
 use std::path::Path;
 
 /// Where the kubelet puts a service account's token, CA and namespace.

@@ -2,9 +2,10 @@
 //! inline. Everything is looked at before the first request, so that what is
 //! wrong with it is said by name (client-go `validation.go` does the same).
 
-use super::error::{Files, KubeconfigError, os_cause, quoted};
+use super::error::{Files, KubeconfigError, quoted};
 use base64::Engine;
 use kube::config::{AuthInfo, Cluster, ExecAuthCluster};
+use shared::text::os_cause;
 use std::path::Path;
 
 /// Names for errors.
