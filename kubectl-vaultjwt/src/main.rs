@@ -19,8 +19,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli, console)) {
-        Ok(()) => ExitCode::SUCCESS,
+    match runtime.block_on(run(cli, console.clone())) {
+        Ok(code) => ExitCode::from(code),
         Err(error) => {
             console.error(&error);
             ExitCode::from(error.exit_code())

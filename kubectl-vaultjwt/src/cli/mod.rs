@@ -1,7 +1,15 @@
 //! Owns the typed command line and nothing else: names, wording, values.
 
+pub mod chain;
+pub mod diff;
+pub mod issuer;
 pub mod kube;
+pub mod remove;
+pub mod role;
 pub mod setup;
+pub mod status;
+pub mod sync;
+pub mod values;
 pub mod vault;
 
 use clap::{Args, Parser, Subcommand};
@@ -16,7 +24,7 @@ use clap::{Args, Parser, Subcommand};
     long_about = "Make HashiCorp Vault or OpenBao trust a cluster's service accounts: finds the cluster's issuer, copies \
                   its public signing keys to a JWT auth mount, writes a role, and proves it with a real login. Vault \
                   never has to reach the cluster.",
-    after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted.",
+    after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted; those of diff are in its own help.",
     help_expected = true
 )]
 pub struct Cli {
@@ -53,6 +61,14 @@ pub struct CommonFlags {
 pub enum Command {
     /// Enrol the current cluster on a JWT auth mount, write a role and prove it with a login
     Setup(Box<setup::SetupArgs>),
+    /// Refresh the keys of enrolled clusters on a JWT auth mount
+    Sync(Box<sync::SyncArgs>),
+    /// Show the keys on a JWT auth mount, whose they are and how they stand
+    Status(Box<status::StatusArgs>),
+    /// Show what setup or sync would change in Vault
+    Diff(Box<diff::DiffArgs>),
+    /// Take one cluster's keys, and only those, off a JWT auth mount
+    Remove(Box<remove::RemoveArgs>),
     /// Print the version
     Version,
 }

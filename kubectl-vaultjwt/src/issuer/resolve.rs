@@ -258,7 +258,7 @@ fn is_cluster_internal(host: &str) -> bool {
 
 /// Whether an issuer's host is one of the clouds that run clusters for their
 /// users. Their API alone knows which cluster an issuer belongs to.
-fn is_a_clouds(issuer: &str) -> bool {
+pub fn is_a_clouds(issuer: &str) -> bool {
     let Some(host) = Url::parse(issuer).ok().and_then(|u| u.host_str().map(str::to_ascii_lowercase)) else {
         return false;
     };

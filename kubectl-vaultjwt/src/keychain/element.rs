@@ -1,6 +1,7 @@
 //! Owns one element of a mount's `jwt_validation_pubkeys`: its exact text,
 //! the key in it, and whose it is.
 
+use super::Owner;
 use super::jwk::PublishedKey;
 use super::key::{KeyId, PublicKey};
 use super::provenance::{FAMILY, Provenance};
@@ -25,9 +26,9 @@ pub enum Mark {
 pub struct Element {
     /// The text exactly as Vault returned it, or as it will be sent.
     pub text: String,
-    /// The key's identity; `None` where the text holds no key we can read
-    /// (Vault also takes certificates).
-    pub key: Option<KeyId>,
+    /// The key; `None` where the text holds no key we can read (Vault also
+    /// takes certificates).
+    pub key: Option<PublicKey>,
     /// Whose it is.
     pub mark: Mark,
 }
@@ -37,25 +38,58 @@ impl Element {
     /// foreign, and stays as it is.
     pub fn read(text: &str) -> Self {
         let preamble = text.find(BEGIN).map_or("", |at| &text[..at]);
+        let key = pem::parse(text).ok().and_then(|block| PublicKey::from_spki(block.contents()).ok());
         let mark = match preamble.trim_start() {
             marked if marked.starts_with(FAMILY) => match Provenance::parse(marked) {
+                // A mark without a key that can be told is nobody's to manage.
+                Ok(_) if key.is_none() => Mark::Unreadable("no key that can be read follows it".to_owned()),
                 Ok(provenance) => Mark::Marked(Box::new(provenance)),
                 Err(why) => Mark::Unreadable(why.to_string()),
             },
             _ => Mark::None,
         };
-        let key = pem::parse(text).ok().and_then(|block| PublicKey::from_spki(block.contents()).ok());
-        Self { text: text.to_owned(), key: key.map(|k| k.id()), mark }
+        Self { text: text.to_owned(), key, mark }
     }
 
     /// A new element for a key that `provenance.owner` publishes. The text is
     /// trimmed as Vault trims it, so that it reads back equal.
     pub fn write(published: &PublishedKey, provenance: &Provenance) -> Self {
-        let text = provenance.to_text() + &published.key.pem();
-        Self {
-            text: text.trim().to_owned(),
-            key: Some(published.key.id()),
-            mark: Mark::Marked(Box::new(provenance.clone())),
+        Self::marked(published.key.clone(), provenance.clone())
+    }
+
+    fn marked(key: PublicKey, provenance: Provenance) -> Self {
+        let text = provenance.to_text() + &key.pem();
+        Self { text: text.trim().to_owned(), key: Some(key), mark: Mark::Marked(Box::new(provenance)) }
+    }
+
+    /// The same key with another mark; an element without a mark stays as it is.
+    pub fn remarked(&self, change: impl FnOnce(&mut Provenance)) -> Self {
+        match (&self.mark, &self.key) {
+            (Mark::Marked(provenance), Some(key)) => {
+                let mut provenance = provenance.as_ref().clone();
+                change(&mut provenance);
+                Self::marked(key.clone(), provenance)
+            }
+            _ => self.clone(),
+        }
+    }
+
+    /// The key's identity, where it can be read.
+    pub fn id(&self) -> Option<KeyId> {
+        self.key.as_ref().map(PublicKey::id)
+    }
+
+    /// Whether it is marked as `owner`'s.
+    pub fn is_of(&self, owner: &Owner) -> bool {
+        self.provenance().is_some_and(|provenance| provenance.owner == *owner)
+    }
+
+    /// The algorithms its tokens may carry; `None` where that is not known.
+    pub fn algorithms(&self) -> Option<Vec<String>> {
+        let key = self.key.as_ref()?;
+        match self.provenance() {
+            Some(mark) if !mark.alg.is_empty() => Some(vec![mark.alg.clone()]),
+            _ => Some(key.algorithms().iter().map(|alg| (*alg).to_owned()).collect()),
         }
     }
 

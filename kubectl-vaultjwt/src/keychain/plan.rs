@@ -1,28 +1,57 @@
 //! Owns the decision what has to change on a mount's key list so that one
-//! owner's keys are on it, and what must not be touched. Pure.
+//! owner's keys are right on it, and what must not be touched. Pure.
 //!
-//! Nothing is ever removed here. Elements of others stay byte for byte and in
-//! their order; new keys go in front, because Vault tries keys in order and
-//! stops at the first match.
+//! Add early, remove late: a new key goes on at once, and in front, because
+//! Vault tries keys in order and stops at the first match. A key that is no
+//! longer published is marked `retired` and leaves when the tokens it signed
+//! have run out. Elements of others stay byte for byte and in their order.
 
 use super::Owner;
 use super::element::{Element, Mark};
 use super::jwk::PublishedKey;
 use super::key::KeyId;
-use super::provenance::Provenance;
-use std::collections::BTreeMap;
+use super::provenance::{Provenance, time_text};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Whose keys are to be on the mount, and how new ones are marked.
+/// How long a retired key stays by default: the lifetime that most pods ask
+/// for their tokens (3600 s, what the kubelet gives where a pod names none).
+pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_hours(1);
+
+/// Whose keys are to be right on the mount, and how.
 #[derive(Clone, Debug)]
-pub struct Enrolment<'a> {
+pub struct Refresh<'a> {
     /// The owner.
     pub owner: &'a Owner,
-    /// The keys its issuer publishes now.
+    /// The keys its issuer publishes now. Empty changes nothing: an answer
+    /// without keys is no reason to lock everybody out.
     pub published: &'a [PublishedKey],
     /// Name for people, kept in the mark.
     pub cluster: &'a str,
-    /// Time of the plan, RFC 3339.
-    pub now: &'a str,
+    /// Time of the plan.
+    pub now: Timestamp,
+    /// The key that signed a token just issued, where one was asked for. It
+    /// never leaves: an API server behind the same address may publish less.
+    pub signer: Option<KeyId>,
+    /// What the user decides.
+    pub policy: Policy,
+}
+
+/// What the user decides about the keys of an owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How long a key stays after it was seen missing.
+    pub grace: SignedDuration,
+    /// Whether keys that are no longer published leave at once.
+    pub prune: bool,
+    /// Whether keys that we publish and nobody marked become ours.
+    pub adopt: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { grace: DEFAULT_GRACE, prune: false, adopt: false }
+    }
 }
 
 /// A key of the plan, with what happens to it.
@@ -44,18 +73,32 @@ pub enum KeyAction {
     Add,
     /// It is on the mount under our mark.
     Keep,
+    /// It is on the mount without a mark, and gets ours.
+    Adopt,
     /// It is on the mount without a mark, and stays so.
     KeepUnmarked,
-    /// It is on the mount under our mark but no longer published. Tokens
-    /// signed with it may still be about, so it stays.
-    KeepUnpublished,
+    /// It was retired and is published again.
+    Return,
+    /// It is no longer published, and is marked so.
+    Retire,
+    /// It is retired, and tokens it signed may still be about.
+    KeepRetired,
+    /// It leaves: its grace is over, or it is pruned, or stands twice.
+    Remove,
+}
+
+impl KeyAction {
+    /// Whether the mount's list changes by it.
+    pub fn changes(self) -> bool {
+        !matches!(self, Self::Keep | Self::KeepUnmarked | Self::KeepRetired)
+    }
 }
 
 /// The list as it should be, and how it differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainPlan {
-    /// Texts of all elements, in the order to write.
-    pub elements: Vec<String>,
+    /// All elements, in the order to write.
+    pub elements: Vec<Element>,
     /// This owner's keys.
     pub steps: Vec<KeyStep>,
     /// Elements of others on the mount, untouched.
@@ -96,72 +139,154 @@ pub enum PlanError {
 }
 
 impl ChainPlan {
-    /// Plans `enrolment` on a mount that now holds `standing`.
-    pub fn make(standing: &[Element], enrolment: &Enrolment<'_>) -> Result<Self, PlanError> {
-        let mut on_mount: BTreeMap<KeyId, &Element> = BTreeMap::new();
-        for element in standing {
-            if let Some(id) = element.key {
-                // Our own mark explains a key best, should it stand twice.
-                let ours = element.provenance().is_some_and(|p| p.owner == *enrolment.owner);
-                if ours || !on_mount.contains_key(&id) {
-                    on_mount.insert(id, element);
+    /// Plans `refresh` on a mount that now holds `standing`.
+    pub fn make(standing: &[Element], refresh: &Refresh<'_>) -> Result<Self, PlanError> {
+        refresh.refuse_two_publishers(standing)?;
+        let mut ours_seen: BTreeSet<KeyId> = BTreeSet::new();
+        let mut unmarked_seen: BTreeSet<KeyId> = BTreeSet::new();
+        let owned: BTreeSet<KeyId> =
+            standing.iter().filter(|e| e.is_of(refresh.owner)).filter_map(Element::id).collect();
+        let mut actions: BTreeMap<KeyId, KeyAction> = BTreeMap::new();
+        let mut left = Vec::new();
+        let mut kept: Vec<Element> = Vec::with_capacity(standing.len());
+        let mut others = Others::default();
+        for (at, element) in standing.iter().enumerate() {
+            match (&element.mark, element.id()) {
+                (Mark::Marked(mark), Some(id)) if mark.owner == *refresh.owner => {
+                    if !ours_seen.insert(id) {
+                        left.push((at, KeyStep { id, kid: mark.kid(), action: KeyAction::Remove }));
+                        continue;
+                    }
+                    let action = refresh.fate(id, mark);
+                    actions.insert(id, action);
+                    match action {
+                        KeyAction::Remove => left.push((at, KeyStep { id, kid: mark.kid(), action })),
+                        KeyAction::Return => kept.push(element.remarked(|mark| mark.retired = None)),
+                        KeyAction::Retire => {
+                            let now = time_text(refresh.now);
+                            kept.push(element.remarked(|mark| mark.retired = Some(now.clone())));
+                        }
+                        _ => kept.push(element.clone()),
+                    }
+                    continue;
                 }
+                (Mark::Marked(mark), _) => {
+                    if !others.owners.contains(&mark.owner) {
+                        others.owners.push(mark.owner.clone());
+                    }
+                }
+                (Mark::None, Some(id)) => match refresh.published(id) {
+                    Some(published) if refresh.policy.adopt => {
+                        // Claimed; one element is enough for a key.
+                        if !owned.contains(&id) && unmarked_seen.insert(id) {
+                            actions.insert(id, KeyAction::Adopt);
+                            kept.push(Element::write(published, &refresh.mark(published)));
+                        } else {
+                            left.push((at, KeyStep { id, kid: published.kid.clone(), action: KeyAction::Remove }));
+                        }
+                        continue;
+                    }
+                    Some(_) => {
+                        unmarked_seen.insert(id);
+                    }
+                    None => others.unmarked += 1,
+                },
+                (Mark::None, None) => others.unmarked += 1,
+                (Mark::Unreadable(_), _) => others.unreadable += 1,
             }
+            kept.push(element.clone());
         }
         let mut steps = Vec::new();
-        let mut added = Vec::new();
-        for published in enrolment.published {
+        let mut elements = Vec::new();
+        for published in refresh.published {
             let id = published.key.id();
-            let action = match on_mount.get(&id).map(|e| &e.mark) {
+            let action = match actions.remove(&id) {
+                Some(action) => action,
+                None if unmarked_seen.contains(&id) => KeyAction::KeepUnmarked,
                 None => {
-                    added.push(Element::write(published, &enrolment.mark(published)).text);
+                    elements.push(Element::write(published, &refresh.mark(published)));
                     KeyAction::Add
                 }
-                Some(Mark::Marked(p)) if p.owner == *enrolment.owner => KeyAction::Keep,
-                Some(Mark::Marked(p)) => {
-                    return Err(PlanError::TwoPublishers {
-                        kid: shared::text::one_line(&published.kid.clone().unwrap_or_else(|| id.to_string())),
-                        ours: enrolment.owner.clone(),
-                        theirs: p.owner.clone(),
-                    });
-                }
-                Some(Mark::None | Mark::Unreadable(_)) => KeyAction::KeepUnmarked,
             };
             steps.push(KeyStep { id, kid: published.kid.clone(), action });
         }
-        let published_now = |id: KeyId| enrolment.published.iter().any(|p| p.key.id() == id);
-        let mut others = Others::default();
-        for element in standing {
-            match (&element.mark, element.key) {
-                (Mark::Marked(p), Some(id)) if p.owner == *enrolment.owner => {
-                    if !published_now(id) {
-                        let kid = (!p.kid.is_empty()).then(|| p.kid.clone());
-                        steps.push(KeyStep { id, kid, action: KeyAction::KeepUnpublished });
-                    }
-                }
-                (Mark::Marked(p), _) => {
-                    if !others.owners.contains(&p.owner) {
-                        others.owners.push(p.owner.clone());
-                    }
-                }
-                (Mark::None, Some(id)) if published_now(id) => {}
-                (Mark::None, _) => others.unmarked += 1,
-                (Mark::Unreadable(_), _) => others.unreadable += 1,
-            }
+        elements.extend(kept);
+        keep_the_last(standing, refresh.owner, &mut elements, &mut left);
+        for element in elements.iter().filter(|e| e.is_of(refresh.owner)) {
+            let Some(id) = element.id().filter(|id| refresh.published(*id).is_none()) else { continue };
+            let action = actions.get(&id).copied().filter(|a| *a != KeyAction::Remove);
+            let kid = element.provenance().and_then(Provenance::kid);
+            steps.push(KeyStep { id, kid, action: action.unwrap_or(KeyAction::KeepRetired) });
         }
-        let elements = added.into_iter().chain(standing.iter().map(|e| e.text.clone())).collect();
+        steps.extend(left.into_iter().map(|(_, step)| step));
         Ok(Self { elements, steps, others })
+    }
+
+    /// Whether the mount's list changes.
+    pub fn changes(&self) -> bool {
+        self.steps.iter().any(|step| step.action.changes())
+    }
+
+    /// How many keys this happens to.
+    pub fn count(&self, action: KeyAction) -> usize {
+        self.steps.iter().filter(|step| step.action == action).count()
     }
 }
 
-impl Enrolment<'_> {
+/// An owner that is on the mount stays on it until it is removed by name: the
+/// newest of the keys that would leave stays, where no other would.
+fn keep_the_last(standing: &[Element], owner: &Owner, elements: &mut Vec<Element>, left: &mut Vec<(usize, KeyStep)>) {
+    if elements.iter().any(|e| e.is_of(owner)) {
+        return;
+    }
+    let newest = left.iter().position(|(at, _)| standing.get(*at).is_some_and(|e| e.is_of(owner)));
+    let Some(element) = newest.and_then(|i| standing.get(left.remove(i).0)) else { return };
+    elements.push(element.clone());
+}
+
+impl Refresh<'_> {
+    fn published(&self, id: KeyId) -> Option<&PublishedKey> {
+        self.published.iter().find(|published| published.key.id() == id)
+    }
+
+    fn refuse_two_publishers(&self, standing: &[Element]) -> Result<(), PlanError> {
+        for element in standing {
+            let (Some(mark), Some(id)) = (element.provenance(), element.id()) else { continue };
+            if let (true, Some(published)) = (mark.owner != *self.owner, self.published(id)) {
+                return Err(PlanError::TwoPublishers {
+                    kid: shared::text::one_line(&published.kid.clone().unwrap_or_else(|| id.to_string())),
+                    ours: self.owner.clone(),
+                    theirs: mark.owner.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of a key that stands under our mark.
+    fn fate(&self, id: KeyId, mark: &Provenance) -> KeyAction {
+        let retired = mark.retired.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
+        if self.published(id).is_some() {
+            return if mark.retired.is_some() { KeyAction::Return } else { KeyAction::Keep };
+        }
+        let stays = self.published.is_empty() || self.signer == Some(id);
+        match retired {
+            _ if stays && retired.is_some() => KeyAction::KeepRetired,
+            _ if stays => KeyAction::Keep,
+            _ if self.policy.prune => KeyAction::Remove,
+            None => KeyAction::Retire,
+            Some(since) if self.now.duration_since(since) >= self.policy.grace => KeyAction::Remove,
+            Some(_) => KeyAction::KeepRetired,
+        }
+    }
+
     fn mark(&self, published: &PublishedKey) -> Provenance {
         Provenance {
             owner: self.owner.clone(),
             kid: published.kid.clone().unwrap_or_default(),
             alg: published.alg.clone().unwrap_or_default(),
             cluster: self.cluster.to_owned(),
-            added: self.now.to_owned(),
+            added: time_text(self.now),
             retired: None,
             unknown: BTreeMap::new(),
         }

@@ -21,6 +21,7 @@
 //! kubeconfig says can do so.
 
 use super::Owner;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 /// First line of every mark.
@@ -65,6 +66,9 @@ pub enum ProvenanceError {
     /// A required name is missing.
     #[error("\"{0}\" is missing")]
     Missing(&'static str),
+    /// A time is not RFC 3339.
+    #[error("the value of \"{0}\" is not a time")]
+    Time(&'static str),
     /// A value is not percent-encoded UTF-8.
     #[error("the value of \"{0}\" is badly encoded")]
     Encoding(String),
@@ -110,19 +114,35 @@ impl Provenance {
             }
         }
         let mut take = |name: &str| values.remove(name).filter(|v| !v.is_empty());
+        let issuer = take("issuer").ok_or(ProvenanceError::Missing("issuer"))?;
+        let added = take("added").ok_or(ProvenanceError::Missing("added"))?;
+        let retired = take("retired");
+        // A grace that cannot be reckoned would end never, or at once.
+        for (name, time) in [("added", Some(&added)), ("retired", retired.as_ref())] {
+            if time.is_some_and(|time| time.parse::<Timestamp>().is_err()) {
+                return Err(ProvenanceError::Time(name));
+            }
+        }
         Ok(Self {
-            owner: Owner {
-                issuer: take("issuer").ok_or(ProvenanceError::Missing("issuer"))?,
-                cluster_uid: take("cluster-uid"),
-            },
+            owner: Owner { issuer, cluster_uid: take("cluster-uid") },
             kid: take("kid").unwrap_or_default(),
             alg: take("alg").unwrap_or_default(),
             cluster: take("cluster").unwrap_or_default(),
-            added: take("added").ok_or(ProvenanceError::Missing("added"))?,
-            retired: take("retired"),
+            added,
+            retired,
             unknown: values,
         })
     }
+
+    /// kid, where the issuer names one.
+    pub fn kid(&self) -> Option<String> {
+        (!self.kid.is_empty()).then(|| self.kid.clone())
+    }
+}
+
+/// A time as marks have it: RFC 3339 in UTC, with seconds.
+pub fn time_text(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// At most [`VALUE_AT_MOST`] bytes, on a character boundary.
@@ -211,12 +231,14 @@ mod tests {
     #[test]
     fn texts_that_break_the_rules() {
         for (text, error) in [
-            ("vaultjwt/v2\nissuer: a\nadded: b\n", ProvenanceError::Version),
+            ("vaultjwt/v2\nissuer: a\nadded: 2026-11-24T12:00:00Z\n", ProvenanceError::Version),
             ("vaultjwt/v1\nissuer a\n", ProvenanceError::Line(2)),
             ("vaultjwt/v1\nissuer: a\nISSUER: b\n", ProvenanceError::Line(3)),
             ("vaultjwt/v1\nissuer: a\nissuer: b\n", ProvenanceError::Twice("issuer".into())),
             ("vaultjwt/v1\nadded: b\n", ProvenanceError::Missing("issuer")),
             ("vaultjwt/v1\nissuer: a\n", ProvenanceError::Missing("added")),
+            ("vaultjwt/v1\nissuer: a\nadded: b\n", ProvenanceError::Time("added")),
+            ("vaultjwt/v1\nissuer: a\nadded: 2026-11-24T12:00:00Z\nretired: soon\n", ProvenanceError::Time("retired")),
             ("vaultjwt/v1\nissuer: %ZZ\nadded: b\n", ProvenanceError::Encoding("issuer".into())),
         ] {
             assert_eq!(Provenance::parse(text), Err(error), "{text}");

@@ -13,7 +13,7 @@ const WARN: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Steps on stderr.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Console {
     /// `-v`
     pub verbosity: u8,
@@ -21,14 +21,14 @@ pub struct Console {
 
 impl Console {
     /// A line of log at level 6 and above.
-    pub fn request(self, line: &str) {
+    pub fn request(&self, line: &str) {
         if self.verbosity >= 6 {
             put(&format!("  {}", text::one_line(line)));
         }
     }
 
     /// The end of a run that failed.
-    pub fn error(self, error: &Error) {
+    pub fn error(&self, error: &Error) {
         put(&format!("{BAD}error:{BAD:#} {}", text::lines(&error.to_string())));
         if let Some(hint) = error.hint() {
             put(&format!("hint: {}", text::lines(&hint)));

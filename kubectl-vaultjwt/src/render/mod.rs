@@ -4,5 +4,7 @@
 pub mod commands;
 pub mod console;
 pub mod gojson;
+pub mod keys;
 pub mod setup;
 pub mod snippet;
+pub mod text;

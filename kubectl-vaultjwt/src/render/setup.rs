@@ -1,9 +1,8 @@
 //! Owns the text form of `setup`'s report on stdout: the plan of a dry run in
 //! kubectl's manner, else the pod snippet.
 
-use super::snippet;
+use super::{keys, snippet};
 use crate::command::setup::SetupReport;
-use crate::keychain::plan::KeyAction;
 use crate::vault::config::differing;
 use crate::vault::role::changed_fields;
 use serde_json::Value;
@@ -14,11 +13,6 @@ pub fn text(report: &SetupReport) -> String {
     if report.dry_run { plan(report) } else { snippet::pod(report).unwrap_or_default() }
 }
 
-/// The report for programs.
-pub fn json(report: &SetupReport) -> serde_json::Result<String> {
-    serde_json::to_string_pretty(report).map(|text| text + "\n")
-}
-
 fn plan(report: &SetupReport) -> String {
     let mount = &report.vault.mount;
     let mut lines = Vec::new();
@@ -27,14 +21,7 @@ fn plan(report: &SetupReport) -> String {
     }
     for key in &report.keys {
         let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
-        match key.action {
-            KeyAction::Add => lines.push(format!("key \"{name}\" added (dry run)")),
-            KeyAction::Keep => lines.push(format!("key \"{name}\" unchanged (dry run)")),
-            KeyAction::KeepUnmarked => lines.push(format!("key \"{name}\" unchanged, without a mark (dry run)")),
-            KeyAction::KeepUnpublished => {
-                lines.push(format!("key \"{name}\" unchanged, no longer published (dry run)"))
-            }
-        }
+        lines.push(format!("key \"{name}\" {} (dry run)", keys::what(key.action)));
     }
     if report.config.written {
         let before = report.config.before.clone().unwrap_or_default();

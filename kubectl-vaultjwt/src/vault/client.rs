@@ -4,7 +4,7 @@
 use super::error::Refused;
 use super::settings::Settings;
 use super::transport::{Answer, Call, Log, Transport};
-use super::{Document, Login, Vault, VaultError};
+use super::{Config, Document, Login, Vault, VaultError};
 use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -34,12 +34,28 @@ impl Client {
     }
 
     async fn ask(&self, method: Method, path: Vec<&str>) -> Result<Document, VaultError> {
-        let call = Call { method, path, body: None, token: Some(&self.settings().token) };
-        let mut document = self.send(&call).await?;
+        let call = self.reading(method, path);
+        let document = self.send(&call).await?;
+        self.data(&call, document)
+    }
+
+    fn reading<'a>(&'a self, method: Method, path: Vec<&'a str>) -> Call<'a> {
+        Call { method, path, body: None, token: Some(&self.settings().token) }
+    }
+
+    fn data(&self, call: &Call<'_>, mut document: Document) -> Result<Document, VaultError> {
         match document.remove("data") {
             Some(Value::Object(data)) => Ok(data),
-            _ => Err(self.not_vault(&call, "it has no \"data\"".to_owned())),
+            _ => Err(self.not_vault(call, "it has no \"data\"".to_owned())),
         }
+    }
+
+    async fn list(&self, path: Vec<&str>) -> Result<Vec<String>, VaultError> {
+        // Vault's own verb (and `?list=true` for those who have none).
+        let list = Method::from_bytes(b"LIST").unwrap_or(Method::GET);
+        let found = Self::if_there(self.ask(list, path).await)?.unwrap_or_default();
+        let names = found.get("keys").and_then(Value::as_array).into_iter().flatten();
+        Ok(names.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
     /// As [`Client::read`]; `None` where Vault has nothing there. It says 404
@@ -166,8 +182,12 @@ impl Vault for Client {
         self.write(path, &json!({"type": "jwt"}), Some(&self.settings().token)).await.map(drop)
     }
 
-    async fn read_config(&self, mount: &MountPath) -> Result<Option<Document>, VaultError> {
-        self.read_if_there(under(mount, &["config"])).await
+    async fn read_config(&self, mount: &MountPath) -> Result<Config, VaultError> {
+        let call = self.reading(Method::GET, under(mount, &["config"]));
+        let answer = self.transport.send(&call).await?;
+        let date = answer.date();
+        let document = self.accept(&call, &answer).and_then(|document| self.data(&call, document));
+        Ok(Config { document: Self::if_there(document)?, date })
     }
 
     async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError> {
@@ -180,11 +200,20 @@ impl Vault for Client {
     }
 
     async fn list_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError> {
-        // Vault's own verb (and `?list=true` for those who have none).
-        let list = Method::from_bytes(b"LIST").unwrap_or(Method::GET);
-        let found = Self::if_there(self.ask(list, under(mount, &["role"])).await)?.unwrap_or_default();
-        let names = found.get("keys").and_then(Value::as_array).into_iter().flatten();
-        Ok(names.filter_map(Value::as_str).map(str::to_owned).collect())
+        self.list(under(mount, &["role"])).await
+    }
+
+    async fn list_cel_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError> {
+        match self.list(under(mount, &["cel", "role"])).await {
+            // Vault: there is no such path ("unsupported path").
+            Err(VaultError::Refused(refused)) if matches!(refused.status, 404 | 405) => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    async fn delete_role(&self, mount: &MountPath, name: &str) -> Result<(), VaultError> {
+        let call = self.reading(Method::DELETE, role_path(mount, name)?);
+        self.send(&call).await.map(drop)
     }
 
     async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError> {

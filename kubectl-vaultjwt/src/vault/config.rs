@@ -6,6 +6,8 @@
 //! so whatever the server returned is sent back, and right under both rules.
 
 use super::Document;
+use crate::keychain::element::Element;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::text::one_line;
 
@@ -37,12 +39,18 @@ pub enum ConfigConflict {
     /// It holds a secret that cannot be read back, so a write would lose it.
     #[error("it is set up for OIDC logins ({0} is set), whose secret cannot be read back and would be lost")]
     Secret(&'static str),
-    /// Every token must carry another issuer.
-    #[error("its bound_issuer is \"{}\"", one_line(.0))]
-    BoundIssuer(String),
     /// The keys are not a list of strings.
     #[error("its {KEYS} is not a list of texts")]
     Shape,
+}
+
+/// A mount's configuration at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// As Vault returned it; `None` where nothing is configured.
+    pub document: Option<&'a Document>,
+    /// When a change of it is planned: Vault's clock where it tells it.
+    pub now: Timestamp,
 }
 
 /// A configuration that is empty or holds static keys only.
@@ -64,8 +72,8 @@ fn is_empty(value: &Value) -> bool {
 }
 
 impl StaticKeys {
-    /// Checks that keys of `issuer` may be added to what is configured now.
-    pub fn read(current: Option<&Document>, issuer: &str) -> Result<Self, ConfigConflict> {
+    /// Checks that keys may be written to what is configured now.
+    pub fn read(current: Option<&Document>) -> Result<Self, ConfigConflict> {
         let document = current.cloned().unwrap_or_default();
         let set = |field: &str| document.get(field).filter(|v| !is_empty(v));
         for field in OTHER_SOURCES {
@@ -77,12 +85,6 @@ impl StaticKeys {
         for field in ["oidc_client_id", "provider_config"] {
             if set(field).is_some() {
                 return Err(ConfigConflict::Secret(field));
-            }
-        }
-        if let Some(bound) = set(BOUND_ISSUER) {
-            let bound = bound.as_str().ok_or(ConfigConflict::Shape)?;
-            if bound != issuer {
-                return Err(ConfigConflict::BoundIssuer(bound.to_owned()));
             }
         }
         let keys = match set(KEYS) {
@@ -98,41 +100,71 @@ impl StaticKeys {
     }
 
     /// The elements on the mount, in order.
-    pub fn keys(&self) -> &[String] {
-        &self.keys
+    pub fn elements(&self) -> Vec<Element> {
+        self.keys.iter().map(|text| Element::read(text)).collect()
     }
 
-    /// The algorithms to accept once `added` may sign: all (empty) stays all
-    /// where keys are present already, a list is only ever widened here.
-    fn algorithms(&self, added: &[String]) -> Vec<String> {
-        let standing: Vec<String> = match self.document.get(ALGORITHMS) {
+    /// The one issuer that every token of the mount must carry, where one is
+    /// configured.
+    pub fn bound_issuer(&self) -> Option<&str> {
+        self.document.get(BOUND_ISSUER).and_then(Value::as_str).filter(|issuer| !issuer.is_empty())
+    }
+
+    /// Lets tokens of any issuer in.
+    pub fn clear_bound_issuer(&mut self) {
+        self.document.insert(BOUND_ISSUER.to_owned(), json!(""));
+    }
+
+    /// The algorithms to accept when `elements` stand there. None (which means
+    /// all) stays none where keys are there already. A list is widened for
+    /// what our elements sign with, and narrowed by what a key that left was
+    /// marked with, unless something that stays could use it.
+    fn algorithms(&self, elements: &[Element], ours: &[String]) -> Vec<String> {
+        let listed: Vec<String> = match self.document.get(ALGORITHMS) {
             Some(Value::Array(items)) => items.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect(),
             _ => Vec::new(),
         };
-        if standing.is_empty() && !self.keys.is_empty() {
+        if listed.is_empty() && !self.keys.is_empty() {
             return Vec::new();
         }
-        let new: Vec<String> = added.iter().filter(|a| !standing.contains(a)).cloned().collect();
-        standing.into_iter().chain(new).collect()
+        let usable: Vec<Option<Vec<String>>> = elements.iter().map(Element::algorithms).collect();
+        let left: Vec<String> = self
+            .elements()
+            .iter()
+            .filter(|standing| !elements.iter().any(|stays| stays.id() == standing.id()))
+            .filter_map(|standing| standing.provenance().map(|mark| mark.alg.clone()))
+            .collect();
+        // What cannot be read could use anything.
+        let used = |alg: &String| usable.iter().any(|algs| algs.as_ref().is_none_or(|algs| algs.contains(alg)));
+        let stays: Vec<String> = listed.iter().filter(|alg| !left.contains(alg) || used(alg)).cloned().collect();
+        // An empty list would accept all.
+        let mut next = if stays.is_empty() { listed } else { stays };
+        for alg in ours {
+            if !next.contains(alg) {
+                next.push(alg.clone());
+            }
+        }
+        next
     }
 
-    /// The full document with `keys` on it, whose tokens carry `algorithms`.
-    pub fn with(&self, keys: &[String], algorithms: &[String]) -> Document {
+    /// The full document with `elements` on it, where tokens of the owner at
+    /// hand carry `algorithms`.
+    pub fn with(&self, elements: &[Element], algorithms: &[String]) -> Document {
         let mut document = self.document.clone();
         for field in READ_ONLY {
             document.remove(*field);
         }
         document.entry(BOUND_ISSUER).or_insert_with(|| json!(""));
         document.entry("default_role").or_insert_with(|| json!(""));
-        document.insert(KEYS.to_owned(), json!(keys));
-        document.insert(ALGORITHMS.to_owned(), json!(self.algorithms(algorithms)));
+        document.insert(KEYS.to_owned(), elements.iter().map(|element| element.text.as_str()).collect());
+        document.insert(ALGORITHMS.to_owned(), json!(self.algorithms(elements, algorithms)));
         document
     }
 
-    /// Whether `document` (made by [`StaticKeys::with`]) says what stands on
-    /// the mount already.
-    pub fn equals(&self, document: &Document) -> bool {
-        differing(&self.document, document).is_empty()
+    /// Whether `current` says what `document` (made by [`StaticKeys::with`])
+    /// says.
+    pub fn same(current: Option<&Document>, document: &Document) -> bool {
+        current.is_some_and(|current| differing(current, document).is_empty())
     }
 }
 

@@ -25,6 +25,15 @@ use std::collections::BTreeMap;
 /// The data of a Vault answer, exactly as sent: fields we do not know stay.
 pub type Document = Map<String, Value>;
 
+/// A mount's configuration, and when it was read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// `None` where nothing is configured yet.
+    pub document: Option<Document>,
+    /// Vault's clock, from the answer's `Date` header.
+    pub date: Option<jiff::Timestamp>,
+}
+
 /// What a successful JWT login gave.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -53,8 +62,9 @@ pub trait Vault: Send + Sync {
     /// `POST sys/auth/<mount>` with type `jwt`.
     async fn enable_jwt(&self, mount: &MountPath) -> Result<(), VaultError>;
 
-    /// `GET auth/<mount>/config`; `None` where nothing is configured yet (404).
-    async fn read_config(&self, mount: &MountPath) -> Result<Option<Document>, VaultError>;
+    /// `GET auth/<mount>/config`, from the node that writes: another one may
+    /// answer with what was there a moment ago.
+    async fn read_config(&self, mount: &MountPath) -> Result<Config, VaultError>;
 
     /// `POST auth/<mount>/config`. Replaces every field.
     async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError>;
@@ -64,6 +74,13 @@ pub trait Vault: Send + Sync {
 
     /// `LIST auth/<mount>/role`: names of all roles; empty where there is none.
     async fn list_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError>;
+
+    /// `LIST auth/<mount>/cel/role`: names of `OpenBao`'s CEL roles; empty on
+    /// Vault, which has none.
+    async fn list_cel_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError>;
+
+    /// `DELETE auth/<mount>/role/<name>`.
+    async fn delete_role(&self, mount: &MountPath, name: &str) -> Result<(), VaultError>;
 
     /// `POST auth/<mount>/role/<name>`. Merges into an existing role.
     async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError>;

@@ -6,7 +6,9 @@
 //! What it cannot catch is a write that is held up on its way for longer than
 //! the wait; the next run heals that.
 
+use super::config::Standing;
 use super::{Document, Vault, VaultError};
+use jiff::Timestamp;
 use shared::mount::MountPath;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -67,25 +69,36 @@ pub struct Rewrite<'a> {
     mount: &'a MountPath,
     rounds: u32,
     written: Option<Instant>,
+    now: Option<Timestamp>,
+    local_now: Timestamp,
 }
 
+/// Makes a plan for a configuration as it stands.
+pub type Planner<'p, E> = &'p (dyn Fn(Standing<'_>) -> Result<Wanted, E> + Sync);
+
 impl<'a> Rewrite<'a> {
-    /// Prepares a change; nothing is sent.
-    pub fn new(vault: &'a dyn Vault, mount: &'a MountPath) -> Self {
-        Self { vault, mount, rounds: 0, written: None }
+    /// Prepares a change; nothing is sent. `local_now` counts where Vault
+    /// does not tell its own time.
+    pub fn new(vault: &'a dyn Vault, mount: &'a MountPath, local_now: Timestamp) -> Self {
+        Self { vault, mount, rounds: 0, written: None, now: None, local_now }
+    }
+
+    /// Reads the configuration. All plans of one change have one time: else a
+    /// grace that ends between two reads would look like somebody's change.
+    async fn read(&mut self) -> Result<(Option<Document>, Timestamp), RewriteError> {
+        let found = self.vault.read_config(self.mount).await?;
+        let now = *self.now.get_or_insert(found.date.unwrap_or(self.local_now));
+        Ok((found.document, now))
     }
 
     /// Reads, plans and writes, until a write was answered or none is needed.
     /// The caller may do other things before it calls [`Rewrite::settle`].
-    pub async fn put<E: From<RewriteError>>(
-        &mut self,
-        plan: &(dyn Fn(Option<&Document>) -> Result<Wanted, E> + Sync),
-    ) -> Result<Rewritten, E> {
+    pub async fn put<E: From<RewriteError>>(&mut self, plan: Planner<'_, E>) -> Result<Rewritten, E> {
         let mut slow = 0;
         loop {
             let sent = Instant::now();
-            let found = self.vault.read_config(self.mount).await.map_err(RewriteError::from)?;
-            let wanted = plan(found.as_ref())?;
+            let (found, now) = self.read().await?;
+            let wanted = plan(Standing { document: found.as_ref(), now })?;
             if !wanted.write {
                 return Ok(Rewritten { before: found, after: wanted.document });
             }
@@ -115,14 +128,14 @@ impl<'a> Rewrite<'a> {
     /// plan is not what stands there. Nothing was written: nothing is awaited.
     pub async fn settle<E: From<RewriteError>>(
         &mut self,
-        plan: &(dyn Fn(Option<&Document>) -> Result<Wanted, E> + Sync),
+        plan: Planner<'_, E>,
         mut last: Rewritten,
     ) -> Result<Rewritten, E> {
         while let Some(written) = self.written.take() {
             let wait = Duration::from_millis(rand::random_range(SETTLE));
             tokio::time::sleep_until(written + wait).await;
-            let found = self.vault.read_config(self.mount).await.map_err(RewriteError::from)?;
-            let wanted = plan(found.as_ref())?;
+            let (found, now) = self.read().await?;
+            let wanted = plan(Standing { document: found.as_ref(), now })?;
             if !wanted.write {
                 last.after = found.unwrap_or(wanted.document);
                 break;

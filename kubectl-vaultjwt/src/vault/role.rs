@@ -8,6 +8,7 @@
 use super::Document;
 use super::config::differing;
 use serde_json::{Value, json};
+use shared::mount::MountPath;
 use shared::text::one_line;
 use std::collections::BTreeSet;
 
@@ -29,6 +30,9 @@ pub struct RoleSpec {
     pub ttl: Option<u64>,
     /// Longest lease in seconds; `None` keeps it, or is [`DEFAULT_MAX_TTL`].
     pub max_ttl: Option<u64>,
+    /// The claim that names the identity (a JSON pointer where it begins with
+    /// `/`); `None` keeps it, or is [`USER_CLAIM`].
+    pub user_claim: Option<String>,
     /// Whether bounds may be dropped and policies added (`--replace-role`).
     pub replace: bool,
 }
@@ -43,7 +47,10 @@ pub const DEFAULT_MAX_TTL: u64 = 86_400;
 /// The alias is the service account's UID, since `sub` of two clusters can be
 /// the same and would share one entity; names go into the alias metadata as
 /// the kubernetes auth method has them.
-const USER_CLAIM: &str = "/kubernetes.io/serviceaccount/uid";
+pub const USER_CLAIM: &str = "/kubernetes.io/serviceaccount/uid";
+
+/// Claims that no two clusters give the same value.
+const UNIQUE_CLAIMS: &[&str] = &[USER_CLAIM, "/kubernetes.io/pod/uid", "jti"];
 
 /// Names of old that still work (sdk `tokenutil`) and are returned beside the
 /// new ones. They are never sent: a role written by the old name would get the
@@ -145,6 +152,7 @@ impl RoleSpec {
             // A role without audience passes the write and fails at login.
             "bound_audiences" => self.audiences.is_none() && !strings(Some(value)).is_empty(),
             "token_ttl" => self.ttl.is_none(),
+            "user_claim" | "user_claim_json_pointer" => self.user_claim.is_none(),
             "token_max_ttl" => self.max_ttl.is_none(),
             "role_type" | "bound_subject" | "bound_claims" | "bound_claims_type" | "token_policies" => false,
             _ => true,
@@ -154,14 +162,15 @@ impl RoleSpec {
     /// A role as it is written where there is none.
     fn fresh(&self) -> Document {
         let audiences = self.audiences.clone().unwrap_or_else(|| vec![DEFAULT_AUDIENCE.to_owned()]);
+        let user_claim = self.user_claim.as_deref().unwrap_or(USER_CLAIM);
         let role = json!({
             "role_type": "jwt",
             "bound_audiences": once(&audiences),
             "bound_subject": "",
             "bound_claims": {"iss": self.issuer, "sub": once(&self.subjects)},
             "bound_claims_type": "string",
-            "user_claim": USER_CLAIM,
-            "user_claim_json_pointer": true,
+            "user_claim": user_claim,
+            "user_claim_json_pointer": user_claim.starts_with('/'),
             "claim_mappings": {
                 "/kubernetes.io/serviceaccount/name": "service_account_name",
                 "/kubernetes.io/namespace": "service_account_namespace",
@@ -217,7 +226,7 @@ impl RoleSpec {
         }
         let audiences = listed(existing, "bound_audiences");
         compare(audiences, listed(role, "bound_audiences"), "accepts audience", "drops audience");
-        for field in ["role_type", "bound_claims_type"] {
+        for field in ["role_type", "bound_claims_type", "user_claim"] {
             let (old, new) = (listed(existing, field).join(","), listed(role, field).join(","));
             if old != new {
                 changes.push(format!("changes {field} from \"{}\" to \"{new}\"", one_line(&old)));
@@ -248,9 +257,42 @@ fn once(items: &[String]) -> Vec<&String> {
     seen
 }
 
+/// The issuers that a role is bound to exactly; empty where it takes any, or
+/// binds them by a pattern.
+pub fn bound_issuers(role: &Document) -> Vec<String> {
+    let issuers = strings(role.get("bound_claims").and_then(|claims| claims.get("iss")));
+    let by_pattern = role.get("bound_claims_type").and_then(Value::as_str) == Some("glob");
+    if by_pattern && issuers.iter().any(|issuer| issuer.contains('*')) { Vec::new() } else { issuers }
+}
+
+/// Whether a role takes tokens of every cluster on the mount. Roles for OIDC
+/// take no tokens at all (vault-plugin-auth-jwt `path_login.go`).
+pub fn takes_any_issuer(role: &Document) -> bool {
+    role.get("role_type").and_then(Value::as_str) != Some("oidc") && bound_issuers(role).is_empty()
+}
+
 /// Whether a role takes tokens of named issuers only.
 pub fn binds_an_issuer(role: &Document) -> bool {
-    !strings(role.get("bound_claims").and_then(|c| c.get("iss"))).is_empty()
+    !bound_issuers(role).is_empty()
+}
+
+/// The vault CLI command that binds `role` to `issuer` and leaves the rest of
+/// it alone. What every role write resets (`role_type`, `bound_claims_type`)
+/// and what it replaces whole (`bound_claims`) is sent along.
+pub fn binding_command(mount: &MountPath, name: &str, role: &Document, issuer: Option<&str>) -> String {
+    let mut claims = role.get("bound_claims").and_then(Value::as_object).cloned().unwrap_or_default();
+    claims.insert("iss".to_owned(), json!(issuer.unwrap_or("<its cluster's issuer>")));
+    let kind = role.get("bound_claims_type").and_then(Value::as_str).filter(|k| !k.is_empty()).unwrap_or("string");
+    let body = json!({"role_type": "jwt", "bound_claims_type": kind, "bound_claims": claims});
+    let body = one_line(&body.to_string()).replace('\'', "'\\''");
+    format!("echo '{body}' | vault write auth/{mount}/role/{} -", one_line(name))
+}
+
+/// The claim that makes the alias, where another cluster's tokens could carry
+/// the same value.
+pub fn shared_identity(role: &Document) -> Option<String> {
+    let claim = role.get("user_claim").and_then(Value::as_str)?;
+    (!UNIQUE_CLAIMS.contains(&claim)).then(|| claim.to_owned())
 }
 
 /// A string, or a list of strings, as a list.

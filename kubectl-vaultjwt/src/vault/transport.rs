@@ -6,7 +6,7 @@ use super::{VaultError, cause, redirect};
 use crate::cause::innermost;
 use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use shared::Secret;
 use shared::text::one_line;
 use std::sync::Arc;
@@ -73,6 +73,11 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// When Vault made it, by its own clock.
+    pub fn date(&self) -> Option<jiff::Timestamp> {
+        Some(jiff::fmt::rfc2822::parse(self.header(DATE)?).ok()?.timestamp())
+    }
+
     fn header(&self, name: HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

@@ -3,14 +3,16 @@
 
 use super::error::SetupError;
 use super::input::SetupInput;
-use super::observe::JWT;
+use super::observe::{JWT, MountState};
 use super::plan::{ConfigPlan, Plan, RolePlan};
 use super::prove::IssuerProof;
 use super::report::{LoginReport, SetupReport};
 use super::{Ports, Step};
+use crate::command::chain::Roles;
 use crate::command::patiently;
 use crate::issuer::Resolved;
 use crate::keychain::plan::KeyAction;
+use crate::vault::config::Standing;
 use crate::vault::rewrite::{Rewrite, Wanted};
 use crate::vault::role::changed_fields;
 use crate::vault::{Document, Login, VaultError};
@@ -24,6 +26,7 @@ pub async fn plan(
     ports: Ports<'_>,
     input: &SetupInput,
     cluster: &Resolved,
+    state: &MountState,
     plan: &Plan,
     proof: IssuerProof,
     report: &mut SetupReport,
@@ -37,18 +40,36 @@ pub async fn plan(
     }
 
     // The plan is made anew on what stands there at the moment of writing.
-    let wanted = |current: Option<&Document>| {
-        let config = ConfigPlan::make(input, cluster, current)?;
+    let roles = match state {
+        MountState::Missing => &Roles::NotRead,
+        MountState::Jwt(jwt) => &jwt.roles,
+    };
+    let wanted = |standing: Standing<'_>| {
+        let config = ConfigPlan::make(input, cluster, standing, roles)?;
         Ok(Wanted { document: config.document, write: config.write })
     };
-    let mut rewrite = Rewrite::new(ports.vault, mount);
+    let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
     let mut written = None;
     if plan.config.write {
         let put = patiently(ports.progress, "writing the keys", rewrite.put::<SetupError>(&wanted)).await?;
         (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
         written = Some(put);
-        let added = plan.config.chain.steps.iter().filter(|s| s.action == KeyAction::Add).count();
-        done(format!("keys written: {added} added, {} kept", plan.config.chain.elements.len() - added));
+        let chain = &plan.config.chain;
+        let counts = [
+            ("added", KeyAction::Add),
+            ("adopted", KeyAction::Adopt),
+            ("published again", KeyAction::Return),
+            ("retired", KeyAction::Retire),
+            ("removed", KeyAction::Remove),
+        ];
+        let told = counts
+            .iter()
+            .map(|(word, action)| (word, chain.count(*action)))
+            .filter(|(word, n)| *n > 0 || **word == "added");
+        let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
+        let changed =
+            chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
+        done(format!("keys written: {}, {} kept", told.join(", "), chain.elements.len() - changed));
     } else {
         done(format!("keys unchanged: {} on the mount", plan.config.chain.elements.len()));
     }

@@ -2,9 +2,8 @@
 
 use super::rights::Right;
 use crate::cluster::{ClusterError, ServiceAccount};
+use crate::command::chain::ChainError;
 use crate::issuer::{IssuerError, ProofError};
-use crate::keychain::Owner;
-use crate::keychain::plan::{Others, PlanError};
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
@@ -64,27 +63,17 @@ pub enum SetupError {
         /// The path.
         mount: MountPath,
         /// Why.
-        source: PlanError,
+        source: ChainError,
     },
-    /// The mount serves others.
-    #[error("auth mount \"{mount}/\" serves others already: {}", describe(.others, .owner))]
-    OthersOnMount {
+    /// The role would make one identity of two clusters' accounts.
+    #[error("on auth mount \"{mount}/\", role \"{role}\" would take the claim \"{}\" for the identity, and another cluster's tokens can have the same value", one_line(.claim))]
+    SharedIdentity {
         /// The path.
         mount: MountPath,
-        /// Whose keys are there.
-        others: Others,
-        /// This cluster.
-        owner: Owner,
-    },
-    /// The same issuer stands on the mount under the other form of owner.
-    #[error("auth mount \"{mount}/\" has keys of issuer \"{}\" {}", one_line(.issuer), form(.site_unused))]
-    OtherForm {
-        /// The path.
-        mount: MountPath,
-        /// The issuer.
-        issuer: String,
-        /// Why its site was not read this time; `None` if it was.
-        site_unused: Option<String>,
+        /// The role.
+        role: String,
+        /// The claim.
+        claim: String,
     },
     /// Nothing at all connects issuer and API server.
     #[error("issuer \"{}\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: {why}", one_line(.issuer))]
@@ -138,33 +127,6 @@ pub enum SetupError {
     },
 }
 
-fn form(site_unused: &Option<String>) -> String {
-    match site_unused {
-        Some(why) => format!("that were read from the issuer's own site, which was not used now: {why}"),
-        None => "that were read from an API server; now the issuer's own site was read".to_owned(),
-    }
-}
-
-/// Whom else the mount serves, and whether one of them is this issuer.
-fn describe(others: &Others, owner: &Owner) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for other in &others.owners {
-        let same = if other.issuer == owner.issuer { " (the same issuer, another cluster)" } else { "" };
-        parts.push(format!("keys of {other}{same}"));
-    }
-    let count = |n: usize, what: &str| match n {
-        1 => format!("1 key {what}"),
-        n => format!("{n} keys {what}"),
-    };
-    if others.unmarked > 0 {
-        parts.push(count(others.unmarked, "without a mark"));
-    }
-    if others.unreadable > 0 {
-        parts.push(count(others.unreadable, "with a mark that cannot be read"));
-    }
-    parts.join("; ")
-}
-
 /// `setup` failed; after the first write with a report of what stands.
 #[derive(Debug)]
 pub struct Failed {
@@ -201,23 +163,16 @@ impl SetupError {
                 };
                 Some(format!("a policy of it must have:{}", missing.iter().map(line).collect::<String>()))
             }
-            Self::MountTaken { .. } | Self::MountNested { .. } | Self::Chain { .. } => another_mount(),
-            Self::Config { source, mount } => Some(match source {
-                ConfigConflict::BoundIssuer(_) => format!(
-                    "choose another path with --mount; a mount with a bound_issuer serves that issuer only (vault read auth/{mount}/config)"
-                ),
-                _ => format!("choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"),
-            }),
-            Self::OtherForm { site_unused: Some(_), .. } => Some(
-                "run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or choose another path with --mount".to_owned(),
+            Self::MountTaken { .. } | Self::MountNested { .. } => another_mount(),
+            Self::Config { mount, .. } => Some(format!(
+                "choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"
+            )),
+            Self::Chain { source, mount } => source.hint(mount),
+            Self::SharedIdentity { .. } => Some(
+                "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity".to_owned(),
             ),
-            Self::OtherForm { site_unused: None, .. } => another_mount(),
             Self::NoWitness { .. } => Some(
                 "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you".to_owned(),
-            ),
-            Self::OthersOnMount { .. } => Some(
-                "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it"
-                    .to_owned(),
             ),
             Self::Role { source, cluster, .. } => Some(match source {
                 RoleConflict::OtherIssuer { name, .. } => {

@@ -1,7 +1,9 @@
 //! Owns what `setup` was asked for, resolved: no flags, no files, no clock.
 
 use crate::cluster::ServiceAccount;
+use crate::command::chain::Terms;
 use crate::issuer::resolve::Wishes;
+use jiff::Timestamp;
 use shared::mount::MountPath;
 
 /// Everything `setup` decides from, besides what it observes.
@@ -21,8 +23,10 @@ pub struct SetupInput {
     pub verify: bool,
     /// Whether to stop after the plan.
     pub dry_run: bool,
-    /// Time of the run, RFC 3339 with seconds.
-    pub now: String,
+    /// Time of the run by the local clock; Vault's counts where it tells it.
+    pub now: Timestamp,
+    /// What holds for the keys and for sharing the mount.
+    pub terms: Terms,
     /// A random audience, new for each run: it makes a token provably fresh.
     pub nonce: String,
 }
@@ -42,6 +46,10 @@ pub struct RoleInput {
     pub ttl: Option<u64>,
     /// Longest lease in seconds, where given.
     pub max_ttl: Option<u64>,
+    /// `--user-claim`
+    pub user_claim: Option<String>,
+    /// `--allow-shared-identity`
+    pub allow_shared_identity: bool,
     /// `--replace-role`
     pub replace: bool,
 }

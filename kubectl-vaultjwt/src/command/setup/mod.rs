@@ -40,7 +40,7 @@ pub struct Ports<'a> {
 /// Runs `setup`; with `input.dry_run`, up to the plan and no further.
 pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
     let cluster = observe::cluster(ports, input).await?;
-    let vault = observe::vault(ports, input).await?;
+    let vault = observe::vault(ports, input, &cluster.owner).await?;
     let plan = Plan::make(input, &cluster, &vault)?;
     let proof = prove::issuer(ports, input, &cluster, &plan).await?;
     observe::warnings(ports, input, &cluster, &plan).await;
@@ -49,7 +49,7 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
         return Ok(report);
     }
     rights::check(ports, input, &plan).await?;
-    match apply::plan(ports, input, &cluster, &plan, proof, &mut report).await {
+    match apply::plan(ports, input, &cluster, &vault, &plan, proof, &mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
         Err(error) if plan.changes() => {

@@ -4,11 +4,12 @@ use super::error::SetupError;
 use super::input::SetupInput;
 use super::plan::Plan;
 use super::{Ports, Step};
+use crate::command::chain::{self, Roles, roles};
 use crate::command::patiently;
 use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
-use crate::vault::Document;
-use crate::vault::config::KEYS;
-use crate::vault::role::binds_an_issuer;
+use crate::keychain::Owner;
+use crate::vault::role::{shared_identity, takes_any_issuer};
+use crate::vault::{Config, Document};
 use shared::text::one_line;
 
 /// Mounts that serve JWT logins, by the type Vault lists.
@@ -19,14 +20,25 @@ pub(super) const JWT: &str = "jwt";
 pub enum MountState {
     /// Nothing.
     Missing,
-    /// A JWT auth mount, with its configuration and the role's, where there
-    /// are any.
-    Jwt {
-        /// `auth/<mount>/config`
-        config: Option<Document>,
-        /// `auth/<mount>/role/<name>`
-        role: Option<Document>,
-    },
+    /// A JWT auth mount.
+    Jwt(Box<Jwt>),
+}
+
+/// A JWT auth mount as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Jwt {
+    /// `auth/<mount>/config`
+    pub config: Config,
+    /// `auth/<mount>/role/<name>` of the role that was asked for.
+    pub role: Option<Document>,
+    /// All roles, where this cluster would be new to the mount.
+    pub roles: Roles,
+}
+
+impl Default for Jwt {
+    fn default() -> Self {
+        Self { config: Config::default(), role: None, roles: Roles::NotRead }
+    }
 }
 
 /// Issuer, owner and keys; claimed, not proven.
@@ -61,7 +73,7 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
 }
 
 /// What is at the mount path.
-pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, SetupError> {
+pub async fn vault(ports: Ports<'_>, input: &SetupInput, owner: &Owner) -> Result<MountState, SetupError> {
     let work = ports.vault.auth_mounts();
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", work).await?;
     match mounts.get(input.mount.as_str()) {
@@ -71,10 +83,15 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, S
                 Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
                 None => None,
             };
-            if config.as_ref().is_none_or(|config| !has_keys(config)) {
-                warn_of_sleeping_roles(ports, input).await;
+            let standing = chain::elements(config.document.as_ref());
+            let enrolled = standing.iter().any(|element| element.is_of(owner));
+            let roles = if enrolled { Roles::NotRead } else { roles(ports.vault, &input.mount).await };
+            if standing.is_empty() {
+                warn_of_sleeping_roles(ports, input, &roles);
+            } else if !enrolled {
+                warn_of_shared_identities(ports, &roles);
             }
-            Ok(MountState::Jwt { config, role })
+            Ok(MountState::Jwt(Box::new(Jwt { config, role, roles })))
         }
         Some(kind) => Err(SetupError::MountTaken { mount: input.mount.clone(), kind: one_line(kind) }),
         None => {
@@ -90,26 +107,39 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput) -> Result<MountState, S
     }
 }
 
-fn has_keys(config: &Document) -> bool {
-    config.get(KEYS).and_then(|keys| keys.as_array()).is_some_and(|keys| !keys.is_empty())
-}
-
 /// Roles on a mount without keys let nobody in. With this cluster's keys they
 /// come alive, for any of its service accounts that they do not exclude.
-async fn warn_of_sleeping_roles(ports: Ports<'_>, input: &SetupInput) {
+fn warn_of_sleeping_roles(ports: Ports<'_>, input: &SetupInput, roles: &Roles) {
     let warn = |words: String| ports.progress.step(Step::Warning(words));
-    let names = match ports.vault.list_roles(&input.mount).await {
-        Ok(names) => names,
-        Err(why) => return warn(format!("roles that are on \"{}/\" already could not be listed: {why}", input.mount)),
-    };
-    for name in names.iter().filter(|name| input.role.as_ref().is_none_or(|role| role.name != **name)) {
-        let role = ports.vault.read_role(&input.mount, name).await;
-        if !role.is_ok_and(|role| role.is_some_and(|role| binds_an_issuer(&role))) {
-            warn(format!(
-                "role \"{}\" is on \"{}/\" already and bound to no issuer: this cluster's tokens may fit it",
+    match roles {
+        Roles::NotRead => {}
+        Roles::Unreadable(why) => {
+            warn(format!("roles that are on \"{}/\" already could not be read: {why}", input.mount));
+        }
+        Roles::Read { roles, .. } => {
+            let others = roles.iter().filter(|(name, _)| input.role.as_ref().is_none_or(|role| role.name != **name));
+            for (name, _) in others.filter(|(_, role)| takes_any_issuer(role)) {
+                warn(format!(
+                    "role \"{}\" is on \"{}/\" already and bound to no issuer: this cluster's tokens may fit it",
+                    one_line(name),
+                    input.mount
+                ));
+            }
+        }
+    }
+}
+
+/// Where a second cluster comes, roles that name identities by a claim that
+/// clusters share should be known.
+fn warn_of_shared_identities(ports: Ports<'_>, roles: &Roles) {
+    let Roles::Read { roles, .. } = roles else { return };
+    for (name, role) in roles {
+        if let Some(claim) = shared_identity(role) {
+            ports.progress.step(Step::Warning(format!(
+                "role \"{}\" takes the claim \"{}\" for the identity: another cluster's tokens with the same value share its Vault entity",
                 one_line(name),
-                input.mount
-            ));
+                one_line(&claim)
+            )));
         }
     }
 }

@@ -3,13 +3,13 @@
 
 use super::error::SetupError;
 use super::input::SetupInput;
-use super::observe::MountState;
+use super::observe::{Jwt, MountState};
+use crate::command::chain::{ChainError, Member, MountPlan, Roles};
 use crate::issuer::Resolved;
-use crate::keychain::element::Element;
-use crate::keychain::plan::{ChainPlan, Enrolment};
+use crate::keychain::plan::{ChainPlan, KeyAction};
 use crate::vault::Document;
-use crate::vault::config::StaticKeys;
-use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, changed_fields};
+use crate::vault::config::Standing;
+use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, changed_fields, shared_identity};
 use shared::text::one_line;
 
 /// What will change on the mount.
@@ -32,31 +32,27 @@ pub struct ConfigPlan {
     pub document: Document,
     /// Whether it has to be written.
     pub write: bool,
+    /// What is allowed but should be known.
+    pub warnings: Vec<String>,
 }
 
 impl ConfigPlan {
     /// Decides on the configuration as it stands, or refuses with the reason.
-    pub fn make(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<Self, SetupError> {
+    pub fn make(
+        input: &SetupInput,
+        cluster: &Resolved,
+        standing: Standing<'_>,
+        roles: &Roles,
+    ) -> Result<Self, SetupError> {
         let mount = || input.mount.clone();
-        let standing = StaticKeys::read(current, &cluster.owner.issuer)
+        let member = Member { cluster, name: &input.cluster_name, enrol: true, signer: None };
+        let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
-        let elements: Vec<Element> = standing.keys().iter().map(|text| Element::read(text)).collect();
-        let enrolment = Enrolment {
-            owner: &cluster.owner,
-            published: &cluster.keys.keys,
-            cluster: &input.cluster_name,
-            now: &input.now,
-        };
-        refuse_other_form(input, cluster, &elements)?;
-        let chain =
-            ChainPlan::make(&elements, &enrolment).map_err(|source| SetupError::Chain { mount: mount(), source })?;
-        if chain.others.any() {
-            let (others, owner) = (chain.others, cluster.owner.clone());
-            return Err(SetupError::OthersOnMount { mount: mount(), others, owner });
-        }
-        let document = standing.with(&chain.elements, &cluster.keys.algorithms());
-        let write = !standing.equals(&document);
-        Ok(Self { chain, document, write })
+        let MountPlan { document, write, members, warnings } = plan;
+        // One member in, one outcome out.
+        let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
+        let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
+        Ok(Self { chain, document, write, warnings })
     }
 }
 
@@ -90,8 +86,26 @@ impl RolePlan {
 impl Plan {
     /// What is allowed but should be known.
     pub fn warnings(&self, issuer: &str) -> Vec<String> {
-        let Some(role) = &self.role else { return Vec::new() };
-        let mut warnings = Vec::new();
+        let mut warnings = self.config.warnings.clone();
+        let unmarked = self.config.chain.count(KeyAction::KeepUnmarked);
+        if unmarked > 0 {
+            let keys = if unmarked == 1 {
+                "1 key of this cluster".to_owned()
+            } else {
+                format!("{unmarked} keys of this cluster")
+            };
+            warnings.push(format!(
+                "{keys} stand on the mount without a mark and will not be refreshed: --adopt marks them"
+            ));
+        }
+        let Some(role) = &self.role else { return warnings };
+        if let (Some(claim), true) = (shared_identity(&role.document), self.config.chain.others.any()) {
+            warnings.push(format!(
+                "role \"{}\" takes the claim \"{}\" for the identity: another cluster's tokens with the same value share its Vault entity",
+                role.name,
+                one_line(&claim)
+            ));
+        }
         // kubeadm, kind and k3s take their issuer for the API server's audience too.
         for audience in role.audiences().filter(|a| *a == issuer || a.starts_with("https://kubernetes.default.svc")) {
             warnings.push(format!(
@@ -119,34 +133,33 @@ impl Plan {
 
     /// Decides, or refuses with the reason.
     pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Self, SetupError> {
-        let (config, role) = match state {
-            MountState::Missing => (None, None),
-            MountState::Jwt { config, role } => (config.as_ref(), role.as_ref()),
+        let missing = Jwt::default();
+        let jwt = match state {
+            MountState::Missing => &missing,
+            MountState::Jwt(jwt) => jwt,
         };
         // The role first: a clash there is what the user can act on at once.
-        let role = role_plan(input, cluster, role)?;
-        let config = ConfigPlan::make(input, cluster, config)?;
+        let role = role_plan(input, cluster, jwt.role.as_ref())?;
+        let now = jwt.config.date.unwrap_or(input.now);
+        let standing = Standing { document: jwt.config.document.as_ref(), now };
+        let config = ConfigPlan::make(input, cluster, standing, &jwt.roles)?;
+        if let Some(role) = &role {
+            refuse_shared_identity(input, &config, role)?;
+        }
         Ok(Self { enable_mount: *state == MountState::Missing, config, role })
     }
 }
 
-/// One issuer, once owned by itself (its site was read) and once by a cluster
-/// (it was not): the same cluster seen from two networks, or somebody who
-/// claims the issuer. The two are never taken for each other.
-fn refuse_other_form(input: &SetupInput, cluster: &Resolved, elements: &[Element]) -> Result<(), SetupError> {
-    let owner = &cluster.owner;
-    let other_form = |element: &&Element| {
-        element.provenance().is_some_and(|p| {
-            p.owner.issuer == owner.issuer && p.owner.cluster_uid.is_some() != owner.cluster_uid.is_some()
-        })
-    };
-    match elements.iter().find(other_form) {
-        Some(_) => Err(SetupError::OtherForm {
-            mount: input.mount.clone(),
-            issuer: owner.issuer.clone(),
-            site_unused: cluster.site_unused.as_ref().map(ToString::to_string),
-        }),
-        None => Ok(()),
+/// Two clusters can give the same value to most claims, and Vault would take
+/// both for one entity: its policies, groups and metadata.
+fn refuse_shared_identity(input: &SetupInput, config: &ConfigPlan, role: &RolePlan) -> Result<(), SetupError> {
+    let Some(wanted) = input.role.as_ref().filter(|role| !role.allow_shared_identity) else { return Ok(()) };
+    match shared_identity(&role.document) {
+        // What an existing role has is warned of, not refused: it is not this run's doing.
+        Some(claim) if wanted.user_claim.is_some() && config.chain.others.any() => {
+            Err(SetupError::SharedIdentity { mount: input.mount.clone(), role: role.name.clone(), claim })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -164,6 +177,7 @@ fn role_plan(
         audiences: role.audiences.clone(),
         ttl: role.ttl,
         max_ttl: role.max_ttl,
+        user_claim: role.user_claim.clone(),
         replace: role.replace,
     };
     let document = spec.document(existing).map_err(|source| SetupError::Role {

@@ -157,7 +157,7 @@ impl SetupReport {
         let target = ports.cluster.target();
         let (config, role) = match state {
             MountState::Missing => (None, None),
-            MountState::Jwt { config, role } => (config.clone(), role.clone()),
+            MountState::Jwt(jwt) => (jwt.config.document.clone(), jwt.role.clone()),
         };
         let key = |step: &crate::keychain::plan::KeyStep| KeyReport {
             id: step.id.to_string(),

@@ -1,0 +1,53 @@
+//! Owns the flags of `diff`.
+
+use super::chain::ChainFlags;
+use super::issuer::IssuerFlags;
+use super::kube::KubeFlags;
+use super::role::RoleFlags;
+use super::vault::VaultFlags;
+use clap::Args;
+use shared::mount::MountPath;
+
+/// `kubectl vaultjwt diff`
+#[derive(Args, Debug)]
+#[command(
+    about = "Show what setup or sync would change in Vault",
+    long_about = "Shows what 'setup' with the same flags (without a role: also 'sync') would change in the mount's \
+                  configuration and in the role, as a unified diff. Changes nothing. Keys of other clusters are left \
+                  out of the diff where they do not change.",
+    after_help = EXAMPLES
+)]
+pub struct DiffArgs {
+    /// Path of the auth mount
+    #[arg(long, value_name = "PATH", default_value = "jwt")]
+    pub mount: MountPath,
+
+    /// The role.
+    #[command(flatten)]
+    pub role: RoleFlags,
+
+    /// The issuer.
+    #[command(flatten)]
+    pub issuer: IssuerFlags,
+
+    /// Keys, and who shares the mount.
+    #[command(flatten)]
+    pub chain: ChainFlags,
+
+    /// Which cluster, and as whom.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+
+    /// Which Vault.
+    #[command(flatten)]
+    pub vault: VaultFlags,
+}
+
+const EXAMPLES: &str = "Examples:
+  # Has the current cluster rotated its keys?
+  kubectl vaultjwt diff
+
+  # What would this role change?
+  kubectl vaultjwt diff --role app --service-account shop:app --policy app-read
+
+Exit codes, as kubectl diff has them: 0 no difference, 1 differences, more than 1 failed (2 wrong call, 3 failed, 130 interrupted).";

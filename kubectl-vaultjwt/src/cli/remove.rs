@@ -1,0 +1,79 @@
+//! Owns the flags of `remove`.
+
+use super::issuer::parse_uid;
+use super::kube::KubeFlags;
+use super::values::{DryRun, parse_dry_run};
+use super::vault::VaultFlags;
+use clap::Args;
+use shared::mount::MountPath;
+
+/// `kubectl vaultjwt remove`
+#[derive(Args, Debug)]
+#[command(
+    about = "Take one cluster's keys, and only those, off a JWT auth mount",
+    long_about = "Takes the keys of the current context's cluster off the mount: its pods can no longer log in. Tokens \
+                  they hold live until their lease ends; the command that revokes them is printed, with whom else it \
+                  hits. Keys of others are never touched. With --issuer no cluster is asked, so a cluster that is gone \
+                  can be removed too.",
+    after_help = EXAMPLES
+)]
+pub struct RemoveArgs {
+    /// Path of the auth mount
+    #[arg(long, value_name = "PATH", default_value = "jwt")]
+    pub mount: MountPath,
+
+    /// Remove the keys of this issuer, without asking a cluster (status shows the issuers)
+    #[arg(long, value_name = "URL", conflicts_with = "context")]
+    pub issuer: Option<String>,
+
+    /// UID of the cluster, where several clusters on the mount have the same issuer, or where namespace kube-system cannot be read
+    #[arg(long, value_name = "UID", value_parser = parse_uid)]
+    pub cluster_uid: Option<String>,
+
+    /// Delete the roles that are bound to this issuer alone, too
+    #[arg(long)]
+    pub roles: bool,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+
+    /// Must be "none" or "client". If client, only print what would be removed. Vault has no server-side dry run
+    #[arg(long, value_name = "STRATEGY", value_parser = parse_dry_run, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
+    pub dry_run: DryRun,
+
+    /// Output format. One of: (json)
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
+    pub output: Option<Output>,
+
+    /// Which cluster, and as whom.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+
+    /// Which Vault.
+    #[command(flatten)]
+    pub vault: VaultFlags,
+}
+
+const EXAMPLES: &str = "Examples:
+  # What would be removed?
+  kubectl vaultjwt remove --context old --dry-run=client
+
+  # A cluster that is gone, with its roles
+  kubectl vaultjwt remove --issuer https://oidc.example.com/id/old --roles --yes
+
+Exit codes: 0 done, 1 failed, 2 wrong call, 130 interrupted.";
+
+/// What goes to stdout in place of text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The whole report.
+    Json,
+}
+
+fn parse_output(typed: &str) -> Result<Output, String> {
+    match typed {
+        "json" => Ok(Output::Json),
+        _ => Err("allowed formats are: json".to_owned()),
+    }
+}

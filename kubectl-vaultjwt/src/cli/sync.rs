@@ -1,0 +1,96 @@
+//! Owns the flags of `sync`.
+
+use super::chain::ChainFlags;
+use super::issuer::IssuerFlags;
+use super::kube::KubeFlags;
+use super::values::{DryRun, parse_dry_run};
+use super::vault::VaultFlags;
+use clap::Args;
+use shared::mount::MountPath;
+
+/// `kubectl vaultjwt sync`
+#[derive(Args, Debug)]
+#[command(
+    about = "Refresh the keys of enrolled clusters on a JWT auth mount",
+    long_about = "Brings the keys of clusters that are on the mount already up to date with what their issuers publish \
+                  now: new keys go on at once, a key that is no longer published is marked retired and leaves after \
+                  the grace. However many clusters are named, the mount is read once and written at most once, and \
+                  only where something changed. A cluster that cannot be read leaves the others alone. A context that \
+                  is not on the mount is listed and never added, unless --enroll says so. The table goes to stdout, \
+                  everything else to stderr.",
+    after_help = EXAMPLES
+)]
+pub struct SyncArgs {
+    /// Path of the auth mount
+    #[arg(long, value_name = "PATH", default_value = "jwt")]
+    pub mount: MountPath,
+
+    /// Contexts to refresh, separated by commas (the current one if not given)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', conflicts_with_all = ["all_contexts", "context"])]
+    pub contexts: Vec<String>,
+
+    /// Refresh every context of the kubeconfig that is on the mount
+    #[arg(long, conflicts_with = "context")]
+    pub all_contexts: bool,
+
+    /// Put contexts on the mount that are not on it, after the checks that setup makes
+    #[arg(long)]
+    pub enroll: bool,
+
+    /// Take keys off at once that are no longer published, without the grace; needs the right to create a token
+    #[arg(long)]
+    pub prune: bool,
+
+    /// Must be "none" or "client". If client, only print what would change. Vault has no server-side dry run
+    #[arg(long, value_name = "STRATEGY", value_parser = parse_dry_run, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
+    pub dry_run: DryRun,
+
+    /// Output format. One of: (json, yaml)
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
+    pub output: Option<Output>,
+
+    /// The issuer.
+    #[command(flatten)]
+    pub issuer: IssuerFlags,
+
+    /// Keys, and who shares the mount.
+    #[command(flatten)]
+    pub chain: ChainFlags,
+
+    /// Which cluster, and as whom.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+
+    /// Which Vault.
+    #[command(flatten)]
+    pub vault: VaultFlags,
+}
+
+const EXAMPLES: &str = "Examples:
+  # After the current cluster has rotated its keys
+  kubectl vaultjwt sync
+
+  # Every cluster of the kubeconfig that is on mount k8s
+  kubectl vaultjwt sync --all-contexts --mount k8s
+
+  # Two of them, to see what would change
+  kubectl vaultjwt sync --contexts production,staging --dry-run=client
+
+Exit codes: 0 done (also when there was nothing to do), 1 at least one cluster failed, 2 wrong call, 130 interrupted.";
+
+/// What goes to stdout in place of the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// The whole report as JSON.
+    Json,
+    /// The whole report as YAML.
+    Yaml,
+}
+
+fn parse_output(typed: &str) -> Result<Output, String> {
+    match typed {
+        "json" => Ok(Output::Json),
+        "yaml" => Ok(Output::Yaml),
+        _ => Err("allowed formats are: json, yaml".to_owned()),
+    }
+}

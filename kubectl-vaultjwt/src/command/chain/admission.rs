@@ -1,0 +1,101 @@
+//! Owns who may be put on a mount that serves others already.
+//!
+//! Trust is per mount, not per key: any key of a mount can sign any `iss`. So
+//! a second owner changes what every role of the mount means, and who can
+//! sign for it. Pure.
+
+use super::error::ChainError;
+use crate::issuer::{Resolved, is_a_clouds};
+use crate::keychain::Owner;
+use crate::keychain::element::Element;
+use crate::keychain::plan::Others;
+use crate::vault::Document;
+use crate::vault::role::takes_any_issuer;
+use std::collections::BTreeMap;
+
+/// What the user takes upon himself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allowances {
+    /// `--same-trust-domain`
+    pub same_trust_domain: bool,
+    /// `--allow-same-issuer`
+    pub same_issuer: bool,
+    /// `--allow-unbound-roles`
+    pub unbound_roles: bool,
+}
+
+/// What is known about the mount's roles.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Roles {
+    /// There was no reason to read them.
+    NotRead,
+    /// They could not be read.
+    Unreadable(String),
+    /// All of them.
+    Read {
+        /// By name.
+        roles: BTreeMap<String, Document>,
+        /// `OpenBao`'s CEL roles, by name: programs that decide themselves
+        /// whom they let in.
+        cel: Vec<String>,
+    },
+}
+
+/// Refuses `owner` a place among `others`, unless the user allows it.
+pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) -> Result<(), ChainError> {
+    // The same issuer is the worst case: roles cannot tell the two apart.
+    if let Some(other) = others.owners.iter().find(|other| other.issuer == owner.issuer)
+        && !allow.same_issuer
+    {
+        return Err(ChainError::SameIssuer { other: other.clone() });
+    }
+    // Owners of a managed cluster cannot sign tokens of their own making;
+    // whoever runs an API server can, and nobody knows who put unmarked keys there.
+    let managed = |owner: &Owner| owner.cluster_uid.is_none() && is_a_clouds(&owner.issuer);
+    let known = others.unmarked == 0 && others.unreadable == 0;
+    let barrier = managed(owner) && known && others.owners.iter().all(managed);
+    if !barrier && !allow.same_trust_domain {
+        return Err(ChainError::TrustDomain { others: others.clone(), owner: owner.clone() });
+    }
+    if allow.unbound_roles {
+        return Ok(());
+    }
+    match roles {
+        Roles::NotRead => Err(ChainError::Meanwhile),
+        Roles::Unreadable(why) => Err(ChainError::RolesUnreadable { why: why.clone() }),
+        Roles::Read { roles, cel } => {
+            let unbound: BTreeMap<String, Document> = roles
+                .iter()
+                .filter(|(_, role)| takes_any_issuer(role))
+                .map(|(name, role)| (name.clone(), role.clone()))
+                .collect();
+            if unbound.is_empty() && cel.is_empty() {
+                return Ok(());
+            }
+            let theirs = match &others.owners[..] {
+                [only] if known => Some(only.issuer.clone()),
+                _ => None,
+            };
+            Err(ChainError::UnboundRoles { roles: unbound, cel: cel.clone(), issuer: theirs })
+        }
+    }
+}
+
+/// One issuer, once owned by itself (its site was read) and once by a cluster
+/// (it was not): the same cluster seen from two networks, or somebody who
+/// claims the issuer. The two are never taken for each other.
+pub fn refuse_other_form(cluster: &Resolved, elements: &[Element]) -> Result<(), ChainError> {
+    let owner = &cluster.owner;
+    let other_form = |element: &Element| {
+        element.provenance().is_some_and(|mark| {
+            mark.owner.issuer == owner.issuer && mark.owner.cluster_uid.is_some() != owner.cluster_uid.is_some()
+        })
+    };
+    if elements.iter().any(other_form) {
+        return Err(ChainError::OtherForm {
+            issuer: owner.issuer.clone(),
+            site_unused: cluster.site_unused.as_ref().map(ToString::to_string),
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! Owns why a cluster's keys are not put, or not refreshed, on a mount, and
+//! what to do about each. Every text continues a sentence that names the
+//! mount ("it …") or stands in a cluster's row of a table.
+
+use crate::keychain::Owner;
+use crate::keychain::plan::{Others, PlanError};
+use crate::vault::Document;
+use crate::vault::role::binding_command;
+use shared::mount::MountPath;
+use shared::text::one_line;
+use std::collections::BTreeMap;
+
+/// Why a cluster is left out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ChainError {
+    /// No key on the mount is marked as this owner's.
+    #[error("it holds no key of {owner}")]
+    NotEnrolled {
+        /// The owner.
+        owner: Owner,
+    },
+    /// Every token must carry another issuer.
+    #[error("its bound_issuer is \"{}\"", one_line(.bound))]
+    BoundIssuer {
+        /// That issuer.
+        bound: String,
+    },
+    /// The same issuer stands there under the other form of owner.
+    #[error("it has keys of issuer \"{}\" {}", one_line(.issuer), form(.site_unused))]
+    OtherForm {
+        /// The issuer.
+        issuer: String,
+        /// Why its site was not read this time; `None` if it was.
+        site_unused: Option<String>,
+    },
+    /// The keys contradict each other.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// Two clusters that roles cannot tell apart.
+    #[error("it serves another cluster with the same issuer already: {other}")]
+    SameIssuer {
+        /// The other one.
+        other: Owner,
+    },
+    /// Others are on the mount, and one of all could sign for any.
+    #[error("it serves others already: {}; whoever holds one key of a mount can sign for every issuer on it", describe(.others, .owner))]
+    TrustDomain {
+        /// Whose keys are there.
+        others: Others,
+        /// This cluster.
+        owner: Owner,
+    },
+    /// Roles would take tokens of this cluster too.
+    #[error("{} tokens of any cluster on it", unbound(.roles, .cel))]
+    UnboundRoles {
+        /// Roles without an exact `iss`.
+        roles: BTreeMap<String, Document>,
+        /// CEL roles.
+        cel: Vec<String>,
+        /// The issuer that the mount served alone until now.
+        issuer: Option<String>,
+    },
+    /// Whether such roles are there is not known.
+    #[error("it serves others already, and whether its roles keep clusters apart is not known: {why}")]
+    RolesUnreadable {
+        /// Why not.
+        why: String,
+    },
+    /// It served nobody a moment ago.
+    #[error("somebody else was put on it meanwhile")]
+    Meanwhile,
+    /// More keys than one mount should hold.
+    #[error("it would hold {keys} keys, more than {}", super::limits::KEYS_AT_MOST)]
+    TooManyKeys {
+        /// How many.
+        keys: usize,
+    },
+    /// More texts than a server takes in one request.
+    #[error("its configuration would have {texts} texts, more than the 1000 that OpenBao takes in one request")]
+    TooManyTexts {
+        /// How many.
+        texts: usize,
+    },
+    /// More bytes than a storage entry.
+    #[error("its configuration would have {bytes} bytes, more than the 1048576 of one storage entry")]
+    TooLarge {
+        /// How many.
+        bytes: usize,
+    },
+}
+
+fn form(site_unused: &Option<String>) -> String {
+    match site_unused {
+        Some(why) => format!("that were read from the issuer's own site, which was not used now: {why}"),
+        None => "that were read from an API server; now the issuer's own site was read".to_owned(),
+    }
+}
+
+/// Whom else the mount serves, and whether one of them is this issuer.
+pub fn describe(others: &Others, owner: &Owner) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for other in &others.owners {
+        let same = if other.issuer == owner.issuer { " (the same issuer, another cluster)" } else { "" };
+        parts.push(format!("keys of {other}{same}"));
+    }
+    let count = |n: usize, what: &str| match n {
+        1 => format!("1 key {what}"),
+        n => format!("{n} keys {what}"),
+    };
+    if others.unmarked > 0 {
+        parts.push(count(others.unmarked, "without a mark"));
+    }
+    if others.unreadable > 0 {
+        parts.push(count(others.unreadable, "with a mark that cannot be read"));
+    }
+    parts.join(", ")
+}
+
+fn unbound(roles: &BTreeMap<String, Document>, cel: &[String]) -> String {
+    let quoted: Vec<String> = roles
+        .keys()
+        .map(|name| format!("\"{}\"", one_line(name)))
+        .chain(cel.iter().map(|name| format!("\"{}\" (CEL)", one_line(name))))
+        .collect();
+    match &quoted[..] {
+        [one] => format!("role {one} is bound to no issuer and would take"),
+        many => format!("roles {} are bound to no issuer and would take", many.join(", ")),
+    }
+}
+
+impl ChainError {
+    /// The one thing to do next, for the mount at hand.
+    pub fn hint(&self, mount: &MountPath) -> Option<String> {
+        let another = "choose another path with --mount";
+        Some(match self {
+            Self::NotEnrolled { .. } => {
+                "put the cluster on the mount with 'kubectl vaultjwt setup', or with --enroll".to_owned()
+            }
+            Self::BoundIssuer { .. } => format!(
+                "{another}; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/{mount}/config)"
+            ),
+            Self::OtherForm { site_unused: Some(_), .. } => {
+                format!("run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or {another}")
+            }
+            Self::OtherForm { site_unused: None, .. } | Self::Plan(_) => another.to_owned(),
+            Self::SameIssuer { .. } => format!(
+                "{another}; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own"
+            ),
+            Self::TrustDomain { .. } => format!(
+                "{another}; or, if everybody who runs one of these clusters may act as any of them, add --same-trust-domain"
+            ),
+            Self::UnboundRoles { roles, issuer, .. } => {
+                let mend: String = roles
+                    .iter()
+                    .map(|(name, role)| format!("\n{}", binding_command(mount, name, role, issuer.as_deref())))
+                    .collect();
+                if mend.is_empty() {
+                    format!("{another}; or, if CEL roles check the issuer themselves, add --allow-unbound-roles")
+                } else {
+                    format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):{mend}")
+                }
+            }
+            Self::RolesUnreadable { .. } => format!(
+                "let the token list and read them: path \"auth/{mount}/role\" {{ capabilities = [\"list\"] }}, path \"auth/{mount}/role/*\" {{ capabilities = [\"read\"] }}"
+            ),
+            Self::Meanwhile => "run the command again".to_owned(),
+            Self::TooManyKeys { .. } | Self::TooManyTexts { .. } | Self::TooLarge { .. } => {
+                format!("give each trust domain a mount of its own: {another}")
+            }
+        })
+    }
+}

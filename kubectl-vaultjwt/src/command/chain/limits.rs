@@ -1,0 +1,74 @@
+//! Owns what one mount can hold. A configuration is one storage entry: it is
+//! measured before it is written, because what Vault says afterwards names
+//! neither the mount nor a way out.
+
+use super::ChainError;
+use crate::keychain::element::Element;
+use crate::vault::Document;
+use crate::vault::config::KEYS;
+use serde_json::Value;
+
+/// Most keys of a mount. `OpenBao` takes at most 1000 texts in one request
+/// (`max_request_json_strings`, names included), and every login that fails
+/// costs Vault the check of all keys.
+pub const KEYS_AT_MOST: usize = 950;
+/// Texts in one request, names included: `OpenBao`'s default.
+const TEXTS_AT_MOST: usize = 1_000;
+/// One storage entry of integrated storage, less what Vault adds to it.
+const BYTES_AT_MOST: usize = (1 << 20) - (4 << 10);
+/// One storage entry of Consul, less the same.
+const CONSUL_BYTES: usize = (512 << 10) - (4 << 10);
+/// From so many keys on, it is time to think of a second mount.
+const MANY: usize = 100;
+/// From so many keys on, logins take tens of milliseconds.
+const VERY_MANY: usize = 300;
+
+/// Refuses what would not fit.
+pub fn check(elements: &[Element], document: &Document) -> Result<(), ChainError> {
+    if elements.len() > KEYS_AT_MOST {
+        return Err(ChainError::TooManyKeys { keys: elements.len() });
+    }
+    let texts = texts(&Value::Object(document.clone()));
+    if texts > TEXTS_AT_MOST {
+        return Err(ChainError::TooManyTexts { texts });
+    }
+    let bytes = bytes(document);
+    if bytes > BYTES_AT_MOST {
+        return Err(ChainError::TooLarge { bytes });
+    }
+    Ok(())
+}
+
+/// What fits, but should be known.
+pub fn warnings(document: &Document) -> Vec<String> {
+    let keys = document.get(KEYS).and_then(Value::as_array).map_or(0, Vec::len);
+    let mut warnings = Vec::new();
+    if keys >= VERY_MANY {
+        warnings.push(format!(
+            "the mount holds {keys} keys: a login takes Vault tens of milliseconds, a refused one most of all; a second mount is due"
+        ));
+    } else if keys >= MANY {
+        warnings.push(format!(
+            "the mount holds {keys} keys: Vault tries them one after the other; one mount for each trust domain keeps logins fast"
+        ));
+    }
+    let bytes = bytes(document);
+    if bytes > CONSUL_BYTES {
+        warnings.push(format!("the mount's configuration has {bytes} bytes: Consul storage keeps at most 524288"));
+    }
+    warnings
+}
+
+fn bytes(document: &Document) -> usize {
+    serde_json::to_vec(document).map_or(0, |body| body.len())
+}
+
+/// Names and values that are texts, however deep.
+fn texts(value: &Value) -> usize {
+    match value {
+        Value::String(_) => 1,
+        Value::Array(items) => items.iter().map(texts).sum(),
+        Value::Object(members) => members.values().map(|value| 1 + texts(value)).sum(),
+        _ => 0,
+    }
+}

@@ -1,0 +1,82 @@
+//! Owns `setup` and `diff` from typed arguments to text: both make the same
+//! plan, one carries it out, the other shows it.
+
+use super::{Ending, out, terms, text};
+use crate::cli::chain::ChainFlags;
+use crate::cli::issuer::IssuerFlags;
+use crate::cli::role::RoleFlags;
+use crate::cli::setup::{Output, SetupArgs, Verify};
+use crate::cli::values::DryRun;
+use crate::cluster::api_server::ApiServer;
+use crate::cluster::{Cluster as _, Target, kubeconfig};
+use crate::command::setup::input::RoleInput;
+use crate::command::setup::{self, Ports, SetupInput};
+use crate::error::Error;
+use crate::issuer::HttpsSite;
+use crate::issuer::resolve::Wishes;
+use crate::render::console::Console;
+use crate::render::{commands, setup as render_setup};
+use shared::mount::MountPath;
+
+/// Runs `setup`.
+pub async fn setup(args: SetupArgs, console: Console) -> Ending {
+    if args.output == Some(Output::Commands) && args.dry_run != DryRun::Client {
+        return Err(Error::Usage("-o commands prints a plan and needs --dry-run=client".to_owned()));
+    }
+    let vault = super::vault(&args.vault, &console)?;
+    let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
+    let cluster = ApiServer::connect(connection).await?;
+    let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+    let given = commands::Given { address: args.vault.addr.is_some(), namespace: args.vault.namespace.is_some() };
+    let mut input = input(args.mount, args.role, args.issuer, &args.chain, cluster.target());
+    input.verify = args.verify == Verify::Login;
+    input.dry_run = args.dry_run == DryRun::Client;
+    let ports = Ports { cluster: &cluster, site: &site, vault: &vault, progress: &console };
+    let report = match setup::run(ports, &input).await {
+        Ok(report) => report,
+        Err(failed) => {
+            if let (Some(report), Some(Output::Json)) = (&failed.report, args.output) {
+                out(&text::json(report)?)?;
+            }
+            return Err(failed.error.into());
+        }
+    };
+    match args.output {
+        Some(Output::Json) => out(&text::json(&report)?)?,
+        Some(Output::Commands) => out(&commands::setup(&report, &given))?,
+        None => out(&render_setup::text(&report))?,
+    }
+    Ok(0)
+}
+
+fn input(mount: MountPath, role: RoleFlags, issuer: IssuerFlags, chain: &ChainFlags, target: &Target) -> SetupInput {
+    let (accounts, policies, audiences) = (role.service_accounts, role.policies, role.audiences);
+    let role = role.role.map(|name| RoleInput {
+        name,
+        service_accounts: accounts,
+        policies,
+        audiences: (!audiences.is_empty()).then_some(audiences),
+        ttl: role.ttl.map(|ttl| ttl.as_secs()),
+        max_ttl: role.max_ttl.map(|ttl| ttl.as_secs()),
+        user_claim: role.user_claim,
+        allow_shared_identity: role.allow_shared_identity,
+        replace: role.replace_role,
+    });
+    SetupInput {
+        mount,
+        role,
+        cluster_name: target.context.clone().unwrap_or_else(|| target.cluster.clone()),
+        trust_issuer: issuer.trust_issuer,
+        wishes: wishes(issuer),
+        terms: terms(chain, false),
+        verify: false,
+        dry_run: true,
+        now: jiff::Timestamp::now(),
+        nonce: super::nonce(),
+    }
+}
+
+/// Issuer and UID given by hand.
+pub(super) fn wishes(issuer: IssuerFlags) -> Wishes {
+    Wishes { issuer: issuer.issuer, cluster_uid: issuer.cluster_uid, site_required: issuer.issuer_ca_cert.is_some() }
+}
