@@ -47,7 +47,7 @@ async fn a_namespace_that_vault_passes_over_stops_everything() {
 #[tokio::test]
 async fn nothing_there_is_not_nothing_mounted() {
     let peer = said("404 Not Found", r#"{"errors":[]}"#);
-    assert_eq!(client(&peer.url).read_config(&jwt()).await.unwrap(), None);
+    assert_eq!(client(&peer.url).read_config(&jwt()).await.unwrap(), Config::default());
     let peer = said("404 Not Found", r#"{"errors":[]}"#);
     assert_eq!(client(&peer.url).read_role(&jwt(), "app").await.unwrap(), None);
     for words in ["no handler for route \"auth/jwt/config\". route entry not found.", "unsupported path"] {
@@ -63,7 +63,7 @@ async fn nothing_there_is_not_nothing_mounted() {
 #[tokio::test]
 async fn documents_pass_through_whole() {
     let peer = said("200 OK", r#"{"request_id":"r","data":{"bound_issuer":"i","unknown":[1,{"a":null}]}}"#);
-    let config = client(&peer.url).read_config(&jwt()).await.unwrap().unwrap();
+    let config = client(&peer.url).read_config(&jwt()).await.unwrap().document.unwrap();
     assert_eq!(Value::Object(config.clone()), json!({"bound_issuer": "i", "unknown": [1, {"a": null}]}));
     for (path, peer) in [("config", said("204 No Content", "")), ("role/app", said("204 No Content", ""))] {
         let client = client(&peer.url);

@@ -182,15 +182,55 @@ pub fn differing(found: &Document, wanted: &Document) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keychain::Owner;
+    use crate::keychain::jwk::PublishedKey;
+    use crate::keychain::key::{Curve, PublicKey};
+    use crate::keychain::provenance::Provenance;
+    use std::collections::BTreeMap;
 
     fn document(value: Value) -> Document {
         value.as_object().cloned().unwrap()
     }
 
+    fn read(value: Value) -> StaticKeys {
+        StaticKeys::read(Some(&document(value))).unwrap()
+    }
+
+    fn keys(texts: &[&str]) -> Vec<Element> {
+        texts.iter().map(|text| Element::read(text)).collect()
+    }
+
+    /// An element of ours that signs with `alg`, one key for each `alg`.
+    fn ours(alg: &str) -> Element {
+        let key = match alg {
+            "ES256" => {
+                use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+                let point = pair.public_key().as_ref();
+                PublicKey::ec(Curve::P256, &point[1..33], &point[33..]).unwrap()
+            }
+            _ => {
+                use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+                PublicKey::ed25519(Ed25519KeyPair::from_seed_unchecked(&[7; 32]).unwrap().public_key().as_ref())
+                    .unwrap()
+            }
+        };
+        let published = PublishedKey { key, kid: None, alg: Some(alg.into()) };
+        let provenance = Provenance {
+            owner: Owner { issuer: "https://a".into(), cluster_uid: None },
+            kid: String::new(),
+            alg: alg.into(),
+            cluster: "a".into(),
+            added: "2026-11-24T12:00:00Z".into(),
+            retired: None,
+            unknown: BTreeMap::new(),
+        };
+        Element::write(&published, &provenance)
+    }
+
     #[test]
     fn a_fresh_mount_gets_a_full_document() {
-        let config = StaticKeys::read(None, "https://a").unwrap();
-        let next = config.with(&["k1".into()], &["RS256".into()]);
+        let next = StaticKeys::read(None).unwrap().with(&keys(&["k1"]), &["RS256".into()]);
         assert_eq!(
             Value::Object(next),
             json!({"jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": ["RS256"], "bound_issuer": "", "default_role": ""})
@@ -203,8 +243,9 @@ mod tests {
             "jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": ["RS256"], "default_role": "app",
             "bound_issuer": "https://a", "namespace_in_state": false, "jwks_pairs": [], "new_field": 3, "status": "valid"
         }));
-        let config = StaticKeys::read(Some(&standing), "https://a").unwrap();
-        let next = config.with(&["k2".into(), "k1".into()], &["ES256".into()]);
+        let config = StaticKeys::read(Some(&standing)).unwrap();
+        assert_eq!(config.bound_issuer(), Some("https://a"));
+        let next = config.with(&keys(&["k2", "k1"]), &["ES256".into()]);
         assert_eq!(
             Value::Object(next.clone()),
             json!({
@@ -212,15 +253,49 @@ mod tests {
                 "bound_issuer": "https://a", "namespace_in_state": false, "jwks_pairs": [], "new_field": 3
             })
         );
-        assert!(!config.equals(&next));
-        assert!(config.equals(&config.with(&["k1".into()], &["RS256".into()])));
+        assert!(!StaticKeys::same(Some(&standing), &next));
+        assert!(StaticKeys::same(Some(&standing), &config.with(&keys(&["k1"]), &["RS256".into()])));
     }
 
     #[test]
-    fn all_algorithms_stay_all_while_other_keys_are_there() {
-        let standing = document(json!({"jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": []}));
-        let next = StaticKeys::read(Some(&standing), "i").unwrap().with(&["k2".into()], &["ES256".into()]);
+    fn all_algorithms_stay_all_while_keys_are_there() {
+        let next = read(json!({"jwt_validation_pubkeys": ["k1"], "jwt_supported_algs": []}))
+            .with(&keys(&["k2"]), &["ES256".into()]);
         assert_eq!(next.get(ALGORITHMS), Some(&json!([])));
+    }
+
+    #[test]
+    fn algorithms_are_narrowed_by_what_left_and_nothing_else() {
+        let (es, ed) = (ours("ES256"), ours("EdDSA"));
+        let unmarked_es = Element::read(
+            es.text.split_once("-----BEGIN").map(|(_, key)| format!("-----BEGIN{key}")).unwrap().as_str(),
+        );
+        let config = |elements: &[&Element], algs: &[&str]| {
+            read(
+                json!({"jwt_validation_pubkeys": elements.iter().map(|e| &e.text).collect::<Vec<_>>(), "jwt_supported_algs": algs}),
+            )
+        };
+        let both = config(&[&es, &ed], &["RS256", "ES256", "EdDSA"]);
+        for (stays, expected) in [
+            (vec![ed.clone()], json!(["RS256", "EdDSA"])),
+            (vec![es.clone(), ed.clone()], json!(["RS256", "ES256", "EdDSA"])),
+            // Something that could use it stays.
+            (vec![ed.clone(), unmarked_es], json!(["RS256", "ES256", "EdDSA"])),
+            (vec![ed.clone(), Element::read("unreadable")], json!(["RS256", "ES256", "EdDSA"])),
+        ] {
+            assert_eq!(both.with(&stays, &[]).get(ALGORITHMS), Some(&expected));
+        }
+        // Empty would mean all.
+        let alone = config(&[&es, &ed], &["ES256"]);
+        assert_eq!(alone.with(&[ed], &[]).get(ALGORITHMS), Some(&json!(["ES256"])));
+    }
+
+    #[test]
+    fn an_issuer_that_bound_the_mount_can_be_let_go() {
+        let mut config = read(json!({"bound_issuer": "https://b", "jwt_validation_pubkeys": ["k"]}));
+        config.clear_bound_issuer();
+        assert_eq!(config.bound_issuer(), None);
+        assert_eq!(config.with(&keys(&["k"]), &[]).get(BOUND_ISSUER), Some(&json!("")));
     }
 
     #[test]
@@ -237,10 +312,9 @@ mod tests {
                 json!({"provider_config": {"provider": "azure"}}),
                 "it is set up for OIDC logins (provider_config is set), whose secret cannot be read back and would be lost",
             ),
-            (json!({"bound_issuer": "https://b"}), "its bound_issuer is \"https://b\""),
             (json!({"jwt_validation_pubkeys": "k1,k2"}), "its jwt_validation_pubkeys is not a list of texts"),
         ] {
-            let error = StaticKeys::read(Some(&document(standing)), "https://a").unwrap_err();
+            let error = StaticKeys::read(Some(&document(standing))).unwrap_err();
             assert_eq!(error.to_string(), words);
         }
     }

@@ -2,7 +2,7 @@
 //! test says. Time is simulated.
 
 use super::super::error::Refused;
-use super::super::{Login, Vault};
+use super::super::{Config, Login, Vault};
 use super::*;
 use async_trait::async_trait;
 use serde_json::json;
@@ -55,12 +55,14 @@ impl Vault for Memory {
     async fn enable_jwt(&self, _: &MountPath) -> Result<(), VaultError> {
         Ok(())
     }
-    async fn read_config(&self, _: &MountPath) -> Result<Option<Document>, VaultError> {
+    async fn read_config(&self, _: &MountPath) -> Result<Config, VaultError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         // What was there when the answer was made, which then takes its time.
         let keys = self.keys.lock().unwrap().clone();
         sleep(next(&self.slow)).await;
-        Ok(keys.map(|keys| document(&keys)))
+        // A second later each time, as Vault's clock has it.
+        let date = Some(Timestamp::from_second(1_000 + i64::from(self.reads.load(Ordering::Relaxed))).unwrap());
+        Ok(Config { document: keys.map(|keys| document(&keys)), date })
     }
     async fn write_config(&self, _: &MountPath, config: &Document) -> Result<(), VaultError> {
         self.writes.fetch_add(1, Ordering::Relaxed);
@@ -77,6 +79,12 @@ impl Vault for Memory {
     }
     async fn list_roles(&self, _: &MountPath) -> Result<Vec<String>, VaultError> {
         Ok(Vec::new())
+    }
+    async fn list_cel_roles(&self, _: &MountPath) -> Result<Vec<String>, VaultError> {
+        Ok(Vec::new())
+    }
+    async fn delete_role(&self, _: &MountPath, _: &str) -> Result<(), VaultError> {
+        Ok(())
     }
     async fn write_role(&self, _: &MountPath, _: &str, _: &Document) -> Result<(), VaultError> {
         Ok(())
@@ -105,10 +113,10 @@ fn of(document: &Document) -> Vec<String> {
 }
 
 /// A plan that wants `key` beside whatever is there.
-fn wants(key: &str) -> impl Fn(Option<&Document>) -> Result<Wanted, RewriteError> + Send + Sync + use<> {
+fn wants(key: &str) -> impl Fn(Standing<'_>) -> Result<Wanted, RewriteError> + Send + Sync + use<> {
     let key = key.to_owned();
-    move |found| {
-        let mut keys = found.map(of).unwrap_or_default();
+    move |standing| {
+        let mut keys = standing.document.map(of).unwrap_or_default();
         let write = !keys.contains(&key);
         if write {
             keys.push(key.clone());
@@ -120,7 +128,7 @@ fn wants(key: &str) -> impl Fn(Option<&Document>) -> Result<Wanted, RewriteError
 async fn whole(vault: &Memory, key: &str) -> Result<Rewritten, RewriteError> {
     let mount = MountPath::parse("jwt").unwrap();
     let plan = wants(key);
-    let mut rewrite = Rewrite::new(vault, &mount);
+    let mut rewrite = Rewrite::new(vault, &mount, Timestamp::UNIX_EPOCH);
     let put = rewrite.put(&plan).await?;
     rewrite.settle(&plan, put).await
 }
@@ -163,7 +171,7 @@ async fn twelve(vault: Memory, looking_again: bool) -> Vec<String> {
                 whole(&vault, &key).await.map(drop)
             } else {
                 let mount = MountPath::parse("jwt").unwrap();
-                Rewrite::new(&*vault, &mount).put(&wants(&key)).await.map(drop)
+                Rewrite::new(&*vault, &mount, Timestamp::UNIX_EPOCH).put(&wants(&key)).await.map(drop)
             }
         });
     }
@@ -221,4 +229,19 @@ async fn somebody_who_undoes_every_write_is_named() {
         error.map(|e| e.to_string()).as_deref(),
         Some("the configuration of \"jwt/\" does not stay as it is written (20 times): somebody else writes it too")
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_plans_of_one_change_have_the_time_of_the_first_read() {
+    let vault = Memory { failing: AtomicU32::new(2), ..Memory::default() };
+    let times = Mutex::new(Vec::new());
+    let plan = |standing: Standing<'_>| {
+        times.lock().unwrap().push(standing.now.as_second());
+        wants("a")(standing)
+    };
+    let mount = MountPath::parse("jwt").unwrap();
+    let mut rewrite = Rewrite::new(&vault, &mount, Timestamp::UNIX_EPOCH);
+    let put = rewrite.put::<RewriteError>(&plan).await.unwrap();
+    rewrite.settle::<RewriteError>(&plan, put).await.unwrap();
+    assert_eq!(times.into_inner().unwrap(), [1_001; 4]);
 }

@@ -11,6 +11,7 @@ fn spec() -> RoleSpec {
         audiences: None,
         ttl: None,
         max_ttl: None,
+        user_claim: None,
         replace: false,
     }
 }

@@ -136,3 +136,6 @@ pub fn elements(document: Option<&Document>) -> Vec<Element> {
     let keys = document.and_then(|d| d.get(crate::vault::config::KEYS)).and_then(|keys| keys.as_array());
     keys.into_iter().flatten().filter_map(|key| key.as_str()).map(Element::read).collect()
 }
+
+#[cfg(test)]
+mod tests;

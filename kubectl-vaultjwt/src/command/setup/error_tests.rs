@@ -6,10 +6,6 @@ fn mount() -> MountPath {
     MountPath::parse("jwt").unwrap()
 }
 
-fn owner(issuer: &str, uid: Option<&str>) -> Owner {
-    Owner { issuer: issuer.into(), cluster_uid: uid.map(str::to_owned) }
-}
-
 #[test]
 fn words_and_hints() {
     let cases: Vec<(SetupError, &str, &str)> = vec![
@@ -24,25 +20,20 @@ fn words_and_hints() {
             "choose another path with --mount",
         ),
         (
-            SetupError::Config { mount: mount(), source: ConfigConflict::BoundIssuer("https://b".into()) },
+            SetupError::Chain { mount: mount(), source: ChainError::BoundIssuer { bound: "https://b".into() } },
             "auth mount \"jwt/\" cannot take this cluster's keys: its bound_issuer is \"https://b\"",
-            "choose another path with --mount; a mount with a bound_issuer serves that issuer only (vault read auth/jwt/config)",
+            "choose another path with --mount; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/jwt/config)",
+        ),
+        (
+            SetupError::SharedIdentity { mount: mount(), role: "app".into(), claim: "sub".into() },
+            "on auth mount \"jwt/\", role \"app\" would take the claim \"sub\" for the identity, and another cluster's tokens can have the same value",
+            "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity",
         ),
         (
             SetupError::Config { mount: mount(), source: ConfigConflict::Secret("oidc_client_id") },
             "auth mount \"jwt/\" cannot take this cluster's keys: it is set up for OIDC logins (oidc_client_id is set), \
              whose secret cannot be read back and would be lost",
             "choose another path with --mount, which gets static keys (vault read auth/jwt/config)",
-        ),
-        (
-            SetupError::OthersOnMount {
-                mount: mount(),
-                others: Others { owners: vec![owner("https://k", Some("2"))], unmarked: 1, unreadable: 2 },
-                owner: owner("https://k", Some("1")),
-            },
-            "auth mount \"jwt/\" serves others already: keys of https://k (cluster 2) (the same issuer, another cluster); \
-             1 key without a mark; 2 keys with a mark that cannot be read",
-            "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
         ),
         (
             SetupError::Role {
@@ -65,20 +56,6 @@ fn words_and_hints() {
             },
             "on auth mount \"jwt/\", role \"app\" would have a lease of 48h, longer than its longest lease of 24h",
             "give a longer --max-ttl, or a shorter --ttl",
-        ),
-        (
-            SetupError::OtherForm {
-                mount: mount(),
-                issuer: "https://i".into(),
-                site_unused: Some("connection refused".into()),
-            },
-            "auth mount \"jwt/\" has keys of issuer \"https://i\" that were read from the issuer's own site, which was not used now: connection refused",
-            "run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or choose another path with --mount",
-        ),
-        (
-            SetupError::OtherForm { mount: mount(), issuer: "https://i".into(), site_unused: None },
-            "auth mount \"jwt/\" has keys of issuer \"https://i\" that were read from an API server; now the issuer's own site was read",
-            "choose another path with --mount",
         ),
         (
             SetupError::NoWitness { issuer: "https://i".into(), why: "forbidden".into() },

@@ -1,0 +1,293 @@
+//! Who may join a mount, what each refusal says, and that one cluster's
+//! trouble leaves the others alone.
+
+use super::*;
+use crate::issuer::KeySource;
+use crate::keychain::Owner;
+use crate::keychain::jwk::{KeySet, PublishedKey};
+use crate::keychain::key::PublicKey;
+use serde_json::{Value, json};
+use shared::mount::MountPath;
+use std::collections::BTreeMap;
+
+fn key(number: u16) -> PublishedKey {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    let mut seed = [0u8; 32];
+    seed[..2].copy_from_slice(&number.to_be_bytes());
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+    let key = PublicKey::ed25519(pair.public_key().as_ref()).unwrap();
+    PublishedKey { key, kid: Some(format!("kid-{number}")), alg: Some("EdDSA".into()) }
+}
+
+/// A cluster: managed where it has no UID, else run by somebody.
+fn cluster(issuer: &str, uid: Option<&str>, keys: &[u16]) -> Resolved {
+    Resolved {
+        owner: Owner { issuer: issuer.into(), cluster_uid: uid.map(str::to_owned) },
+        keys: KeySet { keys: keys.iter().copied().map(key).collect(), skipped: vec![] },
+        source: KeySource::ApiServer,
+        site_unused: None,
+        no_witness: None,
+    }
+}
+
+const EKS: [&str; 2] =
+    ["https://oidc.eks.eu-west-1.amazonaws.com/id/A", "https://oidc.eks.eu-west-1.amazonaws.com/id/B"];
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00Z".parse().unwrap()
+}
+
+fn none() -> Roles {
+    Roles::Read { roles: BTreeMap::new(), cel: vec![] }
+}
+
+fn member(cluster: &Resolved, enrol: bool) -> Member<'_> {
+    Member { cluster, name: "c", enrol, signer: None }
+}
+
+fn plan(document: Option<&Document>, members: &[Member<'_>], terms: &Terms, roles: &Roles) -> MountPlan {
+    MountPlan::make(Standing { document, now: now() }, members, terms, roles).unwrap()
+}
+
+/// A mount that serves these clusters.
+fn mount(clusters: &[&Resolved]) -> Document {
+    let members: Vec<Member<'_>> = clusters.iter().map(|c| member(c, true)).collect();
+    let allow = Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true };
+    plan(None, &members, &Terms { allow, ..Terms::default() }, &none()).document
+}
+
+/// Why `newcomer` is refused on `document`, and that nothing is written then.
+fn refused(document: &Document, newcomer: &Resolved, terms: &Terms, roles: &Roles) -> Option<ChainError> {
+    let plan = plan(Some(document), &[member(newcomer, true)], terms, roles);
+    let why = plan.members.into_iter().next().unwrap().err();
+    assert_eq!(plan.write, why.is_none());
+    if why.is_some() {
+        assert_eq!(&plan.document, document);
+    }
+    why
+}
+
+#[track_caller]
+fn says(error: Option<ChainError>, words: &str, hint: &str) {
+    let error = error.unwrap();
+    assert_eq!(error.to_string(), words);
+    assert_eq!(error.hint(&MountPath::parse("jwt").unwrap()).as_deref(), Some(hint));
+}
+
+fn allowing(change: impl FnOnce(&mut Allowances)) -> Terms {
+    let mut terms = Terms::default();
+    change(&mut terms.allow);
+    terms
+}
+
+#[test]
+fn managed_clusters_share_a_mount_whose_roles_keep_them_apart() {
+    let (a, b) = (cluster(EKS[0], None, &[1]), cluster(EKS[1], None, &[2]));
+    assert_eq!(refused(&mount(&[&a]), &b, &Terms::default(), &none()), None);
+}
+
+#[test]
+fn a_cluster_that_somebody_runs_needs_the_users_word() {
+    let (managed, own) = (cluster(EKS[0], None, &[1]), cluster("https://k", Some("u1"), &[2]));
+    let hint = "choose another path with --mount; or, if everybody who runs one of these clusters may act as any of them, add --same-trust-domain";
+    says(
+        refused(&mount(&[&managed]), &own, &Terms::default(), &none()),
+        &format!(
+            "it serves others already: keys of {}; whoever holds one key of a mount can sign for every issuer on it",
+            EKS[0]
+        ),
+        hint,
+    );
+    says(
+        refused(&mount(&[&own]), &managed, &Terms::default(), &none()),
+        "it serves others already: keys of https://k (cluster u1); whoever holds one key of a mount can sign for every issuer on it",
+        hint,
+    );
+    // Nobody knows who put unmarked keys there.
+    let mut by_hand = mount(&[&cluster(EKS[1], None, &[3])]);
+    by_hand["jwt_validation_pubkeys"] =
+        json!([key(4).key.pem().trim(), key(5).key.pem().trim(), "vaultjwt/v9\n-----BEGIN X"]);
+    says(
+        refused(&by_hand, &managed, &Terms::default(), &none()),
+        "it serves others already: 2 keys without a mark, 1 key with a mark that cannot be read; whoever holds one key of a mount can sign for every issuer on it",
+        hint,
+    );
+    let word = allowing(|allow| allow.same_trust_domain = true);
+    for (there, newcomer) in [(mount(&[&managed]), &own), (mount(&[&own]), &managed), (by_hand, &managed)] {
+        assert_eq!(refused(&there, newcomer, &word, &none()), None);
+    }
+}
+
+#[test]
+fn the_same_issuer_twice_needs_a_word_of_its_own() {
+    let (one, two) = (cluster("https://k", Some("u1"), &[1]), cluster("https://k", Some("u2"), &[2]));
+    let word = allowing(|allow| allow.same_trust_domain = true);
+    says(
+        refused(&mount(&[&one]), &two, &word, &none()),
+        "it serves another cluster with the same issuer already: https://k (cluster u1)",
+        "choose another path with --mount; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own",
+    );
+    let both = allowing(|allow| (allow.same_trust_domain, allow.same_issuer) = (true, true));
+    assert_eq!(refused(&mount(&[&one]), &two, &both, &none()), None);
+}
+
+#[test]
+fn the_two_forms_of_an_owner_never_meet() {
+    let mut with_site = cluster("https://i", None, &[1]);
+    let without = cluster("https://i", Some("u"), &[1]);
+    let all = allowing(|a| (a.same_trust_domain, a.same_issuer, a.unbound_roles) = (true, true, true));
+    says(
+        refused(&mount(&[&without]), &with_site, &all, &none()),
+        "it has keys of issuer \"https://i\" that were read from an API server; now the issuer's own site was read",
+        "choose another path with --mount",
+    );
+    let there = mount(&[&with_site]);
+    with_site.owner = without.owner;
+    with_site.site_unused = Some(crate::issuer::resolve::SiteUnused::Unreadable("connection refused".into()));
+    says(
+        refused(&there, &with_site, &all, &none()),
+        "it has keys of issuer \"https://i\" that were read from the issuer's own site, which was not used now: connection refused",
+        "run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or choose another path with --mount",
+    );
+}
+
+fn roles(role: Value) -> Roles {
+    Roles::Read { roles: BTreeMap::from([("app".to_owned(), role.as_object().cloned().unwrap())]), cel: vec![] }
+}
+
+#[test]
+fn roles_that_take_any_issuer_stop_a_newcomer() {
+    let (a, b) = (cluster(EKS[0], None, &[1]), cluster(EKS[1], None, &[2]));
+    let there = mount(&[&a]);
+    let manual =
+        roles(json!({"role_type": "jwt", "bound_subject": "system:serviceaccount:shop:app", "bound_claims": null}));
+    says(
+        refused(&there, &b, &Terms::default(), &manual),
+        "role \"app\" is bound to no issuer and would take tokens of any cluster on it",
+        "bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):\n\
+         echo '{\"bound_claims\":{\"iss\":\"https://oidc.eks.eu-west-1.amazonaws.com/id/A\"},\"bound_claims_type\":\"string\",\"role_type\":\"jwt\"}' | vault write auth/jwt/role/app -",
+    );
+    assert_eq!(refused(&there, &b, &allowing(|allow| allow.unbound_roles = true), &manual), None);
+    // A pattern is no exact binding; the claims that are there stay, whatever they hold.
+    let pattern = roles(
+        json!({"role_type": "jwt", "bound_claims_type": "glob", "bound_claims": {"iss": "https://*", "sub": "it's"}}),
+    );
+    says(
+        refused(&there, &b, &Terms::default(), &pattern),
+        "role \"app\" is bound to no issuer and would take tokens of any cluster on it",
+        "bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):\n\
+         echo '{\"bound_claims\":{\"iss\":\"https://oidc.eks.eu-west-1.amazonaws.com/id/A\",\"sub\":\"it'\\''s\"},\"bound_claims_type\":\"glob\",\"role_type\":\"jwt\"}' | vault write auth/jwt/role/app -",
+    );
+    for bound in [
+        json!({"role_type": "jwt", "bound_claims_type": "string", "bound_claims": {"iss": "https://*"}}),
+        json!({"role_type": "jwt", "bound_claims": {"iss": ["https://a", "https://b"]}}),
+        json!({"role_type": "oidc"}),
+    ] {
+        assert_eq!(refused(&there, &b, &Terms::default(), &roles(bound)), None);
+    }
+    let cel = Roles::Read { roles: BTreeMap::new(), cel: vec!["prog".into()] };
+    says(
+        refused(&there, &b, &Terms::default(), &cel),
+        "role \"prog\" (CEL) is bound to no issuer and would take tokens of any cluster on it",
+        "choose another path with --mount; or, if CEL roles check the issuer themselves, add --allow-unbound-roles",
+    );
+    says(
+        refused(&there, &b, &Terms::default(), &Roles::Unreadable("permission denied".into())),
+        "it serves others already, and whether its roles keep clusters apart is not known: permission denied",
+        "let the token list and read them: path \"auth/jwt/role\" { capabilities = [\"list\"] }, path \"auth/jwt/role/*\" { capabilities = [\"read\"] }",
+    );
+    says(
+        refused(&there, &b, &Terms::default(), &Roles::NotRead),
+        "somebody else was put on it meanwhile",
+        "run the command again",
+    );
+}
+
+#[test]
+fn who_is_on_the_mount_already_is_asked_nothing() {
+    let (a, mut b) = (cluster("https://a", Some("u1"), &[1]), cluster("https://b", Some("u2"), &[2]));
+    let there = mount(&[&a, &b]);
+    b.keys = cluster("https://b", Some("u2"), &[3]).keys;
+    assert_eq!(refused(&there, &b, &Terms::default(), &Roles::NotRead), None);
+}
+
+#[test]
+fn a_bound_issuer_keeps_others_out_until_it_is_cleared() {
+    let (a, b) = (cluster("https://a", None, &[1]), cluster("https://b", None, &[2]));
+    let mut there = mount(&[&a]);
+    there["bound_issuer"] = json!("https://a");
+    let mut terms = allowing(|allow| allow.same_trust_domain = true);
+    says(
+        refused(&there, &b, &terms, &none()),
+        "its bound_issuer is \"https://a\"",
+        "choose another path with --mount; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/jwt/config)",
+    );
+    terms.clear_bound_issuer = true;
+    let plan = plan(Some(&there), &[member(&b, true)], &terms, &none());
+    assert_eq!((plan.write, &plan.document["bound_issuer"]), (true, &json!("")));
+}
+
+#[test]
+fn one_clusters_trouble_leaves_the_others_alone() {
+    let (a, b, stranger) = (
+        cluster("https://a", Some("1"), &[1]),
+        cluster("https://b", Some("2"), &[2]),
+        cluster("https://c", Some("3"), &[9]),
+    );
+    let there = mount(&[&a, &b]);
+    let (new_a, thief) = (cluster("https://a", Some("1"), &[1, 4]), cluster("https://b", Some("2"), &[1]));
+    let members = [member(&thief, false), member(&stranger, false), member(&new_a, false)];
+    let plan = plan(Some(&there), &members, &Terms::default(), &Roles::NotRead);
+    let words: Vec<String> =
+        plan.members.iter().map(|m| m.as_ref().map_or_else(ToString::to_string, |_| "ok".into())).collect();
+    assert_eq!(
+        words,
+        [
+            "key \"kid-1\" is published by both \"https://b (cluster 2)\" and \"https://a (cluster 1)\"",
+            "it holds no key of https://c (cluster 3)",
+            "ok"
+        ]
+    );
+    assert!(plan.write);
+    assert_eq!(elements(Some(&plan.document)).len(), 3);
+}
+
+#[test]
+fn what_a_mount_can_hold_is_measured_before_it_is_written() {
+    let numbers: Vec<u16> = (0..950).collect();
+    let full = cluster("https://a", Some("1"), &numbers);
+    let there = mount(&[&full]);
+    let warning = |document: &Document| limits::warnings(document).join("; ");
+    assert_eq!(
+        warning(&there),
+        "the mount holds 950 keys: a login takes Vault tens of milliseconds, a refused one most of all; a second mount is due"
+    );
+    assert_eq!(
+        warning(&mount(&[&cluster("https://a", Some("1"), &numbers[..100])])),
+        "the mount holds 100 keys: Vault tries them one after the other; one mount for each trust domain keeps logins fast"
+    );
+    assert_eq!(warning(&mount(&[&cluster("https://a", Some("1"), &numbers[..99])])), "");
+    let terms = allowing(|allow| (allow.same_trust_domain, allow.unbound_roles) = (true, true));
+    let hint = "give each trust domain a mount of its own: choose another path with --mount";
+    says(
+        refused(&there, &cluster("https://b", Some("2"), &[2_000]), &terms, &none()),
+        "it would hold 951 keys, more than 950",
+        hint,
+    );
+    let mut texts = mount(&[&cluster("https://a", Some("1"), &[1])]);
+    texts.insert("oidc_response_types".into(), json!(vec!["x"; 1_000]));
+    let newcomer = cluster("https://b", Some("2"), &[2]);
+    says(
+        refused(&texts, &newcomer, &terms, &none()),
+        "its configuration would have 1010 texts, more than the 1000 that OpenBao takes in one request",
+        hint,
+    );
+    let mut large = mount(&[&cluster("https://a", Some("1"), &[1])]);
+    large.insert("jwks_ca_pem".into(), json!("x".repeat(1 << 20)));
+    let error = refused(&large, &newcomer, &terms, &none()).unwrap();
+    assert!(matches!(error, ChainError::TooLarge { bytes } if bytes > 1 << 20), "{error}");
+    assert!(error.to_string().ends_with(" bytes, more than the 1048576 of one storage entry"));
+    large["jwks_ca_pem"] = json!("x".repeat(513 << 10));
+    assert_eq!(refused(&large, &newcomer, &terms, &none()), None);
+    assert!(warning(&large).ends_with(" bytes: Consul storage keeps at most 524288"), "{}", warning(&large));
+}
