@@ -3,6 +3,7 @@
 
 pub mod address;
 mod cause;
+mod cli_config;
 pub mod client;
 pub mod config;
 pub mod error;
@@ -12,6 +13,7 @@ pub mod rewrite;
 pub mod role;
 pub mod settings;
 pub mod token;
+pub mod token_helper;
 pub mod transport;
 
 pub use error::VaultError;

@@ -4,9 +4,10 @@
 
 use super::address::{self, Address, AddressError};
 use super::token::{self, TokenError};
+use super::token_helper::{self, HelperError};
 use crate::cli::vault::VaultFlags;
 use shared::Secret;
-use shared::env::{CaSource, DEFAULT_TIMEOUT, EnvError, VaultEnv};
+use shared::env::{CaSource, DEFAULT_TIMEOUT, EnvError, Lookup, VaultEnv};
 use shared::text::one_line;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,9 @@ pub trait Surroundings {
     /// to directories are passed over: volumes of ConfigMaps have one
     /// (`..data`), and its files are also found without it.
     fn files(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
+    /// What a token helper writes when it is asked for the token of the Vault
+    /// at `address`.
+    fn token_helper(&self, helper: &Path, address: &str) -> Result<Vec<u8>, HelperError>;
 }
 
 /// The real surroundings of this process.
@@ -60,6 +64,10 @@ impl Surroundings for Process {
         }
         found.sort();
         Ok(found)
+    }
+
+    fn token_helper(&self, helper: &Path, address: &str) -> Result<Vec<u8>, HelperError> {
+        token_helper::get(helper, address, token_helper::TIME_LIMIT)
     }
 }
 
@@ -131,7 +139,7 @@ pub enum SettingsError {
     ServerName(String),
     /// Only one half of the client certificate is given.
     #[error("{0} is set, but {1} is not")]
-    HalfIdentity(&'static str, &'static str),
+    HalfIdentity(String, String),
     /// A file with certificates or a key cannot be read.
     #[error("could not read {what} \"{}\": {}", one_line(file), one_line(why))]
     Unreadable {
@@ -173,7 +181,8 @@ impl Settings {
     /// Flags over environment over files.
     pub fn resolve(flags: &VaultFlags, around: &dyn Surroundings) -> Result<Self, SettingsError> {
         let env = VaultEnv::read(|name| around.var(name))?;
-        let address = address::parse(flags.addr.as_deref().or(env.address.as_deref()).unwrap_or_default())?;
+        let typed = flags.addr.as_deref().or(env.address.as_deref()).unwrap_or_default();
+        let address = address::parse(typed)?;
         let namespace = match &flags.namespace {
             Some(typed) => shared::env::namespace(typed),
             None => env.namespace,
@@ -197,8 +206,9 @@ impl Settings {
             skip_verify: flags.skip_verify.or(env.skip_verify).unwrap_or(false),
             server_name,
             timeout: Some(flags.timeout.or(env.timeout).unwrap_or(DEFAULT_TIMEOUT)).filter(|t| !t.is_zero()),
-            identity: identity(env.client_cert, env.client_key, around)?,
-            token: token::find(around)?,
+            identity: identity(around)?,
+            // The address as typed: it is by this text that helpers find a token.
+            token: token::find(typed, around)?,
         })
     }
 }
@@ -233,16 +243,18 @@ fn trust(ca: Option<CaSource>, around: &dyn Surroundings) -> Result<Trust, Setti
 }
 
 /// Reads the client certificate and its key; both or neither must be given.
-fn identity(
-    certificate: Option<String>,
-    key: Option<String>,
-    around: &dyn Surroundings,
-) -> Result<Option<ClientIdentity>, SettingsError> {
-    let (certificate, key) = match (certificate, key) {
+fn identity(around: &dyn Surroundings) -> Result<Option<ClientIdentity>, SettingsError> {
+    let env = Lookup(|name: &str| around.var(name));
+    // What is missing is named as its other half is: BAO_… or VAULT_….
+    let half = |given: String, from: &str, to: &str| {
+        let missing = given.replace(from, to);
+        Err(SettingsError::HalfIdentity(given, missing))
+    };
+    let (certificate, key) = match (env.named("CLIENT_CERT"), env.named("CLIENT_KEY")) {
         (None, None) => return Ok(None),
-        (Some(_), None) => return Err(SettingsError::HalfIdentity("VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY")),
-        (None, Some(_)) => return Err(SettingsError::HalfIdentity("VAULT_CLIENT_KEY", "VAULT_CLIENT_CERT")),
-        (Some(certificate), Some(key)) => (PathBuf::from(certificate), PathBuf::from(key)),
+        (Some((given, _)), None) => return half(given, "CERT", "KEY"),
+        (None, Some((given, _))) => return half(given, "KEY", "CERT"),
+        (Some((_, certificate)), Some((_, key))) => (PathBuf::from(certificate), PathBuf::from(key)),
     };
     let text = read("the client certificate file", &certificate, around)?;
     let certificate =

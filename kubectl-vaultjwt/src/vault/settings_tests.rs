@@ -1,6 +1,7 @@
 //! Tests of `settings`, with surroundings that exist only in memory.
 
 use super::*;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Surroundings for tests: home is `/h`, and nothing is there.
@@ -9,6 +10,8 @@ pub(in crate::vault) struct Outside {
     vars: BTreeMap<String, String>,
     home: Option<PathBuf>,
     files: BTreeMap<PathBuf, Option<Vec<u8>>>,
+    helpers: BTreeMap<PathBuf, Vec<u8>>,
+    asked: RefCell<Vec<String>>,
 }
 
 impl Outside {
@@ -34,6 +37,16 @@ impl Outside {
         self.files.insert(path.into(), None);
         self
     }
+
+    pub(in crate::vault) fn helper(mut self, path: &str, output: &[u8]) -> Self {
+        self.helpers.insert(path.into(), output.into());
+        self
+    }
+
+    /// Which token helpers were run, each with the address it was told.
+    pub(in crate::vault) fn asked(&self) -> Vec<String> {
+        self.asked.borrow().clone()
+    }
 }
 
 impl Surroundings for Outside {
@@ -55,6 +68,15 @@ impl Surroundings for Outside {
 
     fn files(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         Ok(self.files.keys().filter(|f| f.starts_with(directory)).cloned().collect())
+    }
+
+    fn token_helper(&self, helper: &Path, address: &str) -> Result<Vec<u8>, HelperError> {
+        self.asked.borrow_mut().push(format!("{} {address}", helper.display()));
+        let missing = || HelperError::NotRun {
+            helper: helper.display().to_string(),
+            why: shared::text::os_cause(&io::Error::from_raw_os_error(2)),
+        };
+        self.helpers.get(helper).cloned().ok_or_else(missing)
     }
 }
 
@@ -172,6 +194,13 @@ fn a_client_certificate_needs_both_halves() {
             Some("set VAULT_CLIENT_KEY too, or unset the other: unset VAULT_CLIENT_CERT".into())
         )
     );
+    assert_eq!(
+        refuse(&outside().var("BAO_CLIENT_KEY", "/k.pem")),
+        (
+            "BAO_CLIENT_KEY is set, but BAO_CLIENT_CERT is not".into(),
+            Some("set BAO_CLIENT_CERT too, or unset the other: unset BAO_CLIENT_KEY".into())
+        )
+    );
     let whole = half.var("VAULT_CLIENT_KEY", "/k.pem");
     assert_eq!(
         refuse(&whole.clone().file("/k.pem", CERTIFICATE)).0,
@@ -211,6 +240,17 @@ fn other_values_that_mean_nothing() {
 fn the_address_is_looked_at_before_the_token() {
     assert_eq!(refuse(&Outside::new()).0, "no Vault address is given");
     assert_eq!(refuse(&Outside::new().var("VAULT_ADDR", "https://v")).0, "no Vault token");
+}
+
+#[test]
+fn a_token_helper_is_told_the_address_in_use() {
+    let outside = Outside::new().file("/h/.vault", "token_helper = \"/bin/x\"").helper("/bin/x", b"hvs.x\n");
+    let outside = outside.var("VAULT_ADDR", "https://env:8200/");
+    assert_eq!(resolve(&VaultFlags::default(), &outside).token.expose(), "hvs.x");
+    resolve(&VaultFlags { addr: Some("https://flag".into()), ..VaultFlags::default() }, &outside);
+    let outside = outside.var("BAO_ADDR", "https://bao");
+    resolve(&VaultFlags::default(), &outside);
+    assert_eq!(outside.asked(), ["/bin/x https://env:8200/", "/bin/x https://flag", "/bin/x https://bao"]);
 }
 
 #[cfg(unix)]

@@ -3,6 +3,8 @@
 
 use super::tests::{answer, settings};
 use super::*;
+use crate::cli::vault::VaultFlags;
+use crate::vault::settings::tests::Outside;
 use crate::vault::settings::{ClientIdentity, Pem};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -166,6 +168,26 @@ async fn a_client_certificate_is_shown_to_a_vault_that_asks() {
     let (url, served) = authority.serve("localhost", false, true);
     assert_eq!(ask(Settings { trust: authority.trust(), identity, ..settings(&url) }).await.unwrap(), 204);
     assert_eq!(served.join().unwrap().unwrap().client_certificates, 1);
+}
+
+#[tokio::test]
+async fn the_environment_gives_the_client_certificate() {
+    let authority = Authority::new("CA");
+    let (certificate, key) = authority.certificate("operator", false);
+    for prefix in ["VAULT", "BAO"] {
+        let (url, served) = authority.serve("localhost", false, true);
+        let outside = Outside::new()
+            .var("VAULT_ADDR", &url)
+            .var("VAULT_TOKEN", "t")
+            .var("VAULT_CACERT", "/ca.pem")
+            .file("/ca.pem", &authority.pem)
+            .var(&format!("{prefix}_CLIENT_CERT"), "/c.pem")
+            .var(&format!("{prefix}_CLIENT_KEY"), "/k.pem")
+            .file("/c.pem", &certificate.pem())
+            .file("/k.pem", &key.serialize_pem());
+        assert_eq!(ask(Settings::resolve(&VaultFlags::default(), &outside).unwrap()).await.unwrap(), 204);
+        assert_eq!(served.join().unwrap().unwrap().client_certificates, 1, "{prefix}");
+    }
 }
 
 #[tokio::test]

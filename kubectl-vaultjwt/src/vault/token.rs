@@ -1,7 +1,10 @@
-//! Owns where the operator's token comes from: `VAULT_TOKEN`, else the file
-//! that `vault login` writes.
+//! Owns where the operator's token comes from: `VAULT_TOKEN`, else the token
+//! helper of the vault CLI's configuration, else the file that `vault login`
+//! writes.
 
+use super::cli_config;
 use super::settings::Surroundings;
+use super::token_helper::HelperError;
 use shared::Secret;
 use shared::env::Lookup;
 use shared::text::one_line;
@@ -27,29 +30,52 @@ pub enum TokenError {
         /// The cause.
         why: String,
     },
-    /// The vault CLI keeps its token with a helper program. Another token,
-    /// left in a file from earlier, may be somebody else's.
-    #[error("the token helper configured in \"{}\" is not supported yet", one_line(.0))]
-    Helper(String),
+    /// The vault CLI's configuration says something that is not understood. It
+    /// may name a helper: a token left in a file from earlier may be somebody
+    /// else's.
+    #[error("could not read the vault CLI's configuration \"{}\": {why}", one_line(file))]
+    Config {
+        /// Its path.
+        file: String,
+        /// The cause, without content of the file.
+        why: String,
+    },
+    /// Vault's and OpenBao's configuration name different helpers.
+    #[error("\"{}\" and \"{}\" name different token helpers", one_line(first), one_line(second))]
+    TwoHelpers {
+        /// Path of the one.
+        first: String,
+        /// Path of the other.
+        second: String,
+    },
+    /// The token helper gave none.
+    #[error("{error}")]
+    Helper {
+        /// The configuration that names the helper.
+        config: String,
+        /// The cause.
+        error: HelperError,
+    },
 }
 
 impl TokenError {
     /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
-        Some(
-            match self {
-                Self::Missing => "run 'vault login', or set VAULT_TOKEN",
-                Self::Unprintable(_) => "run 'vault login' again, or set VAULT_TOKEN to the token alone",
-                Self::Unreadable { .. } => "set VAULT_TOKEN, or make the file readable",
-                Self::Helper(_) => "set VAULT_TOKEN, for example: export VAULT_TOKEN=$(vault print token)",
+        Some(match self {
+            Self::Missing => "run 'vault login', or set VAULT_TOKEN".to_owned(),
+            Self::Unprintable(_) => "run 'vault login' again, or set VAULT_TOKEN to the token alone".to_owned(),
+            Self::Unreadable { .. } => "set VAULT_TOKEN, or make the file readable".to_owned(),
+            Self::Config { .. } => "correct the file, or set VAULT_TOKEN".to_owned(),
+            Self::TwoHelpers { first, .. } => {
+                format!("say which file counts, for example VAULT_CONFIG_PATH={}", one_line(first))
             }
-            .to_owned(),
-        )
+            Self::Helper { config, error } => error.hint(config),
+        })
     }
 }
 
-/// Finds the token.
-pub fn find(around: &dyn Surroundings) -> Result<Secret, TokenError> {
+/// Finds the token for the Vault at `address`.
+pub fn find(address: &str, around: &dyn Surroundings) -> Result<Secret, TokenError> {
     let env = Lookup(|name: &str| around.var(name));
     if let Some((variable, token)) = env.named("TOKEN") {
         return printable(&token, &variable);
@@ -61,21 +87,47 @@ pub fn find(around: &dyn Surroundings) -> Result<Secret, TokenError> {
         Some(path) => vec![expand(&path, home.as_deref())],
         None => [".vault", ".bao"].iter().filter_map(|name| in_home(name)).collect(),
     };
-    for config in configs {
-        if let Some(text) = read("the vault CLI's configuration", &config, around)?
-            && names_a_helper(&text)
-        {
-            return Err(TokenError::Helper(config.display().to_string()));
-        }
+    if let Some((helper, config)) = helper(&configs, around)? {
+        let output =
+            around.token_helper(Path::new(&helper), address).map_err(|error| TokenError::Helper { config, error })?;
+        let source = format!("the output of the token helper \"{}\"", one_line(&helper));
+        return trimmed(&output, &source);
     }
     let file = match env.value("TOKEN_PATH") {
         Some(path) => Some(expand(&path, home.as_deref())),
         None => in_home(".vault-token"),
     };
     let Some(file) = file else { return Err(TokenError::Missing) };
-    match read("the Vault token file", &file, around)?.as_deref().map(str::trim) {
-        None | Some("") => Err(TokenError::Missing),
-        Some(token) => printable(token, &format!("\"{}\"", one_line(&file.display().to_string()))),
+    match read("the Vault token file", &file, around)? {
+        None => Err(TokenError::Missing),
+        Some(content) => trimmed(&content, &format!("\"{}\"", one_line(&file.display().to_string()))),
+    }
+}
+
+/// The configured token helper and the file that names it.
+fn helper(configs: &[PathBuf], around: &dyn Surroundings) -> Result<Option<(String, String)>, TokenError> {
+    let mut found: Option<(String, String)> = None;
+    for config in configs {
+        let Some(content) = read("the vault CLI's configuration", config, around)? else { continue };
+        let file = config.display().to_string();
+        let helper =
+            cli_config::token_helper(&content).map_err(|why| TokenError::Config { file: file.clone(), why })?;
+        match (helper, &found) {
+            (Some(helper), None) => found = Some((helper, file)),
+            (Some(helper), Some((other, first))) if helper != *other => {
+                return Err(TokenError::TwoHelpers { first: first.clone(), second: file });
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// The token in what a file or program holds; empty is none, as in the CLI.
+fn trimmed(content: &[u8], source: &str) -> Result<Secret, TokenError> {
+    match String::from_utf8_lossy(content).trim() {
+        "" => Err(TokenError::Missing),
+        token => printable(token, source),
     }
 }
 
@@ -88,10 +140,10 @@ fn printable(token: &str, source: &str) -> Result<Secret, TokenError> {
     }
 }
 
-/// The file's text; `None` where there is no such file.
-fn read(what: &'static str, file: &Path, around: &dyn Surroundings) -> Result<Option<String>, TokenError> {
+/// The file's content; `None` where there is no such file.
+fn read(what: &'static str, file: &Path, around: &dyn Surroundings) -> Result<Option<Vec<u8>>, TokenError> {
     match around.read(file) {
-        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Ok(content) => Ok(Some(content)),
         Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
         Err(e) => {
             Err(TokenError::Unreadable { what, file: file.display().to_string(), why: shared::text::os_cause(&e) })
@@ -107,22 +159,13 @@ fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// Whether the configuration (HCL or JSON) sets `token_helper` to something.
-fn names_a_helper(text: &str) -> bool {
-    text.lines().map(str::trim).filter(|line| !line.starts_with('#') && !line.starts_with("//")).any(|line| {
-        let after = line.split_once("token_helper").map(|(_, rest)| rest.trim_start_matches(['"', ' ', '\t']));
-        let value = after.and_then(|rest| rest.strip_prefix(['=', ':'])).map(str::trim);
-        value.is_some_and(|value| !value.is_empty() && !value.starts_with("\"\""))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::vault::settings::tests::Outside;
 
     fn find_in(outside: &Outside) -> Result<String, TokenError> {
-        find(outside).map(|t| t.expose().to_owned())
+        find("https://v:8200", outside).map(|t| t.expose().to_owned())
     }
 
     #[test]
@@ -172,27 +215,73 @@ mod tests {
     }
 
     #[test]
-    fn a_token_helper_is_never_passed_over() {
-        let outside = Outside::new().file("/h/.vault-token", "hvs.file");
-        for config in ["token_helper = \"/bin/x\"", "{\"token_helper\": \"x\"}", "# c\n\ttoken_helper=\"x\"\n"] {
-            for (outside, path) in [
-                (outside.clone().file("/h/.vault", config), "/h/.vault"),
-                (outside.clone().file("/h/.bao", config), "/h/.bao"),
-                (outside.clone().file("/c", config).var("VAULT_CONFIG_PATH", "/c"), "/c"),
+    fn the_token_helper_beats_the_file() {
+        let outside = Outside::new().file("/h/.vault-token", "hvs.file").helper("/bin/x", b" hvs.helper\n");
+        for config in ["token_helper = \"/bin/x\"", "{\"token_helper\": \"/bin/x\"}"] {
+            for outside in [
+                outside.clone().file("/h/.vault", config),
+                outside.clone().file("/h/.bao", config),
+                outside.clone().file("/h/.vault", config).file("/h/.bao", config),
+                outside.clone().file("/h/.vault", "").file("/h/.bao", config),
+                outside.clone().file("/c", config).var("VAULT_CONFIG_PATH", "/c"),
+                outside.clone().file("/h/c", config).var("VAULT_CONFIG_PATH", "/c").var("BAO_CONFIG_PATH", "~/c"),
             ] {
-                let error = find_in(&outside).unwrap_err();
-                assert_eq!(
-                    error.to_string(),
-                    format!("the token helper configured in \"{path}\" is not supported yet")
-                );
-                assert_eq!(
-                    error.hint().as_deref(),
-                    Some("set VAULT_TOKEN, for example: export VAULT_TOKEN=$(vault print token)")
-                );
+                assert_eq!(find_in(&outside), Ok("hvs.helper".into()), "{outside:?}");
+                assert_eq!(outside.asked(), ["/bin/x https://v:8200"]);
             }
         }
-        for config in ["", "# token_helper = \"x\"", "token_helper = \"\"", "my-ansible-password"] {
-            assert_eq!(find_in(&outside.clone().file("/h/.vault", config)), Ok("hvs.file".into()), "{config}");
+        for config in ["", "# token_helper = \"/bin/x\"", "token_helper = \"\""] {
+            let outside = outside.clone().file("/h/.vault", config);
+            assert_eq!(find_in(&outside), Ok("hvs.file".into()), "{config}");
+            assert!(outside.asked().is_empty());
         }
+        let elsewhere = outside.file("/h/.vault", "token_helper = \"/bin/x\"").var("VAULT_CONFIG_PATH", "/none");
+        assert_eq!(find_in(&elsewhere), Ok("hvs.file".into()));
+    }
+
+    #[test]
+    fn a_helper_without_a_token_is_not_passed_over() {
+        let outside = Outside::new().file("/h/.vault-token", "hvs.file").file("/h/.vault", "token_helper = \"/bin/x\"");
+        for output in ["", " \n"] {
+            assert_eq!(find_in(&outside.clone().helper("/bin/x", output.as_bytes())), Err(TokenError::Missing));
+        }
+        for output in [b"hvs.a\nhvs.b".as_slice(), b"\xff"] {
+            assert_eq!(
+                find_in(&outside.clone().helper("/bin/x", output)).unwrap_err().to_string(),
+                "the Vault token in the output of the token helper \"/bin/x\" has blanks, line breaks or other characters that no token has"
+            );
+        }
+        let error = find_in(&outside).unwrap_err();
+        assert_eq!(error.to_string(), "could not run the token helper \"/bin/x\": no such file or directory");
+        assert_eq!(
+            error.hint().as_deref(),
+            Some("name a program that can be run as token_helper in \"/h/.vault\", or set VAULT_TOKEN")
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_understood_is_not_passed_over() {
+        let outside = Outside::new().file("/h/.vault-token", "hvs.file").file("/h/.vault", "hunter2");
+        let error = find_in(&outside).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "could not read the vault CLI's configuration \"/h/.vault\": line 1 is not of the form token_helper = \"/path\""
+        );
+        assert_eq!(error.hint().as_deref(), Some("correct the file, or set VAULT_TOKEN"));
+        let error = find_in(&Outside::new().locked("/h/.bao")).unwrap_err();
+        assert_eq!(error.to_string(), "could not read the vault CLI's configuration \"/h/.bao\": permission denied");
+    }
+
+    #[test]
+    fn two_helpers_are_one_too_many() {
+        let outside = Outside::new()
+            .file("/h/.vault", "token_helper = \"/bin/x\"")
+            .file("/h/.bao", "token_helper = \"/bin/y\"")
+            .helper("/bin/y", b"hvs.y");
+        let error = find_in(&outside).unwrap_err();
+        assert_eq!(error.to_string(), "\"/h/.vault\" and \"/h/.bao\" name different token helpers");
+        assert_eq!(error.hint().as_deref(), Some("say which file counts, for example VAULT_CONFIG_PATH=/h/.vault"));
+        assert!(outside.asked().is_empty());
+        assert_eq!(find_in(&outside.var("VAULT_CONFIG_PATH", "/h/.bao")), Ok("hvs.y".into()));
     }
 }
