@@ -3,6 +3,7 @@
 
 use crate::cluster::ClusterError;
 use crate::command::setup::SetupError;
+use crate::command::sync::SyncError;
 use crate::issuer::SiteError;
 use crate::vault::VaultError;
 
@@ -12,6 +13,9 @@ pub enum Error {
     /// `setup` stopped.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// `sync` stopped.
+    #[error(transparent)]
+    Sync(#[from] SyncError),
     /// The kubeconfig or its cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -37,10 +41,11 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Setup(e) => e.hint(),
+            Self::Sync(e) => e.hint(),
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,
-            Self::Usage(_) => Some("see: kubectl vaultjwt setup --help".to_owned()),
+            Self::Usage(_) => Some("see the command's --help".to_owned()),
         }
     }
 

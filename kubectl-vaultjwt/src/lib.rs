@@ -16,4 +16,5 @@ pub mod issuer;
 pub mod keychain;
 pub mod render;
 pub mod run;
+mod shell;
 pub mod vault;

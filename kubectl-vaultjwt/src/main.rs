@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let console = Console { verbosity: cli.common.verbosity };
+    let console = Console::new(cli.common.verbosity);
     // One provider for kube and reqwest alike. It fails only if one is set
     // already, which nothing before this line does.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -3,6 +3,7 @@
 //! pieces meet; one file for each command.
 
 mod setup;
+mod sync;
 
 use crate::cli::chain::ChainFlags;
 use crate::cli::vault::VaultFlags;
@@ -46,6 +47,7 @@ async fn interrupted() {
 async fn command(cli: Cli, console: Console) -> Ending {
     match cli.command {
         Some(Command::Setup(args)) => setup::setup(*args, console).await,
+        Some(Command::Sync(args)) => sync::sync(*args, console).await,
         Some(_) => Err(Error::Usage("not yet".to_owned())),
         None => {
             use clap::CommandFactory as _;
@@ -64,8 +66,13 @@ fn out(text: &str) -> Result<(), Error> {
     }
 }
 
-fn vault(flags: &VaultFlags, console: &Console) -> Result<Client, Error> {
-    let settings = Settings::resolve(flags, &Process).map_err(VaultError::from)?;
+async fn vault(flags: &VaultFlags, console: &Console) -> Result<Client, Error> {
+    // A token helper may ask a person, and must not keep Ctrl-C waiting: a
+    // thread of its own can be left behind, a task of the runtime cannot.
+    let (resolved, settings) = tokio::sync::oneshot::channel();
+    let flags = flags.clone();
+    std::thread::spawn(move || resolved.send(Settings::resolve(&flags, &Process)));
+    let settings = settings.await.map_err(|_| Error::Interrupted)?.map_err(VaultError::from)?;
     let console = console.clone();
     Ok(Client::new(settings, Arc::new(move |line: &str| console.request(line)))?)
 }

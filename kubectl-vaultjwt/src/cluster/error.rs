@@ -3,7 +3,7 @@
 
 use super::ServiceAccount;
 use super::kubeconfig::KubeconfigError;
-use super::kubeconfig::error::word;
+use crate::shell::word;
 use shared::text::{lines, one_line};
 use std::fmt;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ pub use error::KubeconfigError;
 
 use super::{ClusterError, Target};
 use crate::cli::kube::KubeFlags;
+use crate::shell::word;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -55,9 +56,46 @@ pub fn resolve(flags: &KubeFlags, env: Env<'_>) -> Result<Connection, ClusterErr
     resolve_with(flags, env, Path::new(in_cluster::FOLDER)).map_err(ClusterError::from)
 }
 
+/// The kubeconfig, read once for many contexts.
+pub struct Contexts {
+    flags: KubeFlags,
+    loaded: files::Loaded,
+    env: fn(&str) -> Option<String>,
+}
+
+impl Contexts {
+    /// Reads the files.
+    pub fn load(flags: &KubeFlags, env: fn(&str) -> Option<String>) -> Result<Self, ClusterError> {
+        let flags = entries::given(flags);
+        let loaded = files::load(flags.kubeconfig.as_deref(), &env).map_err(ClusterError::from)?;
+        Ok(Self { flags, loaded, env })
+    }
+
+    /// Names of all contexts, in the order of the files.
+    pub fn names(&self) -> Vec<String> {
+        self.loaded.merged.contexts.iter().map(|context| context.name.clone()).collect()
+    }
+
+    /// As [`resolve`], for one context; `None` is the current one.
+    pub fn resolve(&self, context: Option<&str>) -> Result<Connection, ClusterError> {
+        let mut flags = self.flags.clone();
+        flags.context = context.map(str::to_owned).or(flags.context);
+        resolve_loaded(flags, self.loaded.clone(), &self.env, Path::new(in_cluster::FOLDER)).map_err(ClusterError::from)
+    }
+}
+
 fn resolve_with(flags: &KubeFlags, env: Env<'_>, pod_folder: &Path) -> Result<Connection, KubeconfigError> {
     let flags = entries::given(flags);
     let loaded = files::load(flags.kubeconfig.as_deref(), env)?;
+    resolve_loaded(flags, loaded, env, pod_folder)
+}
+
+fn resolve_loaded(
+    flags: KubeFlags,
+    loaded: files::Loaded,
+    env: Env<'_>,
+    pod_folder: &Path,
+) -> Result<Connection, KubeconfigError> {
     let current = loaded.merged.current_context.as_ref();
     // client-go tries the pod's service account only where nothing says which
     // cluster is meant (`DeferredLoadingClientConfig.ClientConfig`).
@@ -151,11 +189,11 @@ fn kubectl_flags(flags: &KubeFlags, files: &error::Files, context: Option<&str>)
     let mut text = String::new();
     for (name, value) in given {
         if let Some(value) = value {
-            text.push_str(&format!(" --{name} {}", error::word(&value)));
+            text.push_str(&format!(" --{name} {}", word(&value)));
         }
     }
     for group in &flags.impersonate_groups {
-        text.push_str(&format!(" --as-group {}", error::word(group)));
+        text.push_str(&format!(" --as-group {}", word(group)));
     }
     if flags.insecure_skip_tls_verify == Some(true) {
         text.push_str(" --insecure-skip-tls-verify");

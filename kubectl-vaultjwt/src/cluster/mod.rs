@@ -6,8 +6,10 @@ pub mod api_server;
 mod certificate;
 pub mod error;
 pub mod kubeconfig;
+mod kubeconfig_clusters;
 
 pub use error::ClusterError;
+pub use kubeconfig_clusters::KubeconfigClusters;
 
 use async_trait::async_trait;
 use shared::Secret;
@@ -48,6 +50,13 @@ pub struct Target {
     pub server: String,
     /// The namespace that applies where none is given (`default` if unset).
     pub namespace: String,
+}
+
+/// The port to the clusters that a kubeconfig names.
+#[async_trait]
+pub trait Clusters: Send + Sync {
+    /// Connects to the cluster of a context; `None` is the current one.
+    async fn connect(&self, context: Option<&str>) -> Result<Box<dyn Cluster>, ClusterError>;
 }
 
 /// The port to one cluster.

@@ -4,6 +4,8 @@
 
 pub mod chain;
 pub mod progress;
+pub mod proof;
 pub mod setup;
+pub mod sync;
 
 pub use progress::{Progress, Step, patiently};

@@ -20,6 +20,11 @@ pub enum Step {
 pub trait Progress: Send + Sync {
     /// One step.
     fn step(&self, step: Step);
+
+    /// `done` of `of` parts of something long are done.
+    fn advance(&self, what: &str, done: usize, of: usize) {
+        let _ = (what, done, of);
+    }
 }
 
 /// After this long in silence, the user is told what is being waited for.

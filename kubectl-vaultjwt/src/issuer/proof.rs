@@ -6,6 +6,7 @@
 //! very request.
 
 use crate::keychain::jwk::PublishedKey;
+use crate::keychain::key::KeyId;
 use crate::keychain::signature::signer;
 use serde::Serialize;
 use shared::text::one_line;
@@ -19,6 +20,9 @@ pub struct Proof {
     pub kid: Option<String>,
     /// The token's algorithm.
     pub alg: String,
+    /// The key itself.
+    #[serde(skip)]
+    pub key: KeyId,
 }
 
 /// Why a token does not prove the issuer. Never holds the token.
@@ -95,7 +99,7 @@ pub fn check(token: &Secret, claim: Claim<'_>) -> Result<Proof, ProofError> {
     }
     let alg = header.alg.unwrap_or_else(|| "-".to_owned());
     match signer(keys, &alg, parts.signed, &parts.signature) {
-        Some(key) => Ok(Proof { kid: key.kid.clone(), alg }),
+        Some(key) => Ok(Proof { kid: key.kid.clone(), alg, key: key.key.id() }),
         None => Err(ProofError::NoKey {
             keys: keys.len(),
             issuer: issuer.to_owned(),
@@ -136,8 +140,9 @@ mod tests {
     #[test]
     fn the_signer_is_found_among_several() {
         let ((one, key1), (_, key2)) = (pair(1), pair(2));
+        let key = key1.key.id();
         let found = proof(&token(&one, HEADER, CLAIMS), "https://a/", &[key2, key1]);
-        assert_eq!(found, Ok(Proof { kid: Some("k1".into()), alg: "EdDSA".into() }));
+        assert_eq!(found, Ok(Proof { kid: Some("k1".into()), alg: "EdDSA".into(), key }));
     }
 
     #[test]

@@ -5,9 +5,9 @@
 use super::gojson;
 use crate::command::setup::SetupReport;
 use crate::command::setup::report::ChangeReport;
+use crate::shell::quoted;
 use crate::vault::Document;
 use serde_json::Value;
-use shared::text::one_line;
 
 /// Ends a here-document. No JSON text has a line that begins so.
 const END: &str = "VAULTJWT_END";
@@ -23,11 +23,11 @@ pub struct Given {
 }
 
 /// The commands. Notes are arguments of `:` and not comments, because an
-/// interactive zsh has no comments; foreign text stands inside [`word`] only.
+/// interactive zsh has no comments; foreign text stands inside [`quoted`] only.
 pub fn setup(report: &SetupReport, given: &Given) -> String {
     let mount = &report.vault.mount;
     if !report.changed {
-        return format!(": {}\n", word(&format!("nothing to change on auth mount {mount}/")));
+        return format!(": {}\n", quoted(&format!("nothing to change on auth mount {mount}/")));
     }
     let mut script = header(report, given);
     if report.vault.enabled {
@@ -54,14 +54,9 @@ pub fn setup(report: &SetupReport, given: &Given) -> String {
     script
 }
 
-/// A text as one word of a shell.
-fn word(text: &str) -> String {
-    format!("'{}'", one_line(text).replace('\'', "'\\''"))
-}
-
 fn header(report: &SetupReport, given: &Given) -> String {
     let setting = |name: &str, value: &str, given: bool| {
-        let value = word(value);
+        let value = quoted(value);
         if given {
             format!("export {name}={value}\n")
         } else {
@@ -106,7 +101,7 @@ now() {{
   fi
 }}
 ",
-        note = word(&note),
+        note = quoted(&note),
     )
 }
 

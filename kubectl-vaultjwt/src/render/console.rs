@@ -5,6 +5,7 @@
 use crate::command::{Progress, Step};
 use crate::error::Error;
 use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::text;
 use std::io::{IsTerminal as _, Write as _};
 
@@ -15,43 +16,91 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 /// Steps on stderr.
 #[derive(Clone, Debug)]
 pub struct Console {
-    /// `-v`
-    pub verbosity: u8,
+    verbosity: u8,
+    /// Drawn on a terminal only, and gone when it is full.
+    bar: ProgressBar,
+}
+
+/// Something about a part of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// It failed.
+    Error {
+        /// What failed, and why.
+        text: String,
+        /// The one thing to do next.
+        hint: Option<String>,
+    },
+    /// It is as it is; somebody may want to change it.
+    Note(String),
 }
 
 impl Console {
+    /// Steps at the level of `-v`.
+    pub fn new(verbosity: u8) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+            bar.set_style(style);
+        }
+        Self { verbosity, bar }
+    }
+
+    /// A line on stderr; a closed stderr is nobody's error.
+    fn put(&self, line: &str) {
+        self.bar.suspend(|| {
+            let _ = writeln!(anstream::stderr(), "{line}");
+        });
+    }
+
+    /// What became of a part of a run.
+    pub fn trouble(&self, trouble: &Trouble) {
+        match trouble {
+            Trouble::Error { text, hint } => {
+                self.put(&format!("{BAD}error:{BAD:#} {}", text::lines(text)));
+                if let Some(hint) = hint {
+                    self.put(&format!("hint: {}", text::lines(hint)));
+                }
+            }
+            Trouble::Note(text) => self.put(&format!("{WARN}-{WARN:#} {}", text::one_line(text))),
+        }
+    }
+
     /// A line of log at level 6 and above.
     pub fn request(&self, line: &str) {
         if self.verbosity >= 6 {
-            put(&format!("  {}", text::one_line(line)));
+            self.put(&format!("  {}", text::one_line(line)));
         }
     }
 
     /// The end of a run that failed.
     pub fn error(&self, error: &Error) {
-        put(&format!("{BAD}error:{BAD:#} {}", text::lines(&error.to_string())));
-        if let Some(hint) = error.hint() {
-            put(&format!("hint: {}", text::lines(&hint)));
-        }
+        self.trouble(&Trouble::Error { text: error.to_string(), hint: error.hint() });
     }
-}
-
-/// A line on stderr; a closed stderr is nobody's error.
-fn put(line: &str) {
-    let _ = writeln!(anstream::stderr(), "{line}");
 }
 
 impl Progress for Console {
     fn step(&self, step: Step) {
         match step {
             // Only a person is waiting; a log gets what was done.
-            Step::Doing(words) if std::io::stderr().is_terminal() => put(&format!("… {}", text::one_line(&words))),
+            Step::Doing(words) if std::io::stderr().is_terminal() => self.put(&format!("… {}", text::one_line(&words))),
             Step::Doing(_) => {}
-            Step::Done(words) => put(&format!("{GOOD}✓{GOOD:#} {}", text::one_line(&words))),
-            Step::Skipped(words) => put(&format!("{WARN}-{WARN:#} {}", text::one_line(&words))),
-            Step::Warning(words) => put(&format!("{WARN}warning:{WARN:#} {}", text::one_line(&words))),
-            Step::Detail(words) if self.verbosity >= 1 => put(&format!("  {}", text::one_line(&words))),
+            Step::Done(words) => self.put(&format!("{GOOD}✓{GOOD:#} {}", text::one_line(&words))),
+            Step::Skipped(words) => self.put(&format!("{WARN}-{WARN:#} {}", text::one_line(&words))),
+            Step::Warning(words) => self.put(&format!("{WARN}warning:{WARN:#} {}", text::one_line(&words))),
+            Step::Detail(words) if self.verbosity >= 1 => self.put(&format!("  {}", text::one_line(&words))),
             Step::Detail(_) => {}
+        }
+    }
+    fn advance(&self, what: &str, done: usize, of: usize) {
+        // One cluster needs no bar; a log gets the table at the end.
+        if of < 2 {
+            return;
+        }
+        self.bar.set_length(of as u64);
+        self.bar.set_message(what.to_owned());
+        self.bar.set_position(done as u64);
+        if done == of {
+            self.bar.finish_and_clear();
         }
     }
 }

@@ -7,4 +7,6 @@ pub mod gojson;
 pub mod keys;
 pub mod setup;
 pub mod snippet;
+pub mod sync;
+pub mod table;
 pub mod text;

@@ -23,7 +23,7 @@ pub async fn setup(args: SetupArgs, console: Console) -> Ending {
     if args.output == Some(Output::Commands) && args.dry_run != DryRun::Client {
         return Err(Error::Usage("-o commands prints a plan and needs --dry-run=client".to_owned()));
     }
-    let vault = super::vault(&args.vault, &console)?;
+    let vault = super::vault(&args.vault, &console).await?;
     let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
     let cluster = ApiServer::connect(connection).await?;
     let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;

@@ -54,6 +54,21 @@ pub enum RewriteError {
     },
 }
 
+impl RewriteError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vault(error) => error.hint(),
+            Self::Slow { .. } => {
+                Some("nothing was written; look at Vault's load, then run the command again".to_owned())
+            }
+            Self::Contended { .. } => {
+                Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
+            }
+        }
+    }
+}
+
 /// What stands there before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rewritten {
@@ -81,6 +96,11 @@ impl<'a> Rewrite<'a> {
     /// does not tell its own time.
     pub fn new(vault: &'a dyn Vault, mount: &'a MountPath, local_now: Timestamp) -> Self {
         Self { vault, mount, rounds: 0, written: None, now: None, local_now }
+    }
+
+    /// The time that all plans of this change have.
+    pub fn now(&self) -> Timestamp {
+        self.now.unwrap_or(self.local_now)
     }
 
     /// Reads the configuration. All plans of one change have one time: else a

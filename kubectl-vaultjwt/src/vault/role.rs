@@ -7,6 +7,7 @@
 
 use super::Document;
 use super::config::differing;
+use crate::shell::quoted;
 use serde_json::{Value, json};
 use shared::mount::MountPath;
 use shared::text::one_line;
@@ -284,8 +285,8 @@ pub fn binding_command(mount: &MountPath, name: &str, role: &Document, issuer: O
     claims.insert("iss".to_owned(), json!(issuer.unwrap_or("<its cluster's issuer>")));
     let kind = role.get("bound_claims_type").and_then(Value::as_str).filter(|k| !k.is_empty()).unwrap_or("string");
     let body = json!({"role_type": "jwt", "bound_claims_type": kind, "bound_claims": claims});
-    let body = one_line(&body.to_string()).replace('\'', "'\\''");
-    format!("echo '{body}' | vault write auth/{mount}/role/{} -", one_line(name))
+    let body = quoted(&body.to_string());
+    format!("echo {body} | vault write auth/{mount}/role/{} -", one_line(name))
 }
 
 /// The claim that makes the alias, where another cluster's tokens could carry

@@ -1,6 +1,7 @@
 //! Owns what can be wrong before any request is sent: files, entries and
 //! flags that do not say which cluster to talk to, or how.
 
+use crate::shell::word;
 use shared::text::one_line;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -37,16 +38,6 @@ impl fmt::Display for Files {
 /// A path in quotes, safe to show.
 pub fn quoted(path: &Path) -> String {
     format!("\"{}\"", one_line(&path.to_string_lossy()))
-}
-
-/// One word of a POSIX shell command, quoted where it must be.
-pub fn word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", one_line(text).replace('\'', r"'\''"))
-    }
 }
 
 /// Why no cluster could be chosen.

@@ -9,6 +9,7 @@ use shared::text::os_cause;
 use std::path::{Path, PathBuf};
 
 /// What the files say, merged, or what was looked at in vain.
+#[derive(Clone)]
 pub struct Loaded {
     /// The merged document; empty where there is no file.
     pub merged: Kubeconfig,

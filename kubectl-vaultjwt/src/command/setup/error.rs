@@ -3,7 +3,8 @@
 use super::rights::Right;
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::command::chain::ChainError;
-use crate::issuer::{IssuerError, ProofError};
+use crate::command::proof::Unproven;
+use crate::issuer::IssuerError;
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
@@ -93,18 +94,9 @@ pub enum SetupError {
         /// Why.
         source: RoleConflict,
     },
-    /// A token contradicts the issuer.
-    #[error("the issuer is not proven: {source}")]
-    IssuerNotProven {
-        /// How.
-        source: ProofError,
-    },
-    /// No token to prove it with.
-    #[error("the issuer is not proven, because no token could be created{}", .source.as_ref().map(|s| format!(": {s}")).unwrap_or_default())]
-    NoProof {
-        /// The first reason.
-        source: Option<ClusterError>,
-    },
+    /// The issuer.
+    #[error(transparent)]
+    Unproven(#[from] Unproven),
     /// The keys are on the mount, the role is written, the login failed.
     #[error("keys and role are in place, but the login as \"{account}\" with role \"{role}\" failed: {source}")]
     LoginRefused {
@@ -149,13 +141,8 @@ impl SetupError {
         match self {
             Self::Cluster(e) => e.hint(),
             Self::Issuer(e) => e.hint(),
-            Self::Vault(e) | Self::Rewrite(RewriteError::Vault(e)) => e.hint(),
-            Self::Rewrite(RewriteError::Slow { .. }) => {
-                Some("nothing was written; look at Vault's load, then run the command again".to_owned())
-            }
-            Self::Rewrite(RewriteError::Contended { .. }) => {
-                Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
-            }
+            Self::Vault(e) => e.hint(),
+            Self::Rewrite(e) => e.hint(),
             Self::Rights { missing } => {
                 let line = |right: &Right| {
                     let quoted: Vec<String> = right.capabilities.iter().map(|c| format!("\"{c}\"")).collect();
@@ -182,16 +169,7 @@ impl SetupError {
                 RoleConflict::Pattern { .. } => "choose another name with --role".to_owned(),
                 RoleConflict::Lease { .. } => "give a longer --max-ttl, or a shorter --ttl".to_owned(),
             }),
-            Self::IssuerNotProven { .. } => {
-                Some("nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned())
-            }
-            Self::NoProof { source } => Some(match source {
-                Some(ClusterError::TokenForbidden { account, .. }) => format!(
-                    "get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts --subresource=token -n {}), or believe the issuer with --trust-issuer",
-                    account.namespace
-                ),
-                _ => "create a service account, or believe the issuer with --trust-issuer".to_owned(),
-            }),
+            Self::Unproven(e) => e.hint(),
             Self::LoginRefused { source, role, mount, .. } => source.hint().or_else(|| {
                 let refused = source.refusal()?;
                 Some(match shared::refusal::classify(refused.status, &refused.errors) {

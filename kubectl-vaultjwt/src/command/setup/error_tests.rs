@@ -74,7 +74,7 @@ fn words_and_hints() {
              path \"auth/jwt/config\" { capabilities = [\"read\", \"update\"] }",
         ),
         (
-            SetupError::NoProof { source: None },
+            SetupError::Unproven(Unproven::NoToken(None)),
             "the issuer is not proven, because no token could be created",
             "create a service account, or believe the issuer with --trust-issuer",
         ),

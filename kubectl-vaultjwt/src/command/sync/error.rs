@@ -1,0 +1,74 @@
+//! Owns why `sync` fails: as a whole, or for one cluster.
+
+use crate::cluster::ClusterError;
+use crate::command::chain::ChainError;
+use crate::command::proof::Unproven;
+use crate::issuer::IssuerError;
+use crate::vault::VaultError;
+use crate::vault::config::ConfigConflict;
+use crate::vault::rewrite::RewriteError;
+use shared::mount::MountPath;
+
+/// Why nothing could be refreshed.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The mount's configuration could not be changed.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
+    /// The mount's configuration forbids it.
+    #[error("the keys on auth mount \"{mount}/\" cannot be refreshed: {source}")]
+    Config {
+        /// The path.
+        mount: MountPath,
+        /// Why.
+        source: ConfigConflict,
+    },
+}
+
+impl SyncError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vault(e) => e.hint(),
+            Self::Rewrite(e) => e.hint(),
+            Self::Config { mount, .. } => Some(format!("look at it: vault read auth/{mount}/config")),
+        }
+    }
+}
+
+/// Why one cluster's keys were not refreshed.
+#[derive(Debug, thiserror::Error)]
+pub enum MemberError {
+    /// The kubeconfig, or the API server.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// Issuer and keys.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// The proof of issuer.
+    #[error(transparent)]
+    Unproven(#[from] Unproven),
+    /// The mount.
+    #[error("auth mount \"{mount}/\" cannot take its keys: {source}")]
+    Chain {
+        /// The path.
+        mount: MountPath,
+        /// Why.
+        source: ChainError,
+    },
+}
+
+impl MemberError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cluster(e) => e.hint(),
+            Self::Issuer(e) => e.hint(),
+            Self::Unproven(e) => e.hint(),
+            Self::Chain { mount, source } => source.hint(mount),
+        }
+    }
+}

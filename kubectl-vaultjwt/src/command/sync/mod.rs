@@ -1,0 +1,82 @@
+//! `sync`: keys of enrolled clusters, brought up to date.
+//!
+//! `input` is what was asked for, `observe` reads the clusters side by side,
+//! `plan` puts what they publish into one change of the mount (pure), `report`
+//! says what came of each. The mount is looked at once before the clusters
+//! are, and changed once, however many they are.
+
+mod error;
+pub mod input;
+mod observe;
+mod plan;
+pub mod report;
+
+pub use error::{MemberError, SyncError};
+pub use input::{Scope, SyncInput};
+pub use report::{Outcome, Row, SyncReport};
+
+use super::chain::{Roles, roles};
+use super::{Progress, Step, patiently};
+use crate::cluster::Clusters;
+use crate::issuer::IssuerSite;
+use crate::vault::config::{Standing, StaticKeys};
+use crate::vault::rewrite::{Rewrite, Wanted};
+use crate::vault::{Config, Vault};
+use plan::Sync;
+
+/// The ways out of the program that `sync` uses.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// The clusters of the kubeconfig.
+    pub clusters: &'a dyn Clusters,
+    /// Issuers' own sites.
+    pub site: &'a dyn IssuerSite,
+    /// Vault.
+    pub vault: &'a dyn Vault,
+    /// Where steps are told.
+    pub progress: &'a dyn Progress,
+}
+
+/// Runs `sync`; with `input.dry_run`, up to the plan and no further. What
+/// concerns one cluster is in its row; an error is about all of them.
+pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, SyncError> {
+    let mount = &input.mount;
+    let reading = ports.vault.read_config(mount);
+    let found = patiently(ports.progress, "reading the mount's configuration", reading).await?;
+    // What forbids to write the mount is told before 500 clusters are asked.
+    StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
+    let observed = observe::clusters(ports, input, &found).await;
+    let roles = if observed.iter().any(|cluster| cluster.joins()) && !input.terms.allow.unbound_roles {
+        patiently(ports.progress, "reading the mount's roles", roles(ports.vault, mount)).await
+    } else {
+        Roles::NotRead
+    };
+    let sync = Sync::new(input, observed);
+    let Config { document, date } = &found;
+    let plan = sync.plan(Standing { document: document.as_ref(), now: date.unwrap_or(input.now) }, &roles)?;
+    let mut report = SyncReport::new(ports.vault, input, &sync, &plan, document.clone());
+    for warning in plan.warnings {
+        ports.progress.step(Step::Warning(warning));
+    }
+    if input.dry_run || !plan.write {
+        return Ok(report);
+    }
+    // The plan is made anew on what stands there at the moment of writing.
+    let wanted = |standing: Standing<'_>| {
+        let plan = sync.plan(standing, &roles)?;
+        Ok(Wanted { document: plan.document, write: plan.write })
+    };
+    let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
+    let put = patiently(ports.progress, "writing the keys", rewrite.put::<SyncError>(&wanted)).await?;
+    let before = put.before.clone();
+    let settling = rewrite.settle::<SyncError>(&wanted, put);
+    let settled = patiently(ports.progress, "waiting to see the keys stay", settling).await?;
+    // What was done is told from what the last plan was made on.
+    let now = rewrite.now();
+    let done = sync.plan(Standing { document: before.as_ref(), now }, &roles)?.members;
+    let stands = sync.plan(Standing { document: Some(&settled.after), now }, &roles)?.members;
+    report.tell(&sync, &done.unless_refused(stands));
+    report.config.before = before;
+    report.config.after = Some(settled.after);
+    Ok(report)
+}

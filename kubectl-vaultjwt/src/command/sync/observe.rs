@@ -1,0 +1,115 @@
+//! Owns reading the clusters side by side. One that cannot be read is an
+//! answer like any other.
+
+use super::Ports;
+use super::error::MemberError;
+use super::input::{Scope, SyncInput};
+use crate::cluster::Target;
+use crate::command::Step;
+use crate::command::chain;
+use crate::command::proof::{self, Unproven};
+use crate::issuer::Resolved;
+use crate::issuer::resolve::resolve;
+use crate::keychain::element::{Element, Mark};
+use crate::keychain::key::KeyId;
+use crate::vault::Config;
+use crate::vault::role::DEFAULT_AUDIENCE;
+use futures_util::stream::{self, StreamExt as _};
+use shared::text::one_line;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Clusters read at a time. More would save little on two cores, and a
+/// kubeconfig's exec plugin is a process each.
+pub const AT_ONCE: usize = 16;
+
+/// One cluster, as far as it could be read.
+#[derive(Debug)]
+pub struct Observed {
+    /// The context; `None` for the cluster that flags or a pod name.
+    pub context: Option<String>,
+    /// What is known of it, or why nothing is.
+    pub found: Result<Found, MemberError>,
+}
+
+/// A cluster that could be read.
+#[derive(Debug)]
+pub struct Found {
+    /// Which cluster.
+    pub target: Target,
+    /// Its issuer, owner and keys.
+    pub cluster: Resolved,
+    /// Whether it is not on the mount and may be put on it.
+    pub joins: bool,
+    /// The key that signed a fresh token, where one was asked for.
+    pub signer: Option<KeyId>,
+}
+
+impl Observed {
+    /// Whether it is not on the mount and may be put on it.
+    pub fn joins(&self) -> bool {
+        self.found.as_ref().is_ok_and(|found| found.joins)
+    }
+}
+
+/// Reads all clusters that `input` names, in the order named.
+pub async fn clusters(ports: Ports<'_>, input: &SyncInput, mount: &Config) -> Vec<Observed> {
+    let contexts: Vec<Option<String>> = match &input.scope {
+        Scope::Current => vec![None],
+        Scope::Named(names) | Scope::All(names) => names.iter().cloned().map(Some).collect(),
+    };
+    let standing = chain::elements(mount.document.as_ref());
+    let (total, done) = (contexts.len(), AtomicUsize::new(0));
+    let one = |context: Option<String>| {
+        let (standing, done) = (&standing, &done);
+        async move {
+            let found = cluster(ports, input, context.as_deref(), standing).await;
+            ports.progress.advance("clusters read", done.fetch_add(1, Ordering::Relaxed) + 1, total);
+            Observed { context, found }
+        }
+    };
+    ports.progress.advance("clusters read", 0, total);
+    let observed: Vec<Observed> = stream::iter(contexts).map(one).buffered(AT_ONCE).collect().await;
+    tell(ports, &observed);
+    observed
+}
+
+async fn cluster(
+    ports: Ports<'_>,
+    input: &SyncInput,
+    context: Option<&str>,
+    standing: &[Element],
+) -> Result<Found, MemberError> {
+    let api = ports.clusters.connect(context).await?;
+    let cluster = resolve(api.as_ref(), ports.site, &input.wishes).await?;
+    let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
+    let unmarked = |element: &Element| {
+        element.mark == Mark::None && cluster.keys.keys.iter().any(|published| Some(published.key.id()) == element.id())
+    };
+    // Whose key stands there by hand has its owner's word that it is trusted.
+    let claims = input.terms.policy.adopt && standing.iter().any(unmarked);
+    let joins = !enrolled && (input.enroll || claims);
+    // Who is enrolled was proven when he was; the key that signs now must be
+    // known before others are dropped.
+    let signer = if joins || (enrolled && input.terms.policy.prune) {
+        let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
+        match proof::ask(api.as_ref(), ports.progress, &cluster, &[], &audiences).await {
+            Ok(proven) => Some(proven.proof.key),
+            Err(Unproven::NoToken(_)) if joins && input.trust_issuer && cluster.no_witness.is_none() => None,
+            Err(unproven) => return Err(unproven.into()),
+        }
+    } else {
+        None
+    };
+    Ok(Found { target: api.target().clone(), cluster, joins, signer })
+}
+
+/// Keys that were left out, with the context they belong to.
+fn tell(ports: Ports<'_>, observed: &[Observed]) {
+    for Observed { context, found } in observed {
+        let Ok(found) = found else { continue };
+        for skipped in &found.cluster.keys.skipped {
+            let of = context.as_deref().or(found.target.context.as_deref()).unwrap_or(&found.target.cluster);
+            ports.progress.step(Step::Warning(format!("context \"{}\": {skipped}", one_line(of))));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Owns how what the clusters publish becomes one change of the mount. Pure.
+
+use super::error::{MemberError, SyncError};
+use super::input::{Scope, SyncInput};
+use super::observe::Observed;
+use crate::command::chain::{ChainError, Member, MountPlan, Roles};
+use crate::issuer::Resolved;
+use crate::keychain::key::KeyId;
+use crate::keychain::plan::ChainPlan;
+use crate::vault::Document;
+use crate::vault::config::Standing;
+use shared::mount::MountPath;
+
+/// Several contexts can lead to one cluster, through API servers that publish
+/// different sets while they are upgraded. One after the other, each would
+/// retire the other's keys; together they are one owner's.
+struct Group {
+    cluster: Resolved,
+    name: String,
+    joins: bool,
+    signer: Option<KeyId>,
+}
+
+/// All clusters of a run.
+pub struct Sync<'a> {
+    input: &'a SyncInput,
+    /// In the order named.
+    pub rows: Vec<SyncRow>,
+    groups: Vec<Group>,
+}
+
+/// One context, and where its keys are planned.
+pub struct SyncRow {
+    /// The context; `None` for the cluster that flags or a pod name.
+    pub context: Option<String>,
+    /// Its cluster, or why it could not be read.
+    pub found: Result<Place, MemberError>,
+}
+
+/// Where a context's keys are planned.
+pub struct Place {
+    /// URL of the API server.
+    pub server: String,
+    /// The context's name, or the cluster's.
+    pub name: String,
+    /// What the cluster publishes.
+    pub cluster: Resolved,
+    group: usize,
+}
+
+/// One change of the mount.
+#[derive(Debug)]
+pub struct SyncPlan {
+    /// The full document.
+    pub document: Document,
+    /// Whether it has to be written.
+    pub write: bool,
+    /// What happens to the keys of each group.
+    pub members: Members,
+    /// What is allowed but should be known.
+    pub warnings: Vec<String>,
+}
+
+/// What happens to the keys of each group of contexts.
+#[derive(Debug)]
+pub struct Members(Vec<Result<ChainPlan, ChainError>>);
+
+impl Members {
+    /// The same, but where `later` refuses a cluster (somebody took it off the
+    /// mount meanwhile) that is how it ended.
+    pub fn unless_refused(self, later: Self) -> Self {
+        Self(self.0.into_iter().zip(later.0).map(|(done, later)| if later.is_err() { later } else { done }).collect())
+    }
+
+    /// What happens to the keys of a context's cluster.
+    pub fn of(&self, place: &Place) -> Option<&Result<ChainPlan, ChainError>> {
+        self.0.get(place.group)
+    }
+}
+
+impl<'a> Sync<'a> {
+    /// Sorts what was observed by owner.
+    pub fn new(input: &'a SyncInput, observed: Vec<Observed>) -> Self {
+        let mut groups: Vec<Group> = Vec::new();
+        let mut rows = Vec::with_capacity(observed.len());
+        for Observed { context, found } in observed {
+            let found = found.map(|found| {
+                let name = context.clone().or(found.target.context).unwrap_or(found.target.cluster);
+                let cluster = found.cluster.clone();
+                let group = match groups.iter().position(|group| group.cluster.owner == cluster.owner) {
+                    Some(at) => at,
+                    None => {
+                        let (name, signer) = (name.clone(), found.signer);
+                        groups.push(Group { cluster: found.cluster, name, joins: found.joins, signer });
+                        groups.len() - 1
+                    }
+                };
+                if let Some(together) = groups.get_mut(group) {
+                    together.add(&cluster, found.signer);
+                }
+                Place { server: found.target.server, name, cluster, group }
+            });
+            rows.push(SyncRow { context, found });
+        }
+        Self { input, rows, groups }
+    }
+
+    /// Decides on the configuration as it stands.
+    pub fn plan(&self, standing: Standing<'_>, roles: &Roles) -> Result<SyncPlan, SyncError> {
+        let members: Vec<Member<'_>> = self
+            .groups
+            .iter()
+            .map(|g| Member { cluster: &g.cluster, name: &g.name, enrol: g.joins, signer: g.signer })
+            .collect();
+        let plan = MountPlan::make(standing, &members, &self.input.terms, roles)
+            .map_err(|source| SyncError::Config { mount: self.input.mount.clone(), source })?;
+        let MountPlan { document, write, members, warnings } = plan;
+        Ok(SyncPlan { document, write, members: Members(members), warnings })
+    }
+
+    /// The mount.
+    pub fn mount(&self) -> &MountPath {
+        &self.input.mount
+    }
+
+    /// Whether a cluster that is not on the mount is none of this run's
+    /// business.
+    pub fn passes_over_strangers(&self) -> bool {
+        matches!(self.input.scope, Scope::All(_))
+    }
+}
+
+impl Group {
+    /// What another context of the same cluster publishes.
+    fn add(&mut self, cluster: &Resolved, signer: Option<KeyId>) {
+        for published in &cluster.keys.keys {
+            if !self.cluster.keys.keys.iter().any(|known| known.key == published.key) {
+                self.cluster.keys.keys.push(published.clone());
+            }
+        }
+        self.signer = self.signer.or(signer);
+    }
+}

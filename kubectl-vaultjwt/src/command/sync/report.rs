@@ -1,0 +1,199 @@
+//! Owns what `sync` found and did, as one document: a row for each context,
+//! and the configuration before and after.
+
+use super::error::MemberError;
+use super::input::SyncInput;
+use super::plan::{Members, Place, Sync, SyncPlan, SyncRow};
+use crate::command::chain::ChainError;
+use crate::keychain::Owner;
+use crate::keychain::plan::{ChainPlan, KeyAction};
+use crate::vault::{Document, Vault};
+use serde::Serialize;
+
+/// The report of `sync`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SyncReport {
+    /// Whether nothing was changed on purpose.
+    pub dry_run: bool,
+    /// Vault.
+    pub vault: VaultReport,
+    /// A row for each context, in the order named.
+    pub clusters: Vec<Row>,
+    /// The mount's configuration.
+    pub config: ConfigReport,
+}
+
+/// Which Vault, which mount.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultReport {
+    /// Its address.
+    pub address: String,
+    /// Its namespace, where not the root.
+    pub namespace: Option<String>,
+    /// The mount.
+    pub mount: String,
+}
+
+/// The configuration.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigReport {
+    /// Whether it was, or would be, written.
+    pub written: bool,
+    /// As it was; `null` where there was none.
+    pub before: Option<Document>,
+    /// As it is, or would be.
+    pub after: Option<Document>,
+}
+
+/// One context.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Row {
+    /// The context's name, or the cluster's.
+    pub context: String,
+    /// URL of the API server, where the kubeconfig could be read.
+    pub server: Option<String>,
+    /// Who answers for its keys, where it could be read.
+    pub owner: Option<Owner>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Its keys on the mount.
+    pub keys: Vec<KeyRow>,
+    /// Why it failed, or is not on the mount.
+    pub error: Option<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How a context ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Outcome {
+    /// Its keys were as they should be.
+    Unchanged,
+    /// Its keys were, or would be, refreshed.
+    Changed,
+    /// It was, or would be, put on the mount.
+    Enrolled,
+    /// It is not on the mount, and was not to be put on it.
+    NotEnrolled,
+    /// It could not be refreshed.
+    Failed,
+}
+
+/// One key.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyRow {
+    /// SHA-256 of the SPKI, base64url.
+    pub id: String,
+    /// kid, where there is one.
+    pub kid: Option<String>,
+    /// What happened to it.
+    pub action: KeyAction,
+}
+
+impl Row {
+    /// How many of its keys this happened to.
+    pub fn count(&self, action: KeyAction) -> usize {
+        self.keys.iter().filter(|key| key.action == action).count()
+    }
+}
+
+impl SyncReport {
+    /// The report of a plan.
+    pub(super) fn new(
+        vault: &dyn Vault,
+        input: &SyncInput,
+        sync: &Sync<'_>,
+        plan: &SyncPlan,
+        before: Option<Document>,
+    ) -> Self {
+        Self {
+            dry_run: input.dry_run,
+            vault: VaultReport {
+                address: vault.address().to_owned(),
+                namespace: vault.namespace().map(str::to_owned),
+                mount: input.mount.to_string(),
+            },
+            clusters: sync.rows.iter().map(|row| Self::row(sync, &plan.members, row)).collect(),
+            config: ConfigReport {
+                written: plan.write,
+                after: if plan.write { Some(plan.document.clone()) } else { before.clone() },
+                before,
+            },
+        }
+    }
+
+    /// Says what was done in place of what was planned.
+    pub(super) fn tell(&mut self, sync: &Sync<'_>, done: &Members) {
+        self.clusters = sync.rows.iter().map(|row| Self::row(sync, done, row)).collect();
+    }
+
+    /// Whether every cluster that was asked for is up to date.
+    pub fn complete(&self) -> bool {
+        self.clusters.iter().all(|row| row.outcome != Outcome::Failed)
+    }
+
+    fn row(sync: &Sync<'_>, members: &Members, row: &SyncRow) -> Row {
+        match &row.found {
+            Err(error) => Row {
+                context: row.context.clone().unwrap_or_else(|| "(current)".to_owned()),
+                server: None,
+                owner: None,
+                outcome: Outcome::Failed,
+                keys: Vec::new(),
+                error: Some(error.to_string()),
+                hint: error.hint(),
+            },
+            Ok(place) => Self::placed(sync, members, place),
+        }
+    }
+
+    fn placed(sync: &Sync<'_>, members: &Members, place: &Place) -> Row {
+        let mut row = Row {
+            context: place.name.clone(),
+            server: Some(place.server.clone()),
+            owner: Some(place.cluster.owner.clone()),
+            outcome: Outcome::Unchanged,
+            keys: Vec::new(),
+            error: None,
+            hint: None,
+        };
+        match members.of(place) {
+            Some(Ok(chain)) => {
+                row.outcome = outcome(chain);
+                let key = |step: &crate::keychain::plan::KeyStep| KeyRow {
+                    id: step.id.to_string(),
+                    kid: step.kid.clone(),
+                    action: step.action,
+                };
+                row.keys = chain.steps.iter().map(key).collect();
+            }
+            Some(Err(source)) => {
+                let stranger = matches!(source, ChainError::NotEnrolled { .. }) && sync.passes_over_strangers();
+                row.outcome = if stranger { Outcome::NotEnrolled } else { Outcome::Failed };
+                let error = MemberError::Chain { mount: sync.mount().clone(), source: source.clone() };
+                row.error = Some(error.to_string());
+                row.hint = error.hint();
+            }
+            None => row.outcome = Outcome::Failed,
+        }
+        row
+    }
+}
+
+/// A cluster none of whose keys was there is new on the mount.
+fn outcome(chain: &ChainPlan) -> Outcome {
+    let new = |action| matches!(action, KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmarked);
+    if !chain.changes() {
+        Outcome::Unchanged
+    } else if chain.steps.iter().all(|step| new(step.action)) {
+        Outcome::Enrolled
+    } else {
+        Outcome::Changed
+    }
+}

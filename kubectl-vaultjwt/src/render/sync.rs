@@ -1,0 +1,86 @@
+//! Owns the text form of `sync`'s report: a table on stdout, and for each
+//! context in trouble what to do about it.
+
+use super::console::Trouble;
+use super::table::{lines as columns, middle_cut};
+use crate::command::sync::{Outcome, Row, SyncReport};
+use crate::keychain::plan::KeyAction;
+use crate::shell::word;
+use anstyle::{AnsiColor, Effects, Style};
+use shared::text::one_line;
+
+/// The table fits 80 columns; the report has the whole name.
+const CONTEXT_AT_MOST: usize = 32;
+
+/// A row for each context.
+pub fn table(report: &SyncReport) -> String {
+    let rows: Vec<Vec<String>> = report.clusters.iter().map(|row| cells(row, report.dry_run)).collect();
+    let lines = columns(&["CONTEXT", "KEPT", "ADDED", "RETIRED", "REMOVED", "RESULT"], &rows);
+    let mut text = String::new();
+    let outcomes = std::iter::once(None).chain(report.clusters.iter().map(|row| Some(row.outcome)));
+    for ((line, outcome), words) in
+        lines.iter().zip(outcomes).zip(std::iter::once(None).chain(rows.iter().map(|row| row.last())))
+    {
+        // The result stands last, so a colour does not push anything aside.
+        match (outcome.map(style), words.and_then(|words| line.strip_suffix(words.as_str()).map(|rest| (rest, words))))
+        {
+            (Some(style), Some((rest, words))) => text.push_str(&format!("{rest}{style}{words}{style:#}\n")),
+            _ => text.push_str(&format!("{line}\n")),
+        }
+    }
+    text
+}
+
+fn cells(row: &Row, dry_run: bool) -> Vec<String> {
+    let count = |actions: &[KeyAction]| {
+        let n: usize = actions.iter().map(|action| row.count(*action)).sum();
+        if row.keys.is_empty() { "-".to_owned() } else { n.to_string() }
+    };
+    let done = matches!(row.outcome, Outcome::Changed | Outcome::Enrolled);
+    let result = match row.outcome {
+        Outcome::Unchanged => "unchanged",
+        Outcome::Changed => "refreshed",
+        Outcome::Enrolled => "enrolled",
+        Outcome::NotEnrolled => "not enrolled",
+        Outcome::Failed => "failed",
+    };
+    vec![
+        middle_cut(&one_line(&row.context), CONTEXT_AT_MOST),
+        count(&[KeyAction::Keep, KeyAction::KeepUnmarked, KeyAction::KeepRetired]),
+        count(&[KeyAction::Add, KeyAction::Adopt, KeyAction::Return]),
+        count(&[KeyAction::Retire]),
+        count(&[KeyAction::Remove]),
+        if dry_run && done { format!("{result} (dry run)") } else { result.to_owned() },
+    ]
+}
+
+fn style(outcome: Outcome) -> Style {
+    match outcome {
+        Outcome::Unchanged => Style::new(),
+        Outcome::Changed | Outcome::Enrolled => AnsiColor::Green.on_default(),
+        Outcome::NotEnrolled => Style::new().effects(Effects::DIMMED),
+        Outcome::Failed => AnsiColor::Red.on_default(),
+    }
+}
+
+/// What is wrong with which context, and what to do about it.
+pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
+    let mut troubles: Vec<Trouble> = Vec::new();
+    for row in report.clusters.iter().filter(|row| row.outcome == Outcome::Failed) {
+        troubles.push(Trouble::Error {
+            text: format!("context \"{}\": {}", row.context, row.error.as_deref().unwrap_or("nothing is known of it")),
+            hint: row.hint.clone(),
+        });
+    }
+    let strangers: Vec<&Row> = report.clusters.iter().filter(|row| row.outcome == Outcome::NotEnrolled).collect();
+    for row in &strangers {
+        troubles.push(Trouble::Note(format!(
+            "context \"{}\" is not on auth mount \"{}/\"; to put it there: kubectl vaultjwt setup --context {} --mount {}",
+            row.context,
+            report.vault.mount,
+            word(&row.context),
+            report.vault.mount
+        )));
+    }
+    troubles
+}
