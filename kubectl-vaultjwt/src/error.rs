@@ -16,6 +16,9 @@ pub enum Error {
     /// `sync` stopped.
     #[error(transparent)]
     Sync(#[from] SyncError),
+    /// `diff` stopped: its exit code 1 means differences.
+    #[error(transparent)]
+    Diff(Box<Error>),
     /// The kubeconfig or its cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -42,6 +45,7 @@ impl Error {
         match self {
             Self::Setup(e) => e.hint(),
             Self::Sync(e) => e.hint(),
+            Self::Diff(e) => e.hint(),
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,
@@ -54,6 +58,7 @@ impl Error {
         match self {
             Self::Usage(_) => 2,
             Self::Interrupted => 130,
+            Self::Diff(_) => 3,
             _ => 1,
         }
     }

@@ -47,6 +47,7 @@ async fn interrupted() {
 async fn command(cli: Cli, console: Console) -> Ending {
     match cli.command {
         Some(Command::Setup(args)) => setup::setup(*args, console).await,
+        Some(Command::Diff(args)) => setup::diff(*args, console).await,
         Some(Command::Sync(args)) => sync::sync(*args, console).await,
         Some(_) => Err(Error::Usage("not yet".to_owned())),
         None => {

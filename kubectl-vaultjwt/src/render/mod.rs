@@ -3,6 +3,7 @@
 
 pub mod commands;
 pub mod console;
+pub mod diff;
 pub mod gojson;
 pub mod keys;
 pub mod setup;

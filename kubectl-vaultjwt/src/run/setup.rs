@@ -3,6 +3,7 @@
 
 use super::{Ending, out, terms, text};
 use crate::cli::chain::ChainFlags;
+use crate::cli::diff::DiffArgs;
 use crate::cli::issuer::IssuerFlags;
 use crate::cli::role::RoleFlags;
 use crate::cli::setup::{Output, SetupArgs, Verify};
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::issuer::HttpsSite;
 use crate::issuer::resolve::Wishes;
 use crate::render::console::Console;
-use crate::render::{commands, setup as render_setup};
+use crate::render::{commands, diff as render_diff, setup as render_setup};
 use shared::mount::MountPath;
 
 /// Runs `setup`.
@@ -49,6 +50,32 @@ pub async fn setup(args: SetupArgs, console: Console) -> Ending {
     Ok(0)
 }
 
+/// Runs `diff`: the plan of `setup`, shown. Exit codes as `kubectl diff` has
+/// them.
+pub async fn diff(args: DiffArgs, console: Console) -> Ending {
+    match differences(args, console).await {
+        Ok(text) if text.is_empty() => Ok(0),
+        Ok(text) => {
+            out(&text)?;
+            Ok(1)
+        }
+        Err(error @ (Error::Interrupted | Error::Usage(_))) => Err(error),
+        Err(error) => Err(Error::Diff(Box::new(error))),
+    }
+}
+
+async fn differences(args: DiffArgs, console: Console) -> Result<String, Error> {
+    let vault = super::vault(&args.vault, &console).await?;
+    let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
+    let cluster = ApiServer::connect(connection).await?;
+    let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+    let mut input = input(args.mount, args.role, args.issuer, &args.chain, cluster.target());
+    input.prove_enrolled = false;
+    let ports = Ports { cluster: &cluster, site: &site, vault: &vault, progress: &console };
+    let report = setup::run(ports, &input).await.map_err(|failed| failed.error)?;
+    Ok(render_diff::text(&report))
+}
+
 fn input(mount: MountPath, role: RoleFlags, issuer: IssuerFlags, chain: &ChainFlags, target: &Target) -> SetupInput {
     let (accounts, policies, audiences) = (role.service_accounts, role.policies, role.audiences);
     let role = role.role.map(|name| RoleInput {
@@ -69,6 +96,7 @@ fn input(mount: MountPath, role: RoleFlags, issuer: IssuerFlags, chain: &ChainFl
         trust_issuer: issuer.trust_issuer,
         wishes: wishes(issuer),
         terms: terms(chain, false),
+        prove_enrolled: true,
         verify: false,
         dry_run: true,
         now: jiff::Timestamp::now(),

@@ -19,6 +19,9 @@ pub struct SetupInput {
     pub cluster_name: String,
     /// Whether an unproven issuer is believed.
     pub trust_issuer: bool,
+    /// Whether the issuer of a cluster that is on the mount already is proven
+    /// again.
+    pub prove_enrolled: bool,
     /// Whether the role is proven by a login.
     pub verify: bool,
     /// Whether to stop after the plan.

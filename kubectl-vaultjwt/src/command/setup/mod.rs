@@ -23,6 +23,7 @@ use crate::cluster::Cluster;
 use crate::issuer::IssuerSite;
 use crate::vault::Vault;
 use plan::Plan;
+use prove::IssuerProof;
 
 /// The ways out of the program that `setup` uses.
 #[derive(Clone, Copy)]
@@ -42,7 +43,11 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
     let cluster = observe::cluster(ports, input).await?;
     let vault = observe::vault(ports, input, &cluster.owner).await?;
     let plan = Plan::make(input, &cluster, &vault)?;
-    let proof = prove::issuer(ports, input, &cluster, &plan).await?;
+    let proof = if input.prove_enrolled || input.role.is_some() || !vault.enrolled(&cluster.owner) {
+        prove::issuer(ports, input, &cluster, &plan).await?
+    } else {
+        IssuerProof::none()
+    };
     observe::warnings(ports, input, &cluster, &plan).await;
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {

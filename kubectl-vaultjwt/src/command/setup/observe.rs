@@ -24,6 +24,16 @@ pub enum MountState {
     Jwt(Box<Jwt>),
 }
 
+impl MountState {
+    /// Whether keys of `owner` are on it.
+    pub fn enrolled(&self, owner: &Owner) -> bool {
+        match self {
+            Self::Missing => false,
+            Self::Jwt(jwt) => chain::elements(jwt.config.document.as_ref()).iter().any(|key| key.is_of(owner)),
+        }
+    }
+}
+
 /// A JWT auth mount as it is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Jwt {

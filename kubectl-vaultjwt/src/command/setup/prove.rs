@@ -25,6 +25,13 @@ pub struct IssuerProof {
     pub no_login: Option<String>,
 }
 
+impl IssuerProof {
+    /// Nothing was to be proven.
+    pub fn none() -> Self {
+        Self { shown: None, login_token: None, no_login: None }
+    }
+}
+
 /// Proves the issuer, or refuses.
 pub async fn issuer(
     ports: Ports<'_>,
