@@ -32,14 +32,24 @@ pub enum Error {
     #[error("could not write to stdout: {0}")]
     Output(#[from] std::io::Error),
     /// Flags that exclude each other in a way clap cannot say.
-    #[error("{0}")]
-    Usage(String),
+    #[error("{why}")]
+    Usage {
+        /// The command.
+        command: &'static str,
+        /// What is wrong with the call.
+        why: String,
+    },
     /// Ctrl-C or TERM.
     #[error("interrupted; what was written until now stands, and running the command again completes it")]
     Interrupted,
 }
 
 impl Error {
+    /// A wrong call of `command`.
+    pub fn usage(command: &'static str, why: &str) -> Self {
+        Self::Usage { command, why: why.to_owned() }
+    }
+
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -49,14 +59,14 @@ impl Error {
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,
-            Self::Usage(_) => Some("see the command's --help".to_owned()),
+            Self::Usage { command, .. } => Some(format!("see: kubectl vaultjwt {command} --help")),
         }
     }
 
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage { .. } => 2,
             Self::Interrupted => 130,
             Self::Diff(_) => 3,
             _ => 1,

@@ -49,7 +49,11 @@ async fn command(cli: Cli, console: Console) -> Ending {
         Some(Command::Setup(args)) => setup::setup(*args, console).await,
         Some(Command::Diff(args)) => setup::diff(*args, console).await,
         Some(Command::Sync(args)) => sync::sync(*args, console).await,
-        Some(_) => Err(Error::Usage("not yet".to_owned())),
+        Some(Command::Version) => {
+            out(&format!("kubectl-vaultjwt {}\n", env!("CARGO_PKG_VERSION")))?;
+            Ok(0)
+        }
+        Some(_) => Err(Error::usage("version", "not yet")),
         None => {
             use clap::CommandFactory as _;
             out(&Cli::command().render_help().to_string())?;

@@ -112,11 +112,17 @@ each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {
     // The newest is first, the old one is there byte for byte, both algorithms are taken.
     assert_eq!(keys(&rig)[1..], before);
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["RS256", "ES256"]));
-    // No longer published: it stays, since tokens of it may still be about.
+    // No longer published: it stays, since tokens of it may still be about, and says so.
     rig.cluster.drop_old_keys().expect("the cluster drops the old key");
     let again = rig.setup(&ROLE).ok();
+    assert!(again.stderr.contains("✓ keys written: 1 retired, 1 kept\n"), "{}", again.stderr);
+    assert!(keys(&rig)[1].contains("\nretired: 20"), "{:?}", keys(&rig));
+    let again = rig.setup(&ROLE).ok();
     assert!(again.stderr.ends_with("✓ nothing to change\n"), "{}", again.stderr);
-    assert_eq!(keys(&rig).len(), 2);
+    // Until its grace is over.
+    let late = rig.setup(&[&ROLE[..], &["--grace", "0s"]].concat()).ok();
+    assert!(late.stderr.contains("✓ keys written: 1 removed, 1 kept\n"), "{}", late.stderr);
+    assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["ES256"]));
 });
 
 each_product!(several_at_once_do_not_hurt_each_other, |product| {

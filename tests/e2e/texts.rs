@@ -37,7 +37,12 @@ fn the_plugin() {
         (&["setup", "--role", "app", "--service-account", "shop:app"], 2, "kubectl-vaultjwt-setup-no-policy.txt"),
         (&["setup", "--service-account", "shop"], 2, "kubectl-vaultjwt-setup-bad-service-account.txt"),
         (&["setup", "--dry-run=server"], 2, "kubectl-vaultjwt-setup-dry-run-server.txt"),
-        (&["sync"], 2, "kubectl-vaultjwt-unknown-command.txt"),
+        (&["sync", "--help"], 0, "kubectl-vaultjwt-sync-help.txt"),
+        (&["diff", "--help"], 0, "kubectl-vaultjwt-diff-help.txt"),
+        (&["synch"], 2, "kubectl-vaultjwt-unknown-command.txt"),
+        (&["sync", "--contexts", "a,b", "--all-contexts"], 2, "kubectl-vaultjwt-sync-contexts-twice.txt"),
+        (&["sync", "-o", "name"], 2, "kubectl-vaultjwt-sync-bad-output.txt"),
+        (&["sync", "--grace", "soon"], 2, "kubectl-vaultjwt-sync-bad-grace.txt"),
     ] {
         is_as_written(&plugin, words, code, file);
     }

@@ -124,13 +124,13 @@ each_product!(mounts_that_belong_to_others, |product| {
     for (config, error, hint) in [
         (
             json!({"jwt_validation_pubkeys": [by_hand]}),
-            "auth mount \"jwt/\" serves others already: 1 key without a mark".to_owned(),
-            "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+            "auth mount \"jwt/\" cannot take this cluster's keys: it serves others already: 1 key without a mark; whoever holds one key of a mount can sign for every issuer on it".to_owned(),
+            "choose another path with --mount; or, if everybody who runs one of these clusters may act as any of them, add --same-trust-domain",
         ),
         (
             json!({"jwt_validation_pubkeys": [by_hand], "bound_issuer": "https://other"}),
             "auth mount \"jwt/\" cannot take this cluster's keys: its bound_issuer is \"https://other\"".to_owned(),
-            "choose another path with --mount; a mount with a bound_issuer serves that issuer only (vault read auth/jwt/config)",
+            "choose another path with --mount; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/jwt/config)",
         ),
     ] {
         rig.write("auth/jwt/config", config);
@@ -194,7 +194,7 @@ each_product!(a_cluster_that_claims_anothers_issuer, |product| {
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
         ran.stderr.contains(&format!(
-            "error: auth mount \"jwt/\" has keys of issuer \"{issuer}\" that were read from the issuer's own site, which was not used now: "
+            "error: auth mount \"jwt/\" cannot take this cluster's keys: it has keys of issuer \"{issuer}\" that were read from the issuer's own site, which was not used now: "
         )),
         "{}",
         ran.stderr
@@ -213,11 +213,11 @@ each_product!(two_clusters_of_one_issuer, |product| {
         &rig,
         &[&ROLE[..], &["--kubeconfig", &kubeconfig]].concat(),
         &format!(
-            "auth mount \"jwt/\" serves others already: keys of {} (cluster {}) (the same issuer, another cluster)",
+            "auth mount \"jwt/\" cannot take this cluster's keys: it serves another cluster with the same issuer already: {} (cluster {})",
             rig.cluster.issuer(),
             rig.cluster.uid().expect("a UID")
         ),
-        "choose a mount of its own for this cluster with --mount; whoever holds a key on a mount can sign for every role of it",
+        "choose another path with --mount; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own",
     );
 });
 

@@ -22,7 +22,7 @@ use shared::mount::MountPath;
 /// Runs `setup`.
 pub async fn setup(args: SetupArgs, console: Console) -> Ending {
     if args.output == Some(Output::Commands) && args.dry_run != DryRun::Client {
-        return Err(Error::Usage("-o commands prints a plan and needs --dry-run=client".to_owned()));
+        return Err(Error::usage("setup", "-o commands prints a plan and needs --dry-run=client"));
     }
     let vault = super::vault(&args.vault, &console).await?;
     let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
@@ -59,7 +59,7 @@ pub async fn diff(args: DiffArgs, console: Console) -> Ending {
             out(&text)?;
             Ok(1)
         }
-        Err(error @ (Error::Interrupted | Error::Usage(_))) => Err(error),
+        Err(error @ (Error::Interrupted | Error::Usage { .. })) => Err(error),
         Err(error) => Err(Error::Diff(Box::new(error))),
     }
 }

@@ -25,8 +25,9 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
     };
     let single = scope == Scope::Current;
     if !single && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
-        return Err(Error::Usage(
-            "--issuer and --cluster-uid are about one cluster, not about several contexts".to_owned(),
+        return Err(Error::usage(
+            "sync",
+            "--issuer and --cluster-uid are about one cluster, not about several contexts",
         ));
     }
     let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;

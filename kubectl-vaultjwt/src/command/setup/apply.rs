@@ -62,10 +62,7 @@ pub async fn plan(
             ("retired", KeyAction::Retire),
             ("removed", KeyAction::Remove),
         ];
-        let told = counts
-            .iter()
-            .map(|(word, action)| (word, chain.count(*action)))
-            .filter(|(word, n)| *n > 0 || **word == "added");
+        let told = counts.iter().map(|(word, action)| (word, chain.count(*action))).filter(|(_, n)| *n > 0);
         let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
         let changed =
             chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
