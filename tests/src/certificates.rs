@@ -1,6 +1,7 @@
 //! Owns the throwaway certificates of the test servers and their clients.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -20,6 +21,13 @@ impl std::fmt::Debug for Certificate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Certificate").field("certificate", &self.certificate).finish_non_exhaustive()
     }
+}
+
+/// A Unix time as Kubernetes writes times (RFC 3339).
+pub(crate) fn utc(seconds: u64) -> String {
+    let time = date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds);
+    let (hour, minute, second) = time.to_hms();
+    format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", time.year(), u8::from(time.month()), time.day())
 }
 
 /// A certificate authority that exists for one test.
@@ -106,4 +114,15 @@ fn client_params(user: &str, group: Option<&str>) -> CertificateParams {
         params.distinguished_name.push(DnType::OrganizationName, group);
     }
     params
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_full() {
+        assert_eq!(utc(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(utc(1_767_229_445), "2026-01-01T01:04:05Z");
+    }
 }

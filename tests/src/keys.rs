@@ -6,7 +6,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use rcgen::KeyPair;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
+use rsa::BoxedUint;
+use rsa::pkcs8::{DecodePublicKey, EncodePrivateKey, EncodePublicKey, LineEnding};
+use rsa::traits::PublicKeyParts;
 use serde_json::{Value, json};
 
 /// How a cluster signs its tokens.
@@ -97,6 +99,35 @@ impl SigningKey {
     /// (keyIDFromPublicKey in k8s.io/kubernetes/pkg/serviceaccount).
     pub fn kid(&self) -> String {
         URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &der(&self.public)))
+    }
+
+    /// The public key as the API server publishes it (RFC 7517, 7518).
+    pub fn jwk(&self) -> Value {
+        let mut jwk = json!({"use": "sig", "kid": self.kid(), "alg": self.alg.name()});
+        let mut set = |name: &str, value: &[u8]| jwk[name] = json!(URL_SAFE_NO_PAD.encode(value));
+        match self.alg {
+            Alg::Rs256 => {
+                // Neither number has leading zeros there.
+                let number = |number: &BoxedUint| -> Vec<u8> {
+                    number.to_be_bytes().iter().copied().skip_while(|byte| *byte == 0).collect()
+                };
+                if let Ok(key) = rsa::PublicKey::from_public_key_pem(&self.public) {
+                    set("n", &number(key.n()));
+                    set("e", &number(key.e()));
+                }
+                jwk["kty"] = json!("RSA");
+            }
+            Alg::Es256 => {
+                // The SPKI ends in the point: x and y, 32 bytes each.
+                let spki = der(&self.public);
+                let (x, y) = spki[spki.len() - 64..].split_at(32);
+                set("x", x);
+                set("y", y);
+                jwk["kty"] = json!("EC");
+                jwk["crv"] = json!("P-256");
+            }
+        }
+        jwk
     }
 
     /// A JWT over `claims` with the header the API server writes.

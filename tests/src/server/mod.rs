@@ -1,18 +1,32 @@
-//! Owns the running servers of a test: [`Cluster`] (etcd and an API server)
-//! and [`VaultServer`] (Vault or `OpenBao`).
+//! Owns the running servers of a test: [`Cluster`] (etcd and an API server),
+//! [`VaultServer`] and [`VaultPair`] (Vault or `OpenBao`), [`ManyClusters`] (a
+//! stand-in for more API servers than a machine can run), and the proxies that
+//! stand in front of them ([`DelayingProxy`], [`GatedProxy`]).
 
 mod access;
 mod cluster;
 mod control_plane;
+mod gate;
 mod kubeconfig;
+mod listener;
+mod many;
+mod member;
+mod pair;
 mod product;
+mod proxy;
 mod ready;
+mod scripted;
 mod vault;
 mod vault_config;
+mod wire;
 
 pub use cluster::{Cluster, ClusterOptions, Issuer, shared_cluster};
+pub use gate::{Gate, Point};
 pub use kubeconfig::Credentials;
+pub use many::{ManyClusters, ManyIssuers, ManyOptions};
+pub use pair::VaultPair;
 pub use product::Product;
+pub use proxy::{DelayingProxy, GatedProxy};
 pub use vault::{AuditRequest, VaultServer};
 pub use vault_config::{Storage, VaultOptions};
 

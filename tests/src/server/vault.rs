@@ -30,16 +30,16 @@ pub struct AuditRequest {
 #[derive(Debug)]
 pub struct VaultServer {
     // The server stops before its folder goes: fields drop in this order.
-    server: Mutex<Option<Supervised>>,
+    pub(super) server: Mutex<Option<Supervised>>,
     scratch: Scratch,
     options: VaultOptions,
     program: PathBuf,
     port: u16,
     address: String,
     ca: Option<PathBuf>,
-    http: Http,
-    root_token: Secret,
-    unseal_key: Option<Secret>,
+    pub(super) http: Http,
+    pub(super) root_token: Secret,
+    pub(super) unseal_key: Option<Secret>,
 }
 
 impl VaultServer {
@@ -48,8 +48,13 @@ impl VaultServer {
     /// # Errors
     /// The peer is missing, or the server does not become ready.
     pub fn start(options: VaultOptions) -> Result<Self, ServerError> {
+        Self::start_signed(options, &Authority::new("test Vault")?)
+    }
+
+    /// As [`VaultServer::start`], with a certificate of this authority.
+    pub(super) fn start_signed(options: VaultOptions, authority: &Authority) -> Result<Self, ServerError> {
         let program = peers::locate(options.product.peer())?;
-        let mut server = with_free_ports(|| Self::start_once(&options, &program))?;
+        let mut server = with_free_ports(|| Self::start_once(&options, &program, authority, "node"))?;
         if options.storage != Storage::Dev {
             server.initialise()?;
         }
@@ -64,7 +69,13 @@ impl VaultServer {
         Ok(server)
     }
 
-    fn start_once(options: &VaultOptions, program: &Path) -> Result<Self, ServerError> {
+    /// Starts the program, uninitialised, as the node `node`.
+    pub(super) fn start_once(
+        options: &VaultOptions,
+        program: &Path,
+        authority: &Authority,
+        node: &str,
+    ) -> Result<Self, ServerError> {
         let name = options.product.peer().pin().name;
         let scratch = Scratch::new(name).map_err(ServerError::io("making a folder"))?;
         let port = process::port_pair().map_err(ServerError::io("choosing ports"))?;
@@ -73,7 +84,6 @@ impl VaultServer {
         let mut ca = None;
         let mut ca_pem = None;
         if tls {
-            let authority = Authority::new("test Vault")?;
             let server = authority.server()?;
             let write = |name: &str, content: &str| {
                 scratch.write(name, content).map_err(ServerError::io(format!("writing {name}")))
@@ -84,7 +94,7 @@ impl VaultServer {
             ca_pem = Some(authority.pem());
         }
         scratch.folder("data").map_err(ServerError::io("making a folder"))?;
-        let config = configuration(options, scratch.path(), port, &address);
+        let config = configuration(options, scratch.path(), port, &address, node);
         scratch.write("config.json", config.to_string()).map_err(ServerError::io("writing config.json"))?;
         let server = Self {
             http: Http::new(address.clone(), ca_pem.as_deref(), None)?,
@@ -152,7 +162,7 @@ impl VaultServer {
         })
     }
 
-    fn is_stopped(&self) -> ServerError {
+    pub(super) fn is_stopped(&self) -> ServerError {
         ServerError::Io {
             what: self.options.product.to_string(),
             source: std::io::Error::new(std::io::ErrorKind::NotConnected, "it is stopped"),

@@ -43,7 +43,7 @@ impl VaultOptions {
 
 /// The configuration file. `OpenBao` takes audit devices from here (its API
 /// refuses to make them since 2.3.2), Vault from its API.
-pub(super) fn configuration(options: &VaultOptions, folder: &Path, port: u16, address: &str) -> Value {
+pub(super) fn configuration(options: &VaultOptions, folder: &Path, port: u16, address: &str, node: &str) -> Value {
     let path = |name: &str| text(&folder.join(name));
     let mut config = json!({"api_addr": address, "ui": false});
     if options.product == Product::Vault {
@@ -53,7 +53,9 @@ pub(super) fn configuration(options: &VaultOptions, folder: &Path, port: u16, ad
     if options.product == Product::OpenBao && options.audit {
         // Type and path a second time: HCL takes a JSON object with one member
         // for part of the key above it.
-        let device = json!({"type": "file", "path": "file", "options": {"file_path": path("audit.log")}});
+        // Relative to the server's folder: nodes of one cluster must agree on
+        // the text, or the second one does not take up its standby reads.
+        let device = json!({"type": "file", "path": "file", "options": {"file_path": "audit.log"}});
         config["audit"] = json!([{ "file": { "file": device } }]);
     }
     if options.storage == Storage::Dev {
@@ -75,6 +77,6 @@ pub(super) fn configuration(options: &VaultOptions, folder: &Path, port: u16, ad
     config["listener"] = json!([{ "tcp": listener }]);
     config["cluster_addr"] = json!(format!("https://127.0.0.1:{}", port + 1));
     // The multiplier cuts the wait for the election of the only node from 5 to 1 s.
-    config["storage"] = json!([{ "raft": {"path": path("data"), "node_id": "node", "performance_multiplier": "1"} }]);
+    config["storage"] = json!([{ "raft": {"path": path("data"), "node_id": node, "performance_multiplier": "1"} }]);
     config
 }
