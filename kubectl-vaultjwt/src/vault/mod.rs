@@ -1,6 +1,7 @@
 //! Where keys go: the port to Vault or OpenBao, and the documents that cross
 //! it. `client` is the port's one implementation.
 
+mod active_node;
 pub mod address;
 mod cause;
 mod cli_config;
@@ -49,7 +50,9 @@ pub struct Login {
     pub lease_seconds: u64,
 }
 
-/// The port to one Vault, in one namespace, with one token.
+/// The port to one Vault, in one namespace, with one token. Where standbys
+/// answer by themselves, every request but the first is answered by the active
+/// node: no change may be planned on the first.
 #[async_trait]
 pub trait Vault: Send + Sync {
     /// The address requests go to, as the user gave it.
@@ -64,8 +67,7 @@ pub trait Vault: Send + Sync {
     /// `POST sys/auth/<mount>` with type `jwt`.
     async fn enable_jwt(&self, mount: &MountPath) -> Result<(), VaultError>;
 
-    /// `GET auth/<mount>/config`, from the node that writes: another one may
-    /// answer with what was there a moment ago.
+    /// `GET auth/<mount>/config`
     async fn read_config(&self, mount: &MountPath) -> Result<Config, VaultError>;
 
     /// `POST auth/<mount>/config`. Replaces every field.

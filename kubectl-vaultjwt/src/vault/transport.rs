@@ -1,6 +1,7 @@
 //! Owns one exchange with Vault over HTTP: headers, the one redirect, retries
 //! of reads, the bounds on time and size, and the log line of each request.
 
+use super::active_node::ActiveNode;
 use super::settings::{Pem, Settings, Trust};
 use super::{VaultError, cause, redirect};
 use crate::cause::innermost;
@@ -109,6 +110,7 @@ impl Answer {
 pub struct Transport {
     settings: Settings,
     http: reqwest::Client,
+    active: ActiveNode,
     log: Log,
     /// Mean of the first wait between two reads, doubled for the next.
     backoff: Duration,
@@ -118,7 +120,7 @@ impl Transport {
     /// Prepares the way; nothing is sent.
     pub fn new(settings: Settings, log: Log) -> Result<Self, VaultError> {
         let http = build(&settings, &settings.address.url, settings.address.socket.is_some())?;
-        Ok(Self { settings, http, log, backoff: Duration::from_millis(250) })
+        Ok(Self { settings, http, active: ActiveNode::default(), log, backoff: Duration::from_millis(250) })
     }
 
     /// As given to [`Transport::new`].
@@ -171,7 +173,11 @@ impl Transport {
     /// One request, and one more where Vault names another address for it.
     async fn follow(&self, call: &Call<'_>) -> Result<Answer, VaultError> {
         let (url, api_path) = call.url(&self.settings.address.url);
-        let answer = self.exchange(&self.http, &url, &self.settings.address.shown, call).await?;
+        let mut answer = self.exchange(&self.http, &url, &self.settings.address.shown, call).await?;
+        if self.active.refused(answer.status, &answer.body) {
+            // Refused before it was looked at, so even a write is sent again.
+            answer = self.exchange(&self.http, &url, &self.settings.address.shown, call).await?;
+        }
         let refuse = |address: &str, answer: &Answer, why| VaultError::Redirect {
             address: address.to_owned(),
             request: call.shown(),
@@ -234,6 +240,7 @@ impl Transport {
             }
             body.extend_from_slice(&chunk);
         }
+        self.active.learn(response.headers());
         Ok(Answer { status: response.status().as_u16(), body, headers: response.headers().clone() })
     }
 
@@ -250,6 +257,7 @@ impl Transport {
         if let Some(namespace) = &self.settings.namespace {
             headers.insert("X-Vault-Namespace", value(namespace, "namespace")?);
         }
+        self.active.ask(&mut headers);
         if let Some(token) = call.token {
             let mut token = value(token.expose(), "token")?;
             token.set_sensitive(true);
