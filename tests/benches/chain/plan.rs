@@ -1,0 +1,61 @@
+//! Planning a refresh on a chain of many keys: reading every element, and the
+//! plan itself.
+
+use super::Failure;
+use super::rig::{line, median};
+use harness::keys::{Alg, SigningKey};
+use jiff::Timestamp;
+use kubectl_vaultjwt::command::chain::{Allowances, Member, MountPlan, Roles, Terms};
+use kubectl_vaultjwt::issuer::{KeySource, Resolved};
+use kubectl_vaultjwt::keychain::Owner;
+use kubectl_vaultjwt::keychain::jwk::KeySet;
+use kubectl_vaultjwt::vault::config::Standing;
+use serde_json::json;
+use std::time::Instant;
+
+fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
+    let keys: Vec<_> =
+        (0..keys).map(|_| SigningKey::generate(Alg::Es256).map(|key| key.jwk())).collect::<Result<_, _>>()?;
+    Ok(Resolved {
+        owner: Owner { issuer: format!("https://issuer-{number}.svc"), cluster_uid: Some(format!("uid-{number}")) },
+        keys: KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())?,
+        source: KeySource::ApiServer,
+        site_unused: None,
+        no_witness: None,
+    })
+}
+
+/// Prints the table.
+pub fn run() -> Result<(), Failure> {
+    println!("\nplanning one cluster's refresh (read 950 elements, rotate one key)");
+    let widths = [6, 14, 12];
+    line(&["keys", "plan ms", "us per key"], &widths);
+    let terms = Terms {
+        allow: Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true },
+        ..Terms::default()
+    };
+    for keys in [10, 100, 950] {
+        let clusters: Vec<Resolved> = (0..keys).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
+        let now = Timestamp::now();
+        let member = |cluster| Member { cluster, name: "c", enrol: true, signer: None };
+        let members: Vec<Member<'_>> = clusters.iter().map(member).collect();
+        let standing = MountPlan::make(Standing { document: None, now }, &members, &terms, &Roles::NotRead)?.document;
+        let rotated = cluster(keys / 2, 1)?;
+        let times = (0..30).map(|_| {
+            let started = Instant::now();
+            let plan = MountPlan::make(
+                Standing { document: Some(&standing), now },
+                &[member(&rotated)],
+                &terms,
+                &Roles::NotRead,
+            );
+            let took = started.elapsed();
+            plan.map(|plan| (took, plan.write))
+        });
+        let times: Vec<_> = times.collect::<Result<_, _>>()?;
+        let took = median(times.into_iter().map(|(took, _)| took).collect());
+        let each = took.as_secs_f64() * 1e6 / keys as f64;
+        line(&[&keys.to_string(), &format!("{:.3}", took.as_secs_f64() * 1e3), &format!("{each:.1}")], &widths);
+    }
+    Ok(())
+}
