@@ -84,3 +84,69 @@ pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
     }
     troubles
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::sync::report::{ConfigReport, KeyRow, VaultReport};
+
+    fn row(context: &str, outcome: Outcome, keys: &[KeyAction], trouble: Option<(&str, &str)>) -> Row {
+        let key = |action: &KeyAction| KeyRow { id: "id".into(), kid: None, action: *action };
+        Row {
+            context: context.into(),
+            server: None,
+            owner: None,
+            outcome,
+            keys: keys.iter().map(key).collect(),
+            error: trouble.map(|(why, _)| why.to_owned()),
+            hint: trouble.map(|(_, hint)| hint.to_owned()),
+        }
+    }
+
+    fn report(dry_run: bool) -> SyncReport {
+        use KeyAction::{Add, Keep, KeepRetired, Remove, Retire};
+        let vault = VaultReport { address: "https://v".into(), namespace: None, mount: "jwt".into() };
+        SyncReport {
+            dry_run,
+            vault,
+            clusters: vec![
+                row("production", Outcome::Changed, &[Keep, Add, Retire, Remove, KeepRetired], None),
+                row("staging", Outcome::Unchanged, &[Keep], None),
+                row("my laptop", Outcome::NotEnrolled, &[], Some(("it holds no key of it", "enrol it"))),
+                row(&format!("arn:aws:eks:{}", "x".repeat(40)), Outcome::Failed, &[], Some(("no answer", "look"))),
+            ],
+            config: ConfigReport { written: true, before: None, after: None },
+        }
+    }
+
+    #[test]
+    fn the_table_word_for_word() {
+        let plain = |dry_run| anstream::adapter::strip_str(&table(&report(dry_run))).to_string();
+        assert_eq!(
+            plain(false),
+            "CONTEXT                            KEPT   ADDED   RETIRED   REMOVED   RESULT\n\
+             production                         2      1       1         1         refreshed\n\
+             staging                            1      0       0         0         unchanged\n\
+             my laptop                          -      -       -         -         not enrolled\n\
+             arn:aws:eks:xxx…xxxxxxxxxxxxxxxx   -      -       -         -         failed\n"
+        );
+        assert!(plain(true).contains(" refreshed (dry run)\n"));
+        assert!(table(&report(false)).contains("\u{1b}[31mfailed\u{1b}[0m\n"));
+    }
+
+    #[test]
+    fn what_to_do_about_each() {
+        let long = format!("context \"arn:aws:eks:{}\": no answer", "x".repeat(40));
+        assert_eq!(
+            troubles(&report(false)),
+            [
+                Trouble::Error { text: long, hint: Some("look".into()) },
+                Trouble::Note(
+                    "context \"my laptop\" is not on auth mount \"jwt/\"; to put it there: \
+                     kubectl vaultjwt setup --context 'my laptop' --mount jwt"
+                        .into()
+                ),
+            ]
+        );
+    }
+}

@@ -41,6 +41,13 @@ pub enum Roles {
     },
 }
 
+impl Roles {
+    /// A mount without roles.
+    pub fn none() -> Self {
+        Self::Read { roles: BTreeMap::new(), cel: Vec::new() }
+    }
+}
+
 /// Refuses `owner` a place among `others`, unless the user allows it.
 pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) -> Result<(), ChainError> {
     // The same issuer is the worst case: roles cannot tell the two apart.

@@ -38,7 +38,7 @@ fn now() -> Timestamp {
 }
 
 fn none() -> Roles {
-    Roles::Read { roles: BTreeMap::new(), cel: vec![] }
+    Roles::none()
 }
 
 fn member(cluster: &Resolved, enrol: bool) -> Member<'_> {

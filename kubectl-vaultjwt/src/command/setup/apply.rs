@@ -40,8 +40,10 @@ pub async fn plan(
     }
 
     // The plan is made anew on what stands there at the moment of writing.
+    let none = Roles::none();
     let roles = match state {
-        MountState::Missing => &Roles::NotRead,
+        // Whoever enables it at the same moment binds his roles, as we do.
+        MountState::Missing => &none,
         MountState::Jwt(jwt) => &jwt.roles,
     };
     let wanted = |standing: Standing<'_>| {

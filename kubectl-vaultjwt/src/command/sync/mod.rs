@@ -80,3 +80,6 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Sync
     report.config.after = Some(settled.after);
     Ok(report)
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,7 @@ impl SyncReport {
                 namespace: vault.namespace().map(str::to_owned),
                 mount: input.mount.to_string(),
             },
-            clusters: sync.rows.iter().map(|row| Self::row(sync, &plan.members, row)).collect(),
+            clusters: Self::rows(sync, &plan.members),
             config: ConfigReport {
                 written: plan.write,
                 after: if plan.write { Some(plan.document.clone()) } else { before.clone() },
@@ -130,7 +130,12 @@ impl SyncReport {
 
     /// Says what was done in place of what was planned.
     pub(super) fn tell(&mut self, sync: &Sync<'_>, done: &Members) {
-        self.clusters = sync.rows.iter().map(|row| Self::row(sync, done, row)).collect();
+        self.clusters = Self::rows(sync, done);
+    }
+
+    /// A row for each context, in the order named.
+    pub(super) fn rows(sync: &Sync<'_>, members: &Members) -> Vec<Row> {
+        sync.rows.iter().map(|row| Self::row(sync, members, row)).collect()
     }
 
     /// Whether every cluster that was asked for is up to date.

@@ -1,0 +1,138 @@
+//! How contexts become members of one change, and members' ends rows.
+
+use super::input::Scope;
+use super::observe::{Found, Observed};
+use super::report::Outcome;
+use super::*;
+use crate::cluster::Target;
+use crate::command::chain::{Allowances, Terms};
+use crate::issuer::resolve::Wishes;
+use crate::issuer::{KeySource, Resolved};
+use crate::keychain::Owner;
+use crate::keychain::jwk::{KeySet, PublishedKey};
+use crate::keychain::key::PublicKey;
+use crate::vault::Document;
+use shared::mount::MountPath;
+
+fn key(number: u8) -> PublishedKey {
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    let pair = Ed25519KeyPair::from_seed_unchecked(&[number; 32]).unwrap();
+    let key = PublicKey::ed25519(pair.public_key().as_ref()).unwrap();
+    PublishedKey { key, kid: Some(format!("kid-{number}")), alg: Some("EdDSA".into()) }
+}
+
+fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
+    let cluster = Resolved {
+        owner: Owner { issuer: "https://k".into(), cluster_uid: Some(uid.into()) },
+        keys: KeySet { keys: keys.iter().copied().map(key).collect(), skipped: vec![] },
+        source: KeySource::ApiServer,
+        site_unused: None,
+        no_witness: None,
+    };
+    let target = Target {
+        context: Some(context.into()),
+        cluster: context.into(),
+        server: "https://s".into(),
+        namespace: "default".into(),
+    };
+    Observed { context: Some(context.into()), found: Ok(Found { target, cluster, joins, signer: None }) }
+}
+
+fn input(scope: Scope) -> SyncInput {
+    let allow = Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true };
+    SyncInput {
+        mount: MountPath::parse("jwt").unwrap(),
+        scope,
+        wishes: Wishes::default(),
+        enroll: false,
+        trust_issuer: false,
+        terms: Terms { allow, ..Terms::default() },
+        dry_run: false,
+        now: "2026-11-24T12:00:00Z".parse().unwrap(),
+        nonce: "n".into(),
+    }
+}
+
+fn plan(sync: &Sync<'_>, document: Option<&Document>, input: &SyncInput) -> plan::SyncPlan {
+    sync.plan(Standing { document, now: input.now }, &Roles::NotRead).unwrap()
+}
+
+/// A mount with these clusters on it.
+fn mount(clusters: Vec<Observed>) -> Document {
+    let input = input(Scope::Current);
+    let sync = Sync::new(&input, clusters);
+    plan(&sync, None, &input).document
+}
+
+/// What the rows say.
+fn rows(sync: &Sync<'_>, members: &plan::Members) -> Vec<(String, Outcome, usize)> {
+    let rows = SyncReport::rows(sync, members);
+    rows.into_iter().map(|row| (row.context, row.outcome, row.keys.len())).collect()
+}
+
+#[test]
+fn contexts_of_one_cluster_are_one_member() {
+    let input = input(Scope::Named(vec![]));
+    let there = mount(vec![seen("a", "1", &[1, 2], true)]);
+    // Two API servers behind two contexts, one of them behind the times.
+    let sync = Sync::new(&input, vec![seen("a", "1", &[1, 2], false), seen("b", "1", &[2, 3], false)]);
+    let plan = plan(&sync, Some(&there), &input);
+    assert_eq!(
+        rows(&sync, &plan.members),
+        [("a".to_owned(), Outcome::Changed, 3), ("b".to_owned(), Outcome::Changed, 3)]
+    );
+    let again = super::tests::plan(&sync, Some(&plan.document), &input);
+    assert!(!again.write);
+}
+
+#[test]
+fn a_stranger_fails_where_it_is_named_and_is_passed_over_where_all_are() {
+    let there = mount(vec![seen("a", "1", &[1], true)]);
+    for (scope, outcome) in [
+        (Scope::All(vec![]), Outcome::NotEnrolled),
+        (Scope::Named(vec![]), Outcome::Failed),
+        (Scope::Current, Outcome::Failed),
+    ] {
+        let input = input(scope);
+        let sync = Sync::new(&input, vec![seen("a", "1", &[1], false), seen("x", "9", &[9], false)]);
+        let plan = plan(&sync, Some(&there), &input);
+        assert_eq!(rows(&sync, &plan.members)[1], ("x".to_owned(), outcome, 0));
+        assert!(!plan.write);
+    }
+}
+
+#[test]
+fn who_was_taken_off_meanwhile_is_not_told_as_refreshed() {
+    let input = input(Scope::Current);
+    let there = mount(vec![seen("a", "1", &[1], true), seen("b", "2", &[5], true)]);
+    let sync = Sync::new(&input, vec![seen("a", "1", &[2], false)]);
+    let done = plan(&sync, Some(&there), &input).members;
+    assert_eq!(rows(&sync, &done)[0].1, Outcome::Changed);
+    let without = mount(vec![seen("b", "2", &[5], true)]);
+    let ended = done.unless_refused(plan(&sync, Some(&without), &input).members);
+    assert_eq!(rows(&sync, &ended)[0].1, Outcome::Failed);
+}
+
+#[test]
+fn words_and_hints_of_one_cluster() {
+    let error = MemberError::Chain {
+        mount: MountPath::parse("jwt").unwrap(),
+        source: crate::command::chain::ChainError::NotEnrolled {
+            owner: Owner { issuer: "https://k".into(), cluster_uid: Some("1".into()) },
+        },
+    };
+    assert_eq!(error.to_string(), "auth mount \"jwt/\" cannot take its keys: it holds no key of https://k (cluster 1)");
+    assert_eq!(
+        error.hint().as_deref(),
+        Some("put the cluster on the mount with 'kubectl vaultjwt setup', or with --enroll")
+    );
+    let error = SyncError::Config {
+        mount: MountPath::parse("jwt").unwrap(),
+        source: crate::vault::config::ConfigConflict::Secret("oidc_client_id"),
+    };
+    assert_eq!(
+        error.to_string(),
+        "the keys on auth mount \"jwt/\" cannot be refreshed: it is set up for OIDC logins (oidc_client_id is set), whose secret cannot be read back and would be lost"
+    );
+    assert_eq!(error.hint().as_deref(), Some("look at it: vault read auth/jwt/config"));
+}
