@@ -24,6 +24,12 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
         Scope::Named(args.contexts)
     };
     let single = scope == Scope::Current;
+    if !single && (args.kube.server.is_some() || args.kube.cluster.is_some()) {
+        return Err(Error::usage(
+            "sync",
+            "--server and --cluster choose one cluster, and would stand for every context",
+        ));
+    }
     if !single && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
         return Err(Error::usage(
             "sync",
