@@ -118,11 +118,12 @@ impl fmt::Debug for KeyId {
 pub struct PublicKey {
     spki: Vec<u8>,
     kind: KeyKind,
+    id: KeyId,
 }
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PublicKey({:?}, {})", self.kind, self.id())
+        write!(f, "PublicKey({:?}, {})", self.kind, self.id)
     }
 }
 
@@ -148,7 +149,7 @@ impl PublicKey {
         )
         .map_err(|_| KeyError::Rsa)?;
         let document = key.to_public_key_der().map_err(|_| KeyError::Rsa)?;
-        Ok(Self { spki: document.into_vec(), kind: KeyKind::Rsa(bits) })
+        Ok(Self::new(document.into_vec(), KeyKind::Rsa(bits)))
     }
 
     /// An EC key from its coordinates; shorter ones are padded (some servers
@@ -187,7 +188,7 @@ impl PublicKey {
         };
         let spki = info.to_der().map_err(|_| KeyError::Spki)?;
         ParsedPublicKey::new(verification_of(kind), &spki).map_err(|_| KeyError::Spki)?;
-        Ok(Self { spki, kind })
+        Ok(Self::new(spki, kind))
     }
 
     /// A key that stands on a mount already, whatever put it there.
@@ -208,12 +209,17 @@ impl PublicKey {
             }
             _ => return Err(KeyError::Spki),
         };
-        Ok(Self { spki: der.to_vec(), kind })
+        Ok(Self::new(der.to_vec(), kind))
+    }
+
+    fn new(spki: Vec<u8>, kind: KeyKind) -> Self {
+        let id = KeyId(Sha256::digest(&spki).into());
+        Self { spki, kind, id }
     }
 
     /// SHA-256 of the SPKI DER.
     pub fn id(&self) -> KeyId {
-        KeyId(Sha256::digest(&self.spki).into())
+        self.id
     }
 
     /// The SPKI DER.

@@ -34,7 +34,7 @@ fn refresh<'a>(owner: &'a Owner, published: &'a [PublishedKey]) -> Refresh<'a> {
 }
 
 fn texts(elements: &[Element]) -> Vec<&str> {
-    elements.iter().map(|element| element.text.as_str()).collect()
+    elements.iter().map(|element| &*element.text).collect()
 }
 
 /// As Vault gives them back: trimmed, and read anew.
@@ -204,7 +204,7 @@ fn untouchable<'e>(elements: &'e [Element], refresh: &Refresh<'_>) -> Vec<&'e st
                 && element.mark == Mark::None
                 && element.id().is_some_and(|id| refresh.published(id).is_some()))
     };
-    elements.iter().filter(|element| !mine(element)).map(|element| element.text.as_str()).collect()
+    elements.iter().filter(|element| !mine(element)).map(|element| &*element.text).collect()
 }
 
 proptest! {
@@ -271,7 +271,7 @@ proptest! {
         let then = |first: (&Owner, &[PublishedKey]), second: (&Owner, &[PublishedKey])| -> Option<Vec<String>> {
             let between = ChainPlan::make(&standing, &refresh(first.0, first.1)).ok()?;
             let after = ChainPlan::make(&stored(&between.elements), &refresh(second.0, second.1)).ok()?;
-            let mut texts: Vec<String> = after.elements.into_iter().map(|element| element.text).collect();
+            let mut texts: Vec<String> = after.elements.into_iter().map(|element| element.text.to_string()).collect();
             texts.sort();
             Some(texts)
         };

@@ -56,6 +56,7 @@ pub struct Standing<'a> {
 /// A configuration that is empty or holds static keys only.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StaticKeys {
+    /// Every field but the keys.
     document: Document,
     keys: Vec<String>,
 }
@@ -74,7 +75,7 @@ fn is_empty(value: &Value) -> bool {
 impl StaticKeys {
     /// Checks that keys may be written to what is configured now.
     pub fn read(current: Option<&Document>) -> Result<Self, ConfigConflict> {
-        let document = current.cloned().unwrap_or_default();
+        let mut document = current.cloned().unwrap_or_default();
         let set = |field: &str| document.get(field).filter(|v| !is_empty(v));
         for field in OTHER_SOURCES {
             if let Some(value) = set(field) {
@@ -87,7 +88,7 @@ impl StaticKeys {
                 return Err(ConfigConflict::Secret(field));
             }
         }
-        let keys = match set(KEYS) {
+        let keys: Vec<String> = match set(KEYS) {
             None => Vec::new(),
             Some(Value::Array(items)) => items
                 .iter()
@@ -96,6 +97,7 @@ impl StaticKeys {
                 .ok_or(ConfigConflict::Shape)?,
             Some(_) => return Err(ConfigConflict::Shape),
         };
+        document.remove(KEYS);
         Ok(Self { document, keys })
     }
 
@@ -156,7 +158,7 @@ impl StaticKeys {
         }
         document.entry(BOUND_ISSUER).or_insert_with(|| json!(""));
         document.entry("default_role").or_insert_with(|| json!(""));
-        document.insert(KEYS.to_owned(), elements.iter().map(|element| element.text.as_str()).collect());
+        document.insert(KEYS.to_owned(), elements.iter().map(|element| &*element.text).collect());
         document.insert(ALGORITHMS.to_owned(), json!(self.algorithms(elements, algorithms)));
         document
     }
@@ -272,7 +274,7 @@ mod tests {
         );
         let config = |elements: &[&Element], algs: &[&str]| {
             read(
-                json!({"jwt_validation_pubkeys": elements.iter().map(|e| &e.text).collect::<Vec<_>>(), "jwt_supported_algs": algs}),
+                json!({"jwt_validation_pubkeys": elements.iter().map(|e| &*e.text).collect::<Vec<_>>(), "jwt_supported_algs": algs}),
             )
         };
         let both = config(&[&es, &ed], &["RS256", "ES256", "EdDSA"]);

@@ -5,7 +5,7 @@
 use super::ChainError;
 use crate::keychain::element::Element;
 use crate::vault::Document;
-use crate::vault::config::KEYS;
+use crate::vault::config::{KEYS, StaticKeys};
 use serde_json::Value;
 
 /// Most keys of a mount. `OpenBao` takes at most 1000 texts in one request
@@ -23,16 +23,19 @@ const MANY: usize = 100;
 /// From so many keys on, logins take tens of milliseconds.
 const VERY_MANY: usize = 300;
 
-/// Refuses what would not fit.
-pub fn check(elements: &[Element], document: &Document) -> Result<(), ChainError> {
+/// Refuses what would not fit beside the rest of `config`.
+pub fn check(elements: &[Element], config: &StaticKeys) -> Result<(), ChainError> {
     if elements.len() > KEYS_AT_MOST {
         return Err(ChainError::TooManyKeys { keys: elements.len() });
     }
-    let texts = texts(&Value::Object(document.clone()));
+    let rest = config.with(&[], &[]);
+    let texts = texts(&Value::Object(rest.clone())) + elements.len();
     if texts > TEXTS_AT_MOST {
         return Err(ChainError::TooManyTexts { texts });
     }
-    let bytes = bytes(document);
+    // In JSON a line feed has two bytes; each text has quotes and a comma.
+    let in_json = |element: &Element| element.text.len() + element.text.bytes().filter(|b| *b == b'\n').count() + 3;
+    let bytes = bytes(&rest) + elements.iter().map(in_json).sum::<usize>();
     if bytes > BYTES_AT_MOST {
         return Err(ChainError::TooLarge { bytes });
     }

@@ -52,8 +52,10 @@ pub struct MountPlan {
     pub document: Document,
     /// Whether it has to be written.
     pub write: bool,
+    /// How many keys are on the mount then.
+    pub keys: usize,
     /// What happens to each member's keys, or why nothing does; in the order
-    /// of the members.
+    /// of the members. (The lists are left out: `document` has the last.)
     pub members: Vec<Result<ChainPlan, ChainError>>,
     /// What is allowed but should be known.
     pub warnings: Vec<String>,
@@ -68,67 +70,74 @@ impl MountPlan {
         terms: &Terms,
         roles: &Roles,
     ) -> Result<Self, ConfigConflict> {
-        let mut document = standing.document.cloned();
-        let mut outcomes = Vec::with_capacity(members.len());
-        for member in members {
-            let config = StaticKeys::read(document.as_ref())?;
-            match one(config, standing.now, member, terms, roles) {
-                Ok((next, chain)) => {
-                    if next.is_some() {
-                        document = next;
-                    }
-                    outcomes.push(Ok(chain));
-                }
-                Err(why) => outcomes.push(Err(why)),
-            }
-        }
+        let config = StaticKeys::read(standing.document)?;
+        let mut draft = Draft { elements: config.elements(), config, algorithms: Vec::new(), served: false };
+        let members: Vec<_> = members.iter().map(|member| draft.serve(standing.now, member, terms, roles)).collect();
+        let keys = draft.elements.len();
         // Nobody was served: what stands there stays, whatever it is.
-        StaticKeys::read(document.as_ref())?;
-        let document = document.unwrap_or_default();
-        let write = !document.is_empty() && !StaticKeys::same(standing.document, &document);
+        let document = if draft.served {
+            draft.config.with(&draft.elements, &draft.algorithms)
+        } else {
+            standing.document.cloned().unwrap_or_default()
+        };
+        let write = draft.served && !StaticKeys::same(standing.document, &document);
         let warnings = limits::warnings(&document);
-        Ok(Self { document, write, members: outcomes, warnings })
+        Ok(Self { document, write, keys, members, warnings })
     }
 }
 
-/// The document with one more member's keys right, `None` where it stays; and
-/// what happens to each of its keys.
-fn one(
-    mut config: StaticKeys,
-    now: Timestamp,
-    member: &Member<'_>,
-    terms: &Terms,
-    roles: &Roles,
-) -> Result<(Option<Document>, ChainPlan), ChainError> {
-    let owner = &member.cluster.owner;
-    let elements = config.elements();
-    let enrolled = elements.iter().any(|element| element.is_of(owner));
-    admission::refuse_other_form(member.cluster, &elements)?;
-    if !enrolled && !member.enrol {
-        return Err(ChainError::NotEnrolled { owner: owner.clone() });
+/// The configuration while one member after the other is served.
+struct Draft {
+    config: StaticKeys,
+    elements: Vec<Element>,
+    /// What the tokens of the members served carry.
+    algorithms: Vec<String>,
+    served: bool,
+}
+
+impl Draft {
+    /// Makes one more member's keys right, and says what happens to each; or
+    /// leaves all as it is, and says why.
+    fn serve(
+        &mut self,
+        now: Timestamp,
+        member: &Member<'_>,
+        terms: &Terms,
+        roles: &Roles,
+    ) -> Result<ChainPlan, ChainError> {
+        let owner = &member.cluster.owner;
+        let enrolled = self.elements.iter().any(|element| element.is_of(owner));
+        admission::refuse_other_form(member.cluster, &self.elements)?;
+        if !enrolled && !member.enrol {
+            return Err(ChainError::NotEnrolled { owner: owner.clone() });
+        }
+        let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
+        if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
+            return Err(ChainError::BoundIssuer { bound });
+        }
+        let refresh = Refresh {
+            owner,
+            published: &member.cluster.keys.keys,
+            cluster: member.name,
+            now,
+            signer: member.signer,
+            policy: terms.policy,
+        };
+        let mut chain = ChainPlan::make(&self.elements, &refresh)?;
+        if !enrolled && chain.others.any() {
+            admission::check(owner, &chain.others, &terms.allow, roles)?;
+        }
+        if chain.count(KeyAction::Add) > 0 {
+            limits::check(&chain.elements, &self.config)?;
+        }
+        if bound.is_some() {
+            self.config.clear_bound_issuer();
+        }
+        self.elements = std::mem::take(&mut chain.elements);
+        self.algorithms.extend(member.cluster.keys.algorithms());
+        self.served = true;
+        Ok(chain)
     }
-    match config.bound_issuer() {
-        Some(bound) if bound != owner.issuer && terms.clear_bound_issuer => config.clear_bound_issuer(),
-        Some(bound) if bound != owner.issuer => return Err(ChainError::BoundIssuer { bound: bound.to_owned() }),
-        _ => {}
-    }
-    let refresh = Refresh {
-        owner,
-        published: &member.cluster.keys.keys,
-        cluster: member.name,
-        now,
-        signer: member.signer,
-        policy: terms.policy,
-    };
-    let chain = ChainPlan::make(&elements, &refresh)?;
-    if !enrolled && chain.others.any() {
-        admission::check(owner, &chain.others, &terms.allow, roles)?;
-    }
-    let document = config.with(&chain.elements, &member.cluster.keys.algorithms());
-    if chain.count(KeyAction::Add) > 0 {
-        limits::check(&chain.elements, &document)?;
-    }
-    Ok((Some(document), chain))
 }
 
 /// The elements of a configuration, whatever else it is.

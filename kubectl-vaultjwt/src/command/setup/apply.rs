@@ -68,9 +68,9 @@ pub async fn plan(
         let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
         let changed =
             chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
-        done(format!("keys written: {}, {} kept", told.join(", "), chain.elements.len() - changed));
+        done(format!("keys written: {}, {} kept", told.join(", "), plan.config.keys - changed));
     } else {
-        done(format!("keys unchanged: {} on the mount", plan.config.chain.elements.len()));
+        done(format!("keys unchanged: {} on the mount", plan.config.keys));
     }
 
     if let Some(role) = &plan.role {

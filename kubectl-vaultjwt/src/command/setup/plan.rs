@@ -30,6 +30,8 @@ pub struct ConfigPlan {
     pub chain: ChainPlan,
     /// The full document.
     pub document: Document,
+    /// How many keys are on the mount then.
+    pub keys: usize,
     /// Whether it has to be written.
     pub write: bool,
     /// What is allowed but should be known.
@@ -48,11 +50,11 @@ impl ConfigPlan {
         let member = Member { cluster, name: &input.cluster_name, enrol: true, signer: None };
         let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
-        let MountPlan { document, write, members, warnings } = plan;
+        let MountPlan { document, write, keys, members, warnings } = plan;
         // One member in, one outcome out.
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
-        Ok(Self { chain, document, write, warnings })
+        Ok(Self { chain, document, keys, write, warnings })
     }
 }
 

@@ -114,7 +114,7 @@ impl<'a> Sync<'a> {
             .collect();
         let plan = MountPlan::make(standing, &members, &self.input.terms, roles)
             .map_err(|source| SyncError::Config { mount: self.input.mount.clone(), source })?;
-        let MountPlan { document, write, members, warnings } = plan;
+        let MountPlan { document, write, keys: _, members, warnings } = plan;
         Ok(SyncPlan { document, write, members: Members(members), warnings })
     }
 
