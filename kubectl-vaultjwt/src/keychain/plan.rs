@@ -275,7 +275,11 @@ impl Refresh<'_> {
             _ if stays => KeyAction::Keep,
             _ if self.policy.prune => KeyAction::Remove,
             None => KeyAction::Retire,
-            Some(since) if self.now.duration_since(since) >= self.policy.grace => KeyAction::Remove,
+            // Whole seconds, as marks have them. Longer than the grace, so that
+            // none that is retired by this plan leaves by the same plan made again.
+            Some(since) if SignedDuration::from_secs(self.now.as_second() - since.as_second()) > self.policy.grace => {
+                KeyAction::Remove
+            }
             Some(_) => KeyAction::KeepRetired,
         }
     }

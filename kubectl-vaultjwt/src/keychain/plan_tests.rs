@@ -69,11 +69,23 @@ fn a_rotated_key_is_retired_and_leaves_after_its_grace() {
     assert_eq!(actions(&rotated), [KeyAction::Add, KeyAction::Retire]);
     let standing = stored(&rotated.elements);
     assert_eq!(standing[1].provenance().and_then(|p| p.retired.as_deref()), Some("2026-11-24T12:00:00Z"));
-    for (minute, action) in [(-5, KeyAction::KeepRetired), (59, KeyAction::KeepRetired), (60, KeyAction::Remove)] {
+    for (minute, action) in [(-5, KeyAction::KeepRetired), (60, KeyAction::KeepRetired), (61, KeyAction::Remove)] {
         let later = ChainPlan::make(&standing, &Refresh { now: at(minute), ..refresh(&me, &new) }).unwrap();
         assert_eq!(actions(&later), [KeyAction::Keep, action], "{minute}");
         assert_eq!(later.elements.len(), if action == KeyAction::Remove { 1 } else { 2 });
     }
+}
+
+#[test]
+fn without_a_grace_it_takes_a_second_plan_a_second_later() {
+    let (me, new) = (owner("a"), keys([2]));
+    let policy = Policy { grace: SignedDuration::ZERO, ..Policy::default() };
+    let half = at(0) + SignedDuration::from_millis(700);
+    let plan =
+        |standing: &[Element], now| ChainPlan::make(standing, &Refresh { now, policy, ..refresh(&me, &new) }).unwrap();
+    let retired = stored(&plan(&chain(&me, &keys([1])), half).elements);
+    assert!(!plan(&retired, half).changes());
+    assert_eq!(actions(&plan(&retired, half + SignedDuration::from_secs(1))), [KeyAction::Keep, KeyAction::Remove]);
 }
 
 #[test]
@@ -240,7 +252,7 @@ proptest! {
             prop_assert_ne!(Some(*gone), refresh.signer);
             let retired: Vec<Timestamp> = standing.iter().filter(|e| e.is_of(&me) && e.id() == Some(*gone))
                 .filter_map(|e| e.provenance()?.retired.as_deref()?.parse().ok()).collect();
-            prop_assert!(policy.prune || retired.iter().any(|since| at(0).duration_since(*since) >= policy.grace));
+            prop_assert!(policy.prune || retired.iter().any(|since| at(0).duration_since(*since) > policy.grace));
         }
         // The list is never empty, and no owner is dropped.
         prop_assert!(!after.is_empty());
