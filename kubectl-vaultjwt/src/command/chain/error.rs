@@ -19,6 +19,15 @@ pub enum ChainError {
         /// The owner.
         owner: Owner,
     },
+    /// Its keys are there, but nothing says whose they are: put there by hand,
+    /// or our marks were lost.
+    #[error("it holds {} of {owner}, but without a mark that says so", keys_of(*.keys))]
+    Unmarked {
+        /// The owner.
+        owner: Owner,
+        /// How many keys.
+        keys: usize,
+    },
     /// Every token must carry another issuer.
     #[error("its bound_issuer is \"{}\"", one_line(.bound))]
     BoundIssuer {
@@ -89,6 +98,10 @@ pub enum ChainError {
     },
 }
 
+fn keys_of(count: usize) -> String {
+    if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
+}
+
 fn form(site_unused: &Option<String>) -> String {
     match site_unused {
         Some(why) => format!("that were read from the issuer's own site, which was not used now: {why}"),
@@ -135,6 +148,9 @@ impl ChainError {
         Some(match self {
             Self::NotEnrolled { .. } => {
                 "put the cluster on the mount with 'kubectl vaultjwt setup', or with --enroll".to_owned()
+            }
+            Self::Unmarked { .. } => {
+                "mark them with --adopt; if they were marked before, somebody else writes the list (Terraform, an operator), and two writers undo each other".to_owned()
             }
             Self::BoundIssuer { .. } => format!(
                 "{another}; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/{mount}/config)"

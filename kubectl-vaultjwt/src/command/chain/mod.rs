@@ -14,12 +14,13 @@ pub use error::ChainError;
 pub use roles::roles;
 
 use crate::issuer::Resolved;
-use crate::keychain::element::Element;
+use crate::keychain::element::{Element, Mark};
 use crate::keychain::key::KeyId;
 use crate::keychain::plan::{ChainPlan, KeyAction, Policy, Refresh};
 use crate::vault::Document;
 use crate::vault::config::{ConfigConflict, Standing, StaticKeys};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// One cluster whose keys are to be right.
 #[derive(Clone, Debug)]
@@ -109,7 +110,13 @@ impl Draft {
         let enrolled = self.elements.iter().any(|element| element.is_of(owner));
         admission::refuse_other_form(member.cluster, &self.elements)?;
         if !enrolled && !member.enrol {
-            return Err(ChainError::NotEnrolled { owner: owner.clone() });
+            let ids: BTreeSet<KeyId> = member.cluster.keys.keys.iter().map(|published| published.key.id()).collect();
+            let unmarked =
+                |element: &&Element| element.mark == Mark::None && element.id().is_some_and(|id| ids.contains(&id));
+            return Err(match self.elements.iter().filter(unmarked).count() {
+                0 => ChainError::NotEnrolled { owner: owner.clone() },
+                keys => ChainError::Unmarked { owner: owner.clone(), keys },
+            });
         }
         let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {

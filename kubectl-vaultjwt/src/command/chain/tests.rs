@@ -253,6 +253,24 @@ fn one_clusters_trouble_leaves_the_others_alone() {
 }
 
 #[test]
+fn keys_without_a_mark_are_told_and_can_be_adopted() {
+    let a = cluster("https://a", Some("1"), &[1, 2]);
+    let mut there = mount(&[&a]);
+    there["jwt_validation_pubkeys"] = json!([key(1).key.pem().trim(), key(2).key.pem().trim()]);
+    let lost = plan(Some(&there), &[member(&a, false)], &Terms::default(), &Roles::NotRead);
+    says(
+        lost.members.into_iter().next().unwrap().err(),
+        "it holds 2 keys of https://a (cluster 1), but without a mark that says so",
+        "mark them with --adopt; if they were marked before, somebody else writes the list (Terraform, an operator), and two writers undo each other",
+    );
+    let mut adopt = Terms::default();
+    adopt.policy.adopt = true;
+    let adopted = plan(Some(&there), &[member(&a, true)], &adopt, &Roles::NotRead);
+    assert_eq!(adopted.members[0].as_ref().unwrap().count(KeyAction::Adopt), 2);
+    assert!(elements(Some(&adopted.document)).iter().all(|element| element.is_of(&a.owner)));
+}
+
+#[test]
 fn what_a_mount_can_hold_is_measured_before_it_is_written() {
     let numbers: Vec<u16> = (0..950).collect();
     let full = cluster("https://a", Some("1"), &numbers);
