@@ -60,7 +60,7 @@ impl RewriteError {
         match self {
             Self::Vault(error) => error.hint(),
             Self::Slow { .. } => {
-                Some("nothing was written; look at Vault's load, then run the command again".to_owned())
+                Some("look at Vault's load, then run the command again".to_owned())
             }
             Self::Contended { .. } => {
                 Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
