@@ -2,7 +2,9 @@
 //! way to print it, `error: …` then `hint: …`.
 
 use crate::cluster::ClusterError;
+use crate::command::remove::RemoveError;
 use crate::command::setup::SetupError;
+use crate::command::status::StatusError;
 use crate::command::sync::SyncError;
 use crate::issuer::SiteError;
 use crate::vault::VaultError;
@@ -19,6 +21,12 @@ pub enum Error {
     /// `diff` stopped: its exit code 1 means differences.
     #[error(transparent)]
     Diff(Box<Error>),
+    /// `status` failed.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+    /// `remove` stopped.
+    #[error(transparent)]
+    Remove(#[from] RemoveError),
     /// The kubeconfig or its cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -56,6 +64,8 @@ impl Error {
             Self::Setup(e) => e.hint(),
             Self::Sync(e) => e.hint(),
             Self::Diff(e) => e.hint(),
+            Self::Status(e) => e.hint(),
+            Self::Remove(e) => e.hint(),
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,

@@ -2,7 +2,9 @@
 //! command, and handing its report to a renderer. The one place where the
 //! pieces meet; one file for each command.
 
+mod remove;
 mod setup;
+mod status;
 mod sync;
 
 use crate::cli::chain::ChainFlags;
@@ -16,7 +18,6 @@ use crate::render::text;
 use crate::vault::VaultError;
 use crate::vault::client::Client;
 use crate::vault::settings::{Process, Settings};
-use std::io::Write as _;
 use std::sync::Arc;
 
 /// How a command ended: its exit code, or why it failed.
@@ -49,11 +50,12 @@ async fn command(cli: Cli, console: Console) -> Ending {
         Some(Command::Setup(args)) => setup::setup(*args, console).await,
         Some(Command::Diff(args)) => setup::diff(*args, console).await,
         Some(Command::Sync(args)) => sync::sync(*args, console).await,
+        Some(Command::Status(args)) => status::status(*args, console).await,
+        Some(Command::Remove(args)) => remove::remove(*args, console).await,
         Some(Command::Version) => {
             out(&format!("kubectl-vaultjwt {}\n", env!("CARGO_PKG_VERSION")))?;
             Ok(0)
         }
-        Some(_) => Err(Error::usage("version", "not yet")),
         None => {
             use clap::CommandFactory as _;
             out(&Cli::command().render_help().to_string())?;
@@ -64,7 +66,15 @@ async fn command(cli: Cli, console: Console) -> Ending {
 
 /// Results go to stdout; a reader that went away is not an error.
 fn out(text: &str) -> Result<(), Error> {
-    let mut stdout = std::io::stdout().lock();
+    put(std::io::stdout().lock(), text)
+}
+
+/// The same with colours, where stdout is a terminal that shows them.
+fn painted(text: &str) -> Result<(), Error> {
+    put(anstream::stdout().lock(), text)
+}
+
+fn put(mut stdout: impl std::io::Write, text: &str) -> Result<(), Error> {
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => Ok(result?),

@@ -18,13 +18,19 @@ fn escape(text: &str, keep_lines: bool) -> String {
         match c {
             '\n' if keep_lines => shown.push('\n'),
             '\t' => shown.push(' '),
-            c if c.is_control() || is_direction_control(c) => {
+            c if acts(c) => {
                 shown.extend(c.escape_unicode());
             }
             c => shown.push(c),
         }
     }
     shown
+}
+
+/// Whether a terminal would do something at `c` in place of showing it: control
+/// characters (ESC, CR, the C1 range) and what reorders the text around it.
+pub fn acts(c: char) -> bool {
+    c.is_control() || is_direction_control(c)
 }
 
 /// Characters that reorder what is read around them (Unicode TR9, TR36).

@@ -4,8 +4,11 @@
 mod bad_input;
 mod commands;
 mod login;
+mod marks;
+mod remove;
 mod rig;
 mod setup;
+mod status;
 mod storage;
 mod texts;
 mod trust;

@@ -4,6 +4,7 @@ use super::issuer::parse_uid;
 use super::kube::KubeFlags;
 use super::values::{DryRun, parse_dry_run};
 use super::vault::VaultFlags;
+use crate::command::remove::Uid;
 use clap::Args;
 use shared::mount::MountPath;
 
@@ -26,9 +27,9 @@ pub struct RemoveArgs {
     #[arg(long, value_name = "URL", conflicts_with = "context")]
     pub issuer: Option<String>,
 
-    /// UID of the cluster, where several clusters on the mount have the same issuer, or where namespace kube-system cannot be read
-    #[arg(long, value_name = "UID", value_parser = parse_uid)]
-    pub cluster_uid: Option<String>,
+    /// UID of the cluster, where several clusters on the mount have the same issuer, or where namespace kube-system cannot be read; "none" means the keys that were read from the issuer's own site, which have no UID
+    #[arg(long, value_name = "UID", value_parser = parse_cluster_uid)]
+    pub cluster_uid: Option<Uid>,
 
     /// Delete the roles that are bound to this issuer alone, too
     #[arg(long)]
@@ -69,6 +70,13 @@ Exit codes: 0 done, 1 failed, 2 wrong call, 130 interrupted.";
 pub enum Output {
     /// The whole report.
     Json,
+}
+
+fn parse_cluster_uid(typed: &str) -> Result<Uid, String> {
+    match typed {
+        "none" => Ok(Uid::None),
+        _ => parse_uid(typed).map(Uid::Of),
+    }
 }
 
 fn parse_output(typed: &str) -> Result<Output, String> {

@@ -27,6 +27,19 @@ pub enum KeyKind {
     Ed25519,
 }
 
+impl fmt::Display for KeyKind {
+    /// Its name with its size: `RSA-2048`, `P-256`, `Ed25519`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rsa(bits) => write!(f, "RSA-{bits}"),
+            Self::Ec(Curve::P256) => f.write_str("P-256"),
+            Self::Ec(Curve::P384) => f.write_str("P-384"),
+            Self::Ec(Curve::P521) => f.write_str("P-521"),
+            Self::Ed25519 => f.write_str("Ed25519"),
+        }
+    }
+}
+
 /// NIST curves (RFC 7518 section 6.2.1.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Curve {
@@ -215,6 +228,11 @@ impl PublicKey {
     fn new(spki: Vec<u8>, kind: KeyKind) -> Self {
         let id = KeyId(Sha256::digest(&spki).into());
         Self { spki, kind, id }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> KeyKind {
+        self.kind
     }
 
     /// SHA-256 of the SPKI DER.

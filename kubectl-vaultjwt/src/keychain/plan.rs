@@ -12,7 +12,7 @@ use super::jwk::PublishedKey;
 use super::key::KeyId;
 use super::provenance::{Provenance, time_text};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// How long a retired key stays by default: the lifetime that most pods ask
 /// for their tokens (3600 s, what the kubelet gives where a pod names none).
@@ -101,8 +101,6 @@ pub struct ChainPlan {
     pub elements: Vec<Element>,
     /// This owner's keys.
     pub steps: Vec<KeyStep>,
-    /// Elements of others on the mount, untouched.
-    pub others: Others,
 }
 
 /// Elements that are not this owner's.
@@ -117,6 +115,26 @@ pub struct Others {
 }
 
 impl Others {
+    /// Who else is on a mount that holds `standing`, besides an owner who
+    /// publishes `published`.
+    pub fn of(standing: &[Element], owner: &Owner, published: &[PublishedKey]) -> Self {
+        let mut others = Self::default();
+        let mut seen: HashSet<&Owner> = HashSet::new();
+        let published = |id: KeyId| published.iter().any(|published| published.key.id() == id);
+        for element in standing {
+            match &element.mark {
+                Mark::Marked(mark) if mark.owner != *owner && seen.insert(&mark.owner) => {
+                    others.owners.push(mark.owner.clone());
+                }
+                Mark::Marked(_) => {}
+                Mark::None if element.id().is_some_and(published) => {}
+                Mark::None => others.unmarked += 1,
+                Mark::Unreadable(_) => others.unreadable += 1,
+            }
+        }
+        others
+    }
+
     /// Whether the mount serves anybody but this owner.
     pub fn any(&self) -> bool {
         !self.owners.is_empty() || self.unmarked > 0 || self.unreadable > 0
@@ -149,7 +167,6 @@ impl ChainPlan {
         let mut actions: BTreeMap<KeyId, KeyAction> = BTreeMap::new();
         let mut left = Vec::new();
         let mut kept: Vec<Element> = Vec::with_capacity(standing.len());
-        let mut others = Others::default();
         for (at, element) in standing.iter().enumerate() {
             match (&element.mark, element.id()) {
                 (Mark::Marked(mark), Some(id)) if mark.owner == *refresh.owner => {
@@ -170,11 +187,6 @@ impl ChainPlan {
                     }
                     continue;
                 }
-                (Mark::Marked(mark), _) => {
-                    if !others.owners.contains(&mark.owner) {
-                        others.owners.push(mark.owner.clone());
-                    }
-                }
                 (Mark::None, Some(id)) => match refresh.published(id) {
                     Some(published) if refresh.policy.adopt => {
                         // Claimed; one element is enough for a key.
@@ -189,10 +201,9 @@ impl ChainPlan {
                     Some(_) => {
                         unmarked_seen.insert(id);
                     }
-                    None => others.unmarked += 1,
+                    None => {}
                 },
-                (Mark::None, None) => others.unmarked += 1,
-                (Mark::Unreadable(_), _) => others.unreadable += 1,
+                _ => {}
             }
             kept.push(element.clone());
         }
@@ -219,7 +230,7 @@ impl ChainPlan {
             steps.push(KeyStep { id, kid, action: action.unwrap_or(KeyAction::KeepRetired) });
         }
         steps.extend(left.into_iter().map(|(_, step)| step));
-        Ok(Self { elements, steps, others })
+        Ok(Self { elements, steps })
     }
 
     /// Whether the mount's list changes.

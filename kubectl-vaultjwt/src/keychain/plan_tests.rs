@@ -55,7 +55,7 @@ fn a_fresh_mount_gets_all_keys() {
     let (me, keys) = (owner("a"), keys([1, 2]));
     let plan = ChainPlan::make(&[], &refresh(&me, &keys)).unwrap();
     assert_eq!(actions(&plan), [KeyAction::Add, KeyAction::Add]);
-    assert!(plan.changes() && !plan.others.any());
+    assert!(plan.changes());
     let read = stored(&plan.elements);
     assert_eq!(read[0].provenance().map(|p| &p.owner), Some(&me));
     assert_eq!(read[1].id(), Some(keys[1].key.id()));
@@ -126,7 +126,7 @@ fn an_unmarked_key_of_ours_is_not_written_twice_and_can_be_adopted() {
     let by_hand = [Element::read(keys[0].key.pem().trim())];
     let plan = ChainPlan::make(&by_hand, &refresh(&me, &keys)).unwrap();
     assert_eq!(actions(&plan), [KeyAction::KeepUnmarked]);
-    assert!(!plan.changes() && !plan.others.any());
+    assert!(!plan.changes() && !Others::of(&by_hand, &me, &keys).any());
     let adopt = Policy { adopt: true, ..Policy::default() };
     let adopted = ChainPlan::make(&by_hand, &Refresh { policy: adopt, ..refresh(&me, &keys) }).unwrap();
     assert_eq!(actions(&adopted), [KeyAction::Adopt]);
@@ -160,8 +160,7 @@ fn a_key_with_two_publishers_is_refused() {
 fn a_cluster_with_the_same_issuer_is_somebody_else() {
     let one = Owner { issuer: "https://k".into(), cluster_uid: Some("1".into()) };
     let two = Owner { cluster_uid: Some("2".into()), ..one.clone() };
-    let second = ChainPlan::make(&chain(&one, &keys([1])), &refresh(&two, &keys([2]))).unwrap();
-    assert_eq!(second.others.owners, [one]);
+    assert_eq!(Others::of(&chain(&one, &keys([1])), &two, &keys([2])).owners, [one]);
 }
 
 #[test]
@@ -170,7 +169,8 @@ fn what_cannot_be_read_is_somebody_elses() {
     let foreign = ["not a pem", "vaultjwt/v9\n-----BEGIN X", certificate];
     let standing: Vec<Element> = foreign.iter().map(|text| Element::read(text)).collect();
     let plan = ChainPlan::make(&standing, &refresh(&owner("a"), &keys([1]))).unwrap();
-    assert_eq!((plan.others.unmarked, plan.others.unreadable), (1, 2));
+    let others = Others::of(&standing, &owner("a"), &keys([1]));
+    assert_eq!((others.unmarked, others.unreadable), (1, 2));
     assert_eq!(texts(&plan.elements)[1..], foreign);
 }
 

@@ -1,10 +1,12 @@
-//! Owns stderr: steps as they happen, and the error at the end. Colours only
-//! where the stream is a terminal that shows them and NO_COLOR is not set
-//! (anstream decides), and the words say the same without them.
+//! Owns stderr: steps as they happen, what is said beside a result, questions,
+//! and the error at the end. Colours only where the stream is a terminal that
+//! shows them and NO_COLOR is not set (anstream decides), and the words say the
+//! same without them.
 
-use crate::command::{Progress, Step};
+use crate::command::{Confirm, Progress, Reply, Step};
 use crate::error::Error;
 use anstyle::{AnsiColor, Style};
+use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::text;
 use std::io::{IsTerminal as _, Write as _};
@@ -38,7 +40,8 @@ pub enum Trouble {
 impl Console {
     /// Steps at the level of `-v`.
     pub fn new(verbosity: u8) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        // Hidden until it is used: else it would be drawn, empty, below each line.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
             bar.set_style(style);
         }
@@ -72,6 +75,16 @@ impl Console {
         }
     }
 
+    /// A line beside the result.
+    pub fn say(&self, line: &str) {
+        self.put(&text::one_line(line));
+    }
+
+    /// Something to know about the result.
+    pub fn note(&self, line: &str) {
+        self.put(&format!("{WARN}note:{WARN:#} {}", text::one_line(line)));
+    }
+
     /// The end of a run that failed.
     pub fn error(&self, error: &Error) {
         self.trouble(&Trouble::Error { text: error.to_string(), hint: error.hint() });
@@ -96,11 +109,58 @@ impl Progress for Console {
         if of < 2 {
             return;
         }
+        if self.bar.is_hidden() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         self.bar.set_length(of as u64);
         self.bar.set_message(what.to_owned());
         self.bar.set_position(done as u64);
         if done == of {
             self.bar.finish_and_clear();
+            self.bar.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+}
+
+#[async_trait]
+impl Confirm for Console {
+    async fn confirm(&self, question: &str) -> Reply {
+        if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+            return Reply::Nobody;
+        }
+        self.bar.suspend(|| {
+            let _ = write!(anstream::stderr(), "{} [y/N] ", text::one_line(question));
+        });
+        // A thread of its own: Ctrl-C must not wait for a line that never comes.
+        let (tell, told) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let read = std::io::stdin().read_line(&mut line);
+            let _ = tell.send(if read.is_ok() { reply(&line) } else { Reply::No });
+        });
+        told.await.unwrap_or(Reply::No)
+    }
+}
+
+/// What a typed line means: yes only where it says so.
+fn reply(line: &str) -> Reply {
+    match line.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Reply::Yes,
+        _ => Reply::No,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        for line in ["y\n", "Y\n", " yes \n", "YES"] {
+            assert_eq!(reply(line), Reply::Yes, "{line:?}");
+        }
+        for line in ["", "\n", "n\n", "yeah\n", "ja\n", "y y\n"] {
+            assert_eq!(reply(line), Reply::No, "{line:?}");
         }
     }
 }

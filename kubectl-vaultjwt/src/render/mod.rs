@@ -1,13 +1,16 @@
 //! Text for people and programs: steps as they happen, errors at the end, and
 //! the forms a report can take. Renderers never fetch anything.
 
+pub mod age;
 pub mod commands;
 pub mod console;
 pub mod diff;
 pub mod gojson;
 pub mod keys;
+pub mod remove;
 pub mod setup;
 pub mod snippet;
+pub mod status;
 pub mod sync;
 pub mod table;
 pub mod text;

@@ -106,6 +106,11 @@ impl StaticKeys {
         self.keys.iter().map(|text| Element::read(text)).collect()
     }
 
+    /// Every field but the keys.
+    pub fn rest(&self) -> &Document {
+        &self.document
+    }
+
     /// The one issuer that every token of the mount must carry, where one is
     /// configured.
     pub fn bound_issuer(&self) -> Option<&str> {

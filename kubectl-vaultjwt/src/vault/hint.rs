@@ -63,6 +63,7 @@ pub fn policy_line(method: &str, path: &str) -> String {
     let role = segments.first() == Some(&"auth") && segments.iter().rev().nth(1) == Some(&"role");
     let capabilities = match (method, path.starts_with("sys/auth/")) {
         ("LIST", _) => r#""list""#,
+        ("DELETE", _) => r#""delete""#,
         ("GET", false) => r#""read""#,
         ("GET", true) => r#""read", "sudo""#,
         (_, true) => r#""update", "sudo""#,
@@ -96,6 +97,7 @@ mod tests {
             ("LIST", "auth/jwt/role", r#"path "auth/jwt/role" { capabilities = ["list"] }"#),
             ("POST", "auth/jwt/config", r#"path "auth/jwt/config" { capabilities = ["update"] }"#),
             ("GET", "auth/jwt/role/app", r#"path "auth/jwt/role/app" { capabilities = ["read"] }"#),
+            ("DELETE", "auth/jwt/role/app", r#"path "auth/jwt/role/app" { capabilities = ["delete"] }"#),
             ("POST", "auth/jwt/role/app", r#"path "auth/jwt/role/app" { capabilities = ["create", "update"] }"#),
         ] {
             assert_eq!(policy_line(method, path), line);

@@ -59,9 +59,7 @@ impl RewriteError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Vault(error) => error.hint(),
-            Self::Slow { .. } => {
-                Some("look at Vault's load, then run the command again".to_owned())
-            }
+            Self::Slow { .. } => Some("look at Vault's load, then run the command again".to_owned()),
             Self::Contended { .. } => {
                 Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
             }

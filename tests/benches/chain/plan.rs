@@ -27,7 +27,7 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
 
 /// Prints the table.
 pub fn run() -> Result<(), Failure> {
-    println!("\nplanning one cluster's refresh (read 950 elements, rotate one key)");
+    println!("\nplanning one cluster's refresh (read every element of the mount, rotate one key)");
     let widths = [6, 14, 12];
     line(&["keys", "plan ms", "us per key"], &widths);
     let terms = Terms {
@@ -56,6 +56,33 @@ pub fn run() -> Result<(), Failure> {
         let took = median(times.into_iter().map(|(took, _)| took).collect());
         let each = took.as_secs_f64() * 1e6 / keys as f64;
         line(&[&keys.to_string(), &format!("{:.3}", took.as_secs_f64() * 1e3), &format!("{each:.1}")], &widths);
+    }
+    many(&terms)
+}
+
+/// The plan that `sync --all-contexts` makes between its read and its write,
+/// which may be 500 ms apart.
+fn many(terms: &Terms) -> Result<(), Failure> {
+    println!("\nplanning one change for many clusters, each with a new key and an old one");
+    let widths = [9, 12];
+    line(&["clusters", "plan ms"], &widths);
+    for count in [10, 100, 475] {
+        let mut clusters: Vec<Resolved> = (0..count).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
+        let now = Timestamp::now();
+        let plan = |clusters: &[Resolved], document| {
+            let members: Vec<Member<'_>> =
+                clusters.iter().map(|cluster| Member { cluster, name: "c", enrol: true, signer: None }).collect();
+            let started = Instant::now();
+            let plan = MountPlan::make(Standing { document, now }, &members, terms, &Roles::NotRead);
+            plan.map(|plan| (started.elapsed(), plan.document))
+        };
+        let (_, standing) = plan(&clusters, None)?;
+        for (number, rotated) in clusters.iter_mut().enumerate() {
+            rotated.keys = cluster(number, 1)?.keys;
+        }
+        let times = (0..10).map(|_| plan(&clusters, Some(&standing)).map(|(took, _)| took));
+        let took = median(times.collect::<Result<_, _>>()?);
+        line(&[&count.to_string(), &format!("{:.1}", took.as_secs_f64() * 1e3)], &widths);
     }
     Ok(())
 }

@@ -28,14 +28,19 @@ pub fn check(elements: &[Element], config: &StaticKeys) -> Result<(), ChainError
     if elements.len() > KEYS_AT_MOST {
         return Err(ChainError::TooManyKeys { keys: elements.len() });
     }
-    let rest = config.with(&[], &[]);
-    let texts = texts(&Value::Object(rest.clone())) + elements.len();
+    let rest = config.rest();
+    let texts = rest.values().map(|value| 1 + texts(value)).sum::<usize>() + 1 + elements.len();
     if texts > TEXTS_AT_MOST {
         return Err(ChainError::TooManyTexts { texts });
     }
     // In JSON a line feed has two bytes; each text has quotes and a comma.
     let in_json = |element: &Element| element.text.len() + element.text.bytes().filter(|b| *b == b'\n').count() + 3;
-    let bytes = bytes(&rest) + elements.iter().map(in_json).sum::<usize>();
+    let rest = bytes(rest);
+    // No text more than doubles; far from the limit there is nothing to count.
+    if rest + elements.iter().map(|element| 2 * element.text.len() + 3).sum::<usize>() <= BYTES_AT_MOST {
+        return Ok(());
+    }
+    let bytes = rest + elements.iter().map(in_json).sum::<usize>();
     if bytes > BYTES_AT_MOST {
         return Err(ChainError::TooLarge { bytes });
     }

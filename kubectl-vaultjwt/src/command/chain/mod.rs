@@ -16,7 +16,7 @@ pub use roles::roles;
 use crate::issuer::Resolved;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{ChainPlan, KeyAction, Policy, Refresh};
+use crate::keychain::plan::{ChainPlan, KeyAction, Others, Policy, Refresh};
 use crate::vault::Document;
 use crate::vault::config::{ConfigConflict, Standing, StaticKeys};
 use jiff::Timestamp;
@@ -131,8 +131,11 @@ impl Draft {
             policy: terms.policy,
         };
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;
-        if !enrolled && chain.others.any() {
-            admission::check(owner, &chain.others, &terms.allow, roles)?;
+        if !enrolled {
+            let others = Others::of(&self.elements, owner, refresh.published);
+            if others.any() {
+                admission::check(owner, &others, &terms.allow, roles)?;
+            }
         }
         if chain.count(KeyAction::Add) > 0 {
             limits::check(&chain.elements, &self.config)?;

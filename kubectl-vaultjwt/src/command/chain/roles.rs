@@ -23,12 +23,16 @@ pub async fn read(
     vault: &dyn Vault,
     mount: &MountPath,
 ) -> Result<(BTreeMap<String, Document>, Vec<String>), VaultError> {
-    let names = vault.list_roles(mount).await?;
     let cel = vault.list_cel_roles(mount).await?;
+    Ok((by_name(vault, mount).await?, cel))
+}
+
+/// All roles by name.
+pub async fn by_name(vault: &dyn Vault, mount: &MountPath) -> Result<BTreeMap<String, Document>, VaultError> {
+    let names = vault.list_roles(mount).await?;
     let one = |name: String| async move { Ok::<_, VaultError>((vault.read_role(mount, &name).await?, name)) };
     let found: Vec<(Option<Document>, String)> =
         stream::iter(names).map(one).buffer_unordered(AT_ONCE).try_collect().await?;
     // One that went between the two is not there.
-    let roles = found.into_iter().filter_map(|(role, name)| Some((name, role?))).collect();
-    Ok((roles, cel))
+    Ok(found.into_iter().filter_map(|(role, name)| Some((name, role?))).collect())
 }

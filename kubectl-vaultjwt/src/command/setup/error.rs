@@ -1,9 +1,9 @@
 //! Owns why `setup` refuses or fails, and what to do about each.
 
-use super::rights::Right;
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::command::chain::ChainError;
 use crate::command::proof::Unproven;
+use crate::command::rights::{self, Right};
 use crate::issuer::IssuerError;
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
@@ -143,13 +143,7 @@ impl SetupError {
             Self::Issuer(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Rewrite(e) => e.hint(),
-            Self::Rights { missing } => {
-                let line = |right: &Right| {
-                    let quoted: Vec<String> = right.capabilities.iter().map(|c| format!("\"{c}\"")).collect();
-                    format!("\npath \"{}\" {{ capabilities = [{}] }}", right.path, quoted.join(", "))
-                };
-                Some(format!("a policy of it must have:{}", missing.iter().map(line).collect::<String>()))
-            }
+            Self::Rights { missing } => Some(rights::hint(missing)),
             Self::MountTaken { .. } | Self::MountNested { .. } => another_mount(),
             Self::Config { mount, .. } => Some(format!(
                 "choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"

@@ -4,9 +4,9 @@
 use super::error::SetupError;
 use super::input::SetupInput;
 use super::observe::{Jwt, MountState};
-use crate::command::chain::{ChainError, Member, MountPlan, Roles};
+use crate::command::chain::{ChainError, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
-use crate::keychain::plan::{ChainPlan, KeyAction};
+use crate::keychain::plan::{ChainPlan, KeyAction, Others};
 use crate::vault::Document;
 use crate::vault::config::Standing;
 use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, changed_fields, shared_identity};
@@ -32,6 +32,8 @@ pub struct ConfigPlan {
     pub document: Document,
     /// How many keys are on the mount then.
     pub keys: usize,
+    /// Whether the mount serves others too.
+    pub shared: bool,
     /// Whether it has to be written.
     pub write: bool,
     /// What is allowed but should be known.
@@ -54,7 +56,9 @@ impl ConfigPlan {
         // One member in, one outcome out.
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
-        Ok(Self { chain, document, keys, write, warnings })
+        let standing = elements(standing.document);
+        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys).any();
+        Ok(Self { chain, document, keys, shared, write, warnings })
     }
 }
 
@@ -101,7 +105,7 @@ impl Plan {
             ));
         }
         let Some(role) = &self.role else { return warnings };
-        if let (Some(claim), true) = (shared_identity(&role.document), self.config.chain.others.any()) {
+        if let (Some(claim), true) = (shared_identity(&role.document), self.config.shared) {
             warnings.push(format!(
                 "role \"{}\" takes the claim \"{}\" for the identity: another cluster's tokens with the same value share its Vault entity",
                 role.name,
@@ -158,7 +162,7 @@ fn refuse_shared_identity(input: &SetupInput, config: &ConfigPlan, role: &RolePl
     let Some(wanted) = input.role.as_ref().filter(|role| !role.allow_shared_identity) else { return Ok(()) };
     match shared_identity(&role.document) {
         // What an existing role has is warned of, not refused: it is not this run's doing.
-        Some(claim) if wanted.user_claim.is_some() && config.chain.others.any() => {
+        Some(claim) if wanted.user_claim.is_some() && config.shared => {
             Err(SetupError::SharedIdentity { mount: input.mount.clone(), role: role.name.clone(), claim })
         }
         _ => Ok(()),

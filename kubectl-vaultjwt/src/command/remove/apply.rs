@@ -1,0 +1,83 @@
+//! Owns the effects on Vault: first the keys, which are looked at again, then
+//! the roles, each read again before it is deleted.
+
+use super::error::RemoveError;
+use super::plan::{ConfigPlan, Plan};
+use super::report::{DeletedRole, KeptRole, RemoveReport};
+use super::roles::{Part, part};
+use super::{Ports, RemoveInput};
+use crate::command::{Step, patiently};
+use crate::keychain::Owner;
+use crate::vault::config::Standing;
+use crate::vault::rewrite::Rewrite;
+use shared::text::one_line;
+
+/// Carries out `plan`, and says in `report` what stands then.
+pub async fn plan(
+    ports: Ports<'_>,
+    input: &RemoveInput,
+    plan: &Plan,
+    report: &mut RemoveReport,
+) -> Result<(), RemoveError> {
+    let (mount, owner) = (&input.mount, &plan.owner);
+    let done = |text: String| ports.progress.step(Step::Done(text));
+    report.roles.deleted.clear();
+    // The plan is made anew on what stands there at the moment of writing.
+    let wanted = |standing: Standing<'_>| {
+        let config = ConfigPlan::make(mount, owner, standing)?;
+        if config.write() && config.staying.is_empty() {
+            let namespace = ports.vault.namespace().map(str::to_owned);
+            return Err(RemoveError::LastKeys { mount: mount.clone(), owner: owner.clone(), namespace });
+        }
+        Ok(config.wanted())
+    };
+    let mut staying = plan.config.owners();
+    if plan.config.write() {
+        let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
+        let put = patiently(ports.progress, "writing the keys", rewrite.put::<RemoveError>(&wanted)).await?;
+        (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
+        done(format!("keys written: {} removed, {} kept", plan.config.steps.len(), plan.config.staying.len()));
+        let work = rewrite.settle::<RemoveError>(&wanted, put);
+        report.config.after = patiently(ports.progress, "waiting to see the keys stay away", work).await?.after;
+        done("keys read back: they are gone".to_owned());
+        let standing = Standing { document: Some(&report.config.after), now: input.now };
+        staying = ConfigPlan::make(mount, owner, standing)?.owners();
+    }
+    for name in plan.deleted() {
+        role(ports, input, owner, &staying, name, report).await?;
+    }
+    Ok(())
+}
+
+/// Deletes one role, unless somebody changed whom it is for.
+async fn role(
+    ports: Ports<'_>,
+    input: &RemoveInput,
+    owner: &Owner,
+    staying: &[Owner],
+    name: &str,
+    report: &mut RemoveReport,
+) -> Result<(), RemoveError> {
+    let shown = one_line(name);
+    let Some(document) = ports.vault.read_role(&input.mount, name).await? else {
+        ports.progress.step(Step::Skipped(format!("role \"{shown}\" is gone already")));
+        return Ok(());
+    };
+    let why = match part(&document, owner, staying) {
+        Part::Sole => None,
+        Part::Shared(why) => Some(why.to_string()),
+        Part::None => Some("it was bound to somebody else meanwhile".to_owned()),
+    };
+    if let Some(why) = why {
+        ports.progress.step(Step::Warning(format!("role \"{shown}\" stays: {why}")));
+        report.roles.kept.push(KeptRole { name: name.to_owned(), why });
+        return Ok(());
+    }
+    ports.vault.delete_role(&input.mount, name).await?;
+    if ports.vault.read_role(&input.mount, name).await?.is_some() {
+        return Err(RemoveError::RoleIsBack { mount: input.mount.clone(), role: name.to_owned() });
+    }
+    report.roles.deleted.push(DeletedRole { name: name.to_owned(), document });
+    ports.progress.step(Step::Done(format!("role \"{shown}\" deleted")));
+    Ok(())
+}

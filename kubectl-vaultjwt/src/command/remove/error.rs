@@ -1,0 +1,188 @@
+//! Owns why `remove` refuses or fails, and what to do about each.
+
+use super::report::in_namespace;
+use crate::command::rights::{self, Right};
+use crate::issuer::IssuerError;
+use crate::keychain::Owner;
+use crate::shell::word;
+use crate::vault::VaultError;
+use crate::vault::config::ConfigConflict;
+use crate::vault::rewrite::RewriteError;
+use shared::mount::MountPath;
+use shared::text::one_line;
+
+/// Why `remove` stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoveError {
+    /// Neither an issuer nor a cluster.
+    #[error("neither an issuer nor a cluster says whose keys to remove")]
+    NoTarget,
+    /// The cluster does not tell its issuer.
+    #[error("whose keys to remove could not be learned from the cluster: {0}")]
+    Issuer(Box<IssuerError>),
+    /// Vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The mount's configuration could not be changed.
+    #[error(transparent)]
+    Rewrite(#[from] RewriteError),
+    /// The token may not do all of the plan.
+    #[error("the Vault token may not do all that this needs; nothing was changed")]
+    Rights {
+        /// The rights it lacks.
+        missing: Vec<Right>,
+    },
+    /// Nothing is mounted at the path.
+    #[error("there is no auth mount \"{mount}/\"")]
+    NoMount {
+        /// The path.
+        mount: MountPath,
+        /// The namespace, for the command.
+        namespace: Option<String>,
+    },
+    /// Another auth method is at the path.
+    #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
+    MountTaken {
+        /// The path.
+        mount: MountPath,
+        /// Its type.
+        kind: String,
+    },
+    /// The mount's configuration forbids it.
+    #[error("the keys of auth mount \"{mount}/\" cannot be changed: {source}")]
+    Config {
+        /// The path.
+        mount: MountPath,
+        /// Why.
+        source: ConfigConflict,
+    },
+    /// No key is the owner's.
+    #[error("auth mount \"{mount}/\" holds no key of {owner}{}", instead(.alike))]
+    NotThere {
+        /// The path.
+        mount: MountPath,
+        /// The owner.
+        owner: Owner,
+        /// Owners on the mount with (nearly) the same issuer.
+        alike: Vec<Owner>,
+    },
+    /// Several owners have the issuer.
+    #[error("auth mount \"{mount}/\" holds keys of several owners with issuer \"{}\": {}", one_line(.issuer), listed(.owners))]
+    Ambiguous {
+        /// The path.
+        mount: MountPath,
+        /// The issuer.
+        issuer: String,
+        /// Those owners.
+        owners: Vec<Owner>,
+    },
+    /// Vault refuses an empty list.
+    #[error("auth mount \"{mount}/\" holds no keys but those of {owner}, and Vault refuses a list without keys")]
+    LastKeys {
+        /// The path.
+        mount: MountPath,
+        /// The owner.
+        owner: Owner,
+        /// The namespace, for the command.
+        namespace: Option<String>,
+    },
+    /// Which roles to delete is not known.
+    #[error("the roles of auth mount \"{mount}/\" could not be read, nothing was changed: {why}")]
+    RolesUnreadable {
+        /// The path.
+        mount: MountPath,
+        /// Why not.
+        why: String,
+    },
+    /// Nobody can be asked.
+    #[error("nobody can be asked, because this is no terminal; nothing was changed")]
+    Nobody,
+    /// The answer was no.
+    #[error("not confirmed; nothing was changed")]
+    Declined,
+    /// Somebody writes a role that was just deleted.
+    #[error("on auth mount \"{mount}/\", role \"{}\" is there again: somebody else writes it too", one_line(.role))]
+    RoleIsBack {
+        /// The path.
+        mount: MountPath,
+        /// The role.
+        role: String,
+    },
+}
+
+/// `remove` failed; after the question with a report of what stands.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: RemoveError,
+    /// What was there before, for an undo; `None` where nothing was written.
+    pub report: Option<Box<super::RemoveReport>>,
+}
+
+impl<E: Into<RemoveError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), report: None }
+    }
+}
+
+fn listed(owners: &[Owner]) -> String {
+    owners.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn instead(alike: &[Owner]) -> String {
+    if alike.is_empty() { String::new() } else { format!("; it holds keys of {}", listed(alike)) }
+}
+
+/// The flags that name an owner without a cluster.
+fn flags(owner: &Owner) -> String {
+    let uid = owner.cluster_uid.as_deref().unwrap_or("none");
+    format!("--issuer {} --cluster-uid {}", word(&owner.issuer), word(uid))
+}
+
+impl RemoveError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        let status = |mount: &MountPath| format!("kubectl vaultjwt status --mount {mount}");
+        Some(match self {
+            Self::NoTarget | Self::Issuer(_) => {
+                "give the issuer with --issuer, and no cluster is asked ('kubectl vaultjwt status' shows the issuers)"
+                    .to_owned()
+            }
+            Self::Vault(e) => return e.hint(),
+            Self::Rewrite(e) => return e.hint(),
+            Self::RoleIsBack { .. } => {
+                "find the other writer (Terraform, an operator), then run the command again".to_owned()
+            }
+            Self::Rights { missing } => rights::hint(missing),
+            Self::NoMount { namespace, .. } => {
+                format!("see what is mounted: vault auth list{}", in_namespace(namespace.as_deref()))
+            }
+            Self::MountTaken { .. } => "choose another path with --mount".to_owned(),
+            Self::Config { mount, .. } => format!("look at it: vault read auth/{mount}/config"),
+            Self::NotThere { mount, alike, .. } => match &alike[..] {
+                [] => format!("see whose keys are there: {}", status(mount)),
+                [one] => format!("if that is the one, name it with {}", flags(one)),
+                [first, ..] => format!("name the one that is meant, for example with {}", flags(first)),
+            },
+            Self::Ambiguous { owners, .. } => {
+                let known_by_issuer = owners.iter().any(|owner| owner.cluster_uid.is_none());
+                let none = if known_by_issuer { "; 'none' means the one without" } else { "" };
+                format!("say which with --cluster-uid{none}")
+            }
+            Self::LastKeys { mount, namespace, .. } => format!(
+                "disable the mount, which deletes its roles and revokes every Vault token it issued: vault auth disable{} {mount}",
+                in_namespace(namespace.as_deref())
+            ),
+            Self::RolesUnreadable { mount, .. } => format!(
+                "leave out --roles, or let the token list and read them: path \"auth/{mount}/role\" {{ capabilities = [\"list\"] }}, path \"auth/{mount}/role/*\" {{ capabilities = [\"read\", \"delete\"] }}"
+            ),
+            Self::Nobody | Self::Declined => {
+                "see what would be removed with --dry-run=client; --yes removes it without asking".to_owned()
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "error_tests.rs"]
+mod tests;

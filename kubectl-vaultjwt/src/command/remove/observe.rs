@@ -1,0 +1,127 @@
+//! Owns finding whose keys are meant, and reading the mount. Changes nothing.
+
+use super::error::RemoveError;
+use super::plan::Plan;
+use super::{Ports, RemoveInput, Uid};
+use crate::command::chain::roles;
+use crate::command::{Step, patiently};
+use crate::issuer::resolve::{Wishes, resolve};
+use crate::keychain::Owner;
+use crate::keychain::key::KeyId;
+use crate::vault::{Config, Document, VaultError};
+use shared::text::one_line;
+use std::collections::BTreeMap;
+
+/// Mounts that serve JWT logins, by the type Vault lists.
+const JWT: &str = "jwt";
+
+/// Whose keys are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The cluster told.
+    Owner(Owner),
+    /// Flags told; what is on the mount decides.
+    Issuer {
+        /// `--issuer`
+        issuer: String,
+        /// `--cluster-uid`
+        uid: Option<Uid>,
+    },
+}
+
+/// Everything the plan is made from.
+#[derive(Debug)]
+pub struct Seen {
+    /// Whose keys are meant.
+    pub target: Target,
+    /// What the cluster publishes, where it was asked.
+    pub published: Vec<KeyId>,
+    /// `auth/<mount>/config`
+    pub config: Config,
+    /// All roles by name, or why they cannot be read.
+    pub roles: Result<BTreeMap<String, Document>, VaultError>,
+    /// The namespace, for commands in hints.
+    pub namespace: Option<String>,
+}
+
+/// Reads the cluster, where it is asked, and the mount.
+pub async fn everything(ports: Ports<'_>, input: &RemoveInput) -> Result<Seen, RemoveError> {
+    let (target, published) = target(ports, input).await?;
+    let namespace = || ports.vault.namespace().map(str::to_owned);
+    let mounts = patiently(ports.progress, "reading the auth mounts of Vault", ports.vault.auth_mounts()).await?;
+    match mounts.get(input.mount.as_str()) {
+        Some(kind) if kind == JWT => {}
+        Some(kind) => return Err(RemoveError::MountTaken { mount: input.mount.clone(), kind: one_line(kind) }),
+        None => return Err(RemoveError::NoMount { mount: input.mount.clone(), namespace: namespace() }),
+    }
+    let config = ports.vault.read_config(&input.mount).await?;
+    let work = roles::by_name(ports.vault, &input.mount);
+    let roles = patiently(ports.progress, "reading the roles", work).await;
+    Ok(Seen { target, published, config, roles, namespace: namespace() })
+}
+
+async fn target(ports: Ports<'_>, input: &RemoveInput) -> Result<(Target, Vec<KeyId>), RemoveError> {
+    let uid = input.cluster_uid.clone();
+    let from = match (&input.issuer, ports.cluster) {
+        (Some(issuer), _) => return Ok((Target::Issuer { issuer: issuer.clone(), uid }, Vec::new())),
+        (None, Some(from)) => from,
+        (None, None) => return Err(RemoveError::NoTarget),
+    };
+    // With a UID by hand, the cluster's own is not read.
+    let by_hand = uid.as_ref().map(|uid| uid.wanted().unwrap_or_default().to_owned());
+    let wishes = Wishes { cluster_uid: by_hand, ..Wishes::default() };
+    let work = resolve(from.cluster, from.site, &wishes);
+    let mut found = patiently(ports.progress, "reading the issuer and its keys", work)
+        .await
+        .map_err(|source| RemoveError::Issuer(Box::new(source)))?;
+    if uid == Some(Uid::None) {
+        found.owner.cluster_uid = None;
+    }
+    if let Some(why) = &found.site_unused {
+        ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
+    }
+    ports.progress.step(Step::Done(format!("this cluster's keys are those of {}", found.owner)));
+    let published = found.keys.keys.iter().map(|key| key.key.id()).collect();
+    Ok((Target::Owner(found.owner), published))
+}
+
+/// What is allowed but should be known before it is done.
+pub fn warnings(ports: Ports<'_>, input: &RemoveInput, plan: &Plan, published: &[KeyId]) {
+    for warning in words(input, plan, published) {
+        ports.progress.step(Step::Warning(warning));
+    }
+}
+
+fn words(input: &RemoveInput, plan: &Plan, published: &[KeyId]) -> Vec<String> {
+    let mount = &input.mount;
+    let mut warnings = Vec::new();
+    let left = plan.left_behind(published);
+    if left > 0 {
+        let (keys, stand) = if left == 1 { ("1 key".to_owned(), "stands") } else { (format!("{left} keys"), "stand") };
+        warnings.push(format!(
+            "{keys} of {} also {stand} on \"{mount}/\" without its mark and will stay: its tokens are still taken",
+            plan.owner
+        ));
+    }
+    if let Some(why) = &plan.roles_unreadable {
+        warnings.push(format!("roles bound to this issuer may stay on \"{mount}/\"; they could not be read: {why}"));
+    }
+    for (name, why) in &plan.roles.shared {
+        warnings.push(format!("role \"{}\" stays: {why}", one_line(name)));
+    }
+    if !plan.delete_roles {
+        for name in plan.roles.sole.keys() {
+            warnings.push(format!(
+                "role \"{}\" is bound to this issuer alone and stays: --roles deletes it",
+                one_line(name)
+            ));
+        }
+    }
+    if let Some(role) = &plan.default_role {
+        warnings.push(format!(
+            "role \"{}\" is the default role of \"{mount}/\": logins that name none will fail",
+            one_line(role)
+        ));
+    }
+    warnings
+}

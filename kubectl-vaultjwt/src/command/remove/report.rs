@@ -1,0 +1,143 @@
+//! Owns what `remove` found, planned and did, as one document: it can be kept,
+//! and holds what an undo needs (configuration before, the deleted roles).
+
+use super::observe::Seen;
+use super::plan::{Plan, counted};
+use super::{Ports, RemoveInput};
+use crate::command::setup::report::{ChangeReport, KeyReport};
+use crate::keychain::Owner;
+use crate::keychain::plan::KeyStep;
+use crate::shell::word;
+use crate::vault::Document;
+use serde::Serialize;
+
+/// The report of `remove`; its JSON form is what `-o json` prints.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RemoveReport {
+    /// Whether nothing was changed on purpose.
+    pub dry_run: bool,
+    /// Whose keys leave.
+    pub owner: Owner,
+    /// Those keys.
+    pub keys: Vec<KeyReport>,
+    /// Vault.
+    pub vault: VaultReport,
+    /// The mount's configuration.
+    pub config: ChangeReport,
+    /// The roles bound to the owner's issuer.
+    pub roles: RolesReport,
+    /// Vault tokens that are still about.
+    pub leases: LeasesReport,
+    /// Why it ended before its end; what is reported as written may then not be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
+/// Which Vault, which mount.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct VaultReport {
+    /// Its address.
+    pub address: String,
+    /// Its namespace, where not the root.
+    pub namespace: Option<String>,
+    /// The mount.
+    pub mount: String,
+}
+
+/// The roles bound to the owner's issuer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RolesReport {
+    /// Deleted, or would be.
+    pub deleted: Vec<DeletedRole>,
+    /// Not deleted.
+    pub kept: Vec<KeptRole>,
+    /// Why they could not be read, where they could not.
+    pub unreadable: Option<String>,
+}
+
+/// A role that is no more.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletedRole {
+    /// Its name.
+    pub name: String,
+    /// As it was.
+    pub document: Document,
+}
+
+/// A role that stays.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeptRole {
+    /// Its name.
+    pub name: String,
+    /// Why, as a clause.
+    pub why: String,
+}
+
+/// Vault tokens that the mount issued.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LeasesReport {
+    /// The command that revokes them: all that the mount issued.
+    pub command: String,
+    /// Whom else it hits, in words.
+    pub also: Vec<String>,
+}
+
+impl RemoveReport {
+    /// The report before anything is changed.
+    pub(super) fn new(ports: Ports<'_>, input: &RemoveInput, seen: &Seen, plan: &Plan) -> Self {
+        let key = |step: &KeyStep| KeyReport { id: step.id.to_string(), kid: step.kid.clone(), action: step.action };
+        let shared = plan.roles.shared.iter().map(|(name, why)| KeptRole { name: name.clone(), why: why.to_string() });
+        let mut roles =
+            RolesReport { deleted: Vec::new(), kept: shared.collect(), unreadable: plan.roles_unreadable.clone() };
+        for (name, document) in &plan.roles.sole {
+            if plan.delete_roles {
+                roles.deleted.push(DeletedRole { name: name.clone(), document: document.clone() });
+            } else {
+                roles.kept.push(KeptRole { name: name.clone(), why: "--roles was not given".to_owned() });
+            }
+        }
+        let mut also: Vec<String> = plan.config.owners().iter().map(ToString::to_string).collect();
+        match plan.config.strange() {
+            0 => {}
+            n => also.push(format!("whoever signs with {} of no known owner", counted(n, "key"))),
+        }
+        Self {
+            dry_run: input.dry_run,
+            owner: plan.owner.clone(),
+            keys: plan.config.steps.iter().map(key).collect(),
+            vault: VaultReport {
+                address: ports.vault.address().to_owned(),
+                namespace: ports.vault.namespace().map(str::to_owned),
+                mount: input.mount.to_string(),
+            },
+            config: ChangeReport {
+                written: plan.config.write(),
+                before: seen.config.document.clone(),
+                after: plan.config.document.clone(),
+            },
+            roles,
+            leases: LeasesReport { command: lease_command(&input.mount.to_string(), ports.vault.namespace()), also },
+            failure: None,
+        }
+    }
+}
+
+/// Leases of tokens that a mount issued are kept under its login path
+/// (vault `vault/expiration.go` `RegisterAuth`; seen on Vault 1.21 and OpenBao 2.7).
+fn lease_command(mount: &str, namespace: Option<&str>) -> String {
+    format!("vault lease revoke{} -prefix auth/{mount}/login", in_namespace(namespace))
+}
+
+/// The vault CLI's flag for a namespace, as a word of a shell.
+pub(super) fn in_namespace(namespace: Option<&str>) -> String {
+    match namespace {
+        Some(namespace) => format!(" -namespace={}", word(namespace)),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,143 @@
+//! Owns which roles of a mount are an owner's alone, and which others it has a
+//! part in. Pure.
+
+use crate::keychain::Owner;
+use crate::vault::Document;
+use crate::vault::role::bound_issuers;
+use serde::Serialize;
+use serde_json::Value;
+use shared::text::one_line;
+use std::collections::BTreeMap;
+
+/// Why a role that takes the owner's tokens is never deleted with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Shared {
+    /// It names other issuers too.
+    OtherIssuers {
+        /// Those.
+        issuers: Vec<String>,
+    },
+    /// Another owner of the same issuer is on the mount.
+    OtherOwner {
+        /// That one.
+        owner: Owner,
+    },
+}
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::OtherIssuers { issuers } => {
+                let quoted: Vec<String> = issuers.iter().map(|issuer| format!("\"{}\"", one_line(issuer))).collect();
+                write!(f, "it takes tokens of {} too", quoted.join(", "))
+            }
+            Self::OtherOwner { owner } => write!(f, "{owner} uses it too"),
+        }
+    }
+}
+
+/// What a role is to an owner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It is not bound to the owner's issuer.
+    None,
+    /// It is the owner's alone.
+    Sole,
+    /// Others use it too.
+    Shared(Shared),
+}
+
+/// What `role` is to `owner`, where `staying` are on the mount without it.
+pub fn part(role: &Document, owner: &Owner, staying: &[Owner]) -> Part {
+    let issuers = bound_issuers(role);
+    // Roles for OIDC take no tokens of clusters, whatever they bind.
+    let oidc = role.get("role_type").and_then(Value::as_str) == Some("oidc");
+    if oidc || !issuers.contains(&owner.issuer) {
+        return Part::None;
+    }
+    let others: Vec<String> = issuers.into_iter().filter(|issuer| *issuer != owner.issuer).collect();
+    if !others.is_empty() {
+        return Part::Shared(Shared::OtherIssuers { issuers: others });
+    }
+    match staying.iter().find(|other| other.issuer == owner.issuer) {
+        Some(other) => Part::Shared(Shared::OtherOwner { owner: other.clone() }),
+        None => Part::Sole,
+    }
+}
+
+/// The roles that an owner has a part in.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OwnersRoles {
+    /// Its own, by name.
+    pub sole: BTreeMap<String, Document>,
+    /// Shared ones, by name.
+    pub shared: BTreeMap<String, Shared>,
+}
+
+impl OwnersRoles {
+    /// Sorts `roles`.
+    pub fn of(roles: &BTreeMap<String, Document>, owner: &Owner, staying: &[Owner]) -> Self {
+        let mut found = Self::default();
+        for (name, role) in roles {
+            match part(role, owner, staying) {
+                Part::None => {}
+                Part::Sole => {
+                    found.sole.insert(name.clone(), role.clone());
+                }
+                Part::Shared(why) => {
+                    found.shared.insert(name.clone(), why);
+                }
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn owner(uid: Option<&str>) -> Owner {
+        Owner { issuer: "https://a".into(), cluster_uid: uid.map(str::to_owned) }
+    }
+
+    #[test]
+    fn only_roles_of_the_owner_alone_are_its_own() {
+        let role = |value: Value| value.as_object().cloned().unwrap();
+        let bound = |iss: Value| role(json!({"role_type": "jwt", "bound_claims": {"iss": iss, "sub": ["s"]}}));
+        let other = Owner { issuer: "https://b".into(), cluster_uid: None };
+        let shared = |issuers: &[&str]| {
+            Part::Shared(Shared::OtherIssuers { issuers: issuers.iter().map(|i| (*i).to_owned()).collect() })
+        };
+        let twin = || Part::Shared(Shared::OtherOwner { owner: owner(None) });
+        for (document, staying, expected) in [
+            (bound(json!("https://a")), vec![other.clone()], Part::Sole),
+            (bound(json!(["https://a", "https://a"])), vec![], Part::Sole),
+            (bound(json!(["https://a", "https://b"])), vec![], shared(&["https://b"])),
+            (bound(json!("https://a")), vec![other.clone(), owner(None)], twin()),
+            (bound(json!("https://a/")), vec![], Part::None),
+            (role(json!({"role_type": "jwt", "bound_subject": "s"})), vec![], Part::None),
+            (role(json!({"role_type": "oidc", "bound_claims": {"iss": "https://a"}})), vec![], Part::None),
+            // A pattern may take anybody's tokens.
+            (
+                role(json!({"role_type": "jwt", "bound_claims_type": "glob", "bound_claims": {"iss": "https://a*"}})),
+                vec![],
+                Part::None,
+            ),
+        ] {
+            assert_eq!(part(&document, &owner(Some("1")), &staying), expected, "{document:?}");
+        }
+    }
+
+    #[test]
+    fn why_a_role_stays() {
+        let issuers = vec!["https://b".to_owned(), "https://c\n".to_owned()];
+        assert_eq!(
+            Shared::OtherIssuers { issuers }.to_string(),
+            "it takes tokens of \"https://b\", \"https://c\\u{a}\" too"
+        );
+        assert_eq!(Shared::OtherOwner { owner: owner(Some("1")) }.to_string(), "https://a (cluster 1) uses it too");
+    }
+}

@@ -1,0 +1,59 @@
+//! Owns why a mount's keys cannot be shown, and what to do about it.
+
+use crate::vault::VaultError;
+use shared::mount::MountPath;
+
+/// Why `status` failed.
+#[derive(Debug, thiserror::Error)]
+pub enum StatusError {
+    /// Vault.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// Nothing is mounted at the path.
+    #[error("there is no auth mount \"{mount}/\"")]
+    NoMount {
+        /// The path.
+        mount: MountPath,
+        /// Vault's answer: it names the namespace.
+        source: Box<VaultError>,
+    },
+    /// Another auth method is at the path.
+    #[error("auth mount \"{mount}/\" is not of type \"jwt\"")]
+    NotJwt {
+        /// The path.
+        mount: MountPath,
+    },
+    /// The keys are not a list of strings.
+    #[error(
+        "the configuration of auth mount \"{mount}/\" cannot be read: its jwt_validation_pubkeys is not a list of texts"
+    )]
+    Shape {
+        /// The path.
+        mount: MountPath,
+    },
+}
+
+impl StatusError {
+    /// What a failed read of the configuration says about the mount.
+    pub(super) fn of_read(mount: &MountPath, error: VaultError) -> Self {
+        let says = |words: &str| error.refusal().is_some_and(|refused| refused.status == 404 && refused.says(words));
+        if says("no handler for route") {
+            return Self::NoMount { mount: mount.clone(), source: Box::new(error) };
+        }
+        // What a method without this path answers: "unsupported path".
+        if says("unsupported") {
+            return Self::NotJwt { mount: mount.clone() };
+        }
+        error.into()
+    }
+
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vault(e) => e.hint(),
+            Self::NoMount { source, .. } => source.hint(),
+            Self::NotJwt { .. } => Some("choose another path with --mount (vault auth list)".to_owned()),
+            Self::Shape { mount } => Some(format!("look at it: vault read auth/{mount}/config")),
+        }
+    }
+}

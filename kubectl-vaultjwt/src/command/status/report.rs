@@ -1,0 +1,192 @@
+//! Owns what a mount's configuration says about its keys, as one document.
+//! Pure.
+
+use super::StatusError;
+use crate::command::chain;
+use crate::keychain::Owner;
+use crate::keychain::element::{Element, Mark};
+use crate::keychain::provenance::{Provenance, time_text};
+use crate::vault::Document;
+use crate::vault::config::{ALGORITHMS, BOUND_ISSUER, ConfigConflict, KEYS, StaticKeys};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use shared::mount::MountPath;
+use shared::text::one_line;
+
+/// Which mount of which Vault.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Vault's address.
+    pub address: String,
+    /// The namespace, where not the root.
+    pub namespace: Option<String>,
+    /// The mount.
+    pub mount: MountPath,
+}
+
+/// The report of `status`; its JSON form is what `-o json` prints.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusReport {
+    /// Vault's address.
+    pub address: String,
+    /// The namespace, where not the root.
+    pub namespace: Option<String>,
+    /// The mount.
+    pub mount: String,
+    /// When it was read: Vault's clock, where it tells it.
+    pub read_at: String,
+    /// The one issuer that every token must carry, where one is set.
+    pub bound_issuer: Option<String>,
+    /// Algorithms that are taken; empty means all.
+    pub supported_algorithms: Vec<String>,
+    /// Where Vault gets the keys itself, where it does.
+    pub key_source: Option<KeySource>,
+    /// Why commands that change keys refuse this mount, where they do.
+    pub not_writable: Option<String>,
+    /// Who has marked keys on it.
+    pub owners: Vec<OwnerReport>,
+    /// The keys, in the order in which Vault tries them.
+    pub keys: Vec<KeyReport>,
+}
+
+/// A field of the configuration that names where keys come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeySource {
+    /// The field.
+    pub field: &'static str,
+    /// Its value.
+    pub value: String,
+}
+
+/// An owner on the mount.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OwnerReport {
+    /// Who.
+    #[serde(flatten)]
+    pub owner: Owner,
+    /// How many keys are its.
+    pub keys: usize,
+}
+
+/// How a key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// Marked, and published when it was last looked at.
+    Active,
+    /// Marked as no longer published.
+    Retired,
+    /// Without a mark.
+    Foreign,
+    /// With a mark that cannot be read.
+    Unreadable,
+}
+
+/// One key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReport {
+    /// How it stands.
+    pub state: State,
+    /// Why its mark cannot be read, where it cannot.
+    pub why: Option<String>,
+    /// Name of the cluster, for people.
+    pub cluster: Option<String>,
+    /// The issuer it signs for.
+    pub issuer: Option<String>,
+    /// UID of the cluster, where it is part of the owner.
+    pub cluster_uid: Option<String>,
+    /// kid, where the issuer names one.
+    pub kid: Option<String>,
+    /// Algorithm, where the issuer names one.
+    pub alg: Option<String>,
+    /// Kind and size: `RSA-2048`, `P-256`, `Ed25519`.
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    /// SHA-256 of the SPKI, base64url; `null` where no key can be read.
+    pub fingerprint: Option<String>,
+    /// When it was added.
+    pub added: Option<String>,
+    /// When its issuer was first seen without it.
+    pub retired: Option<String>,
+}
+
+impl StatusReport {
+    /// What `document` says; `None` where nothing is configured.
+    pub fn new(place: Place, document: Option<&Document>, now: Timestamp) -> Result<Self, StatusError> {
+        let mount = place.mount;
+        // Every mount of the type returns the field, empty or not.
+        if document.is_some_and(|document| !document.contains_key(KEYS)) {
+            return Err(StatusError::NotJwt { mount });
+        }
+        let (key_source, not_writable) = match StaticKeys::read(document) {
+            Ok(_) => (None, None),
+            Err(ConfigConflict::Shape) => return Err(StatusError::Shape { mount }),
+            Err(why) => {
+                let words = why.to_string();
+                match why {
+                    ConfigConflict::OtherSource { field, value } => (Some(KeySource { field, value }), Some(words)),
+                    _ => (None, Some(words)),
+                }
+            }
+        };
+        let field = |name: &str| document.and_then(|d| d.get(name));
+        let algorithms = field(ALGORITHMS).and_then(Value::as_array).into_iter().flatten();
+        let bound = field(BOUND_ISSUER).and_then(Value::as_str).filter(|issuer| !issuer.is_empty());
+        let elements = chain::elements(document);
+        let mut owners: Vec<OwnerReport> = Vec::new();
+        for mark in elements.iter().filter_map(Element::provenance) {
+            match owners.iter_mut().find(|known| known.owner == mark.owner) {
+                Some(known) => known.keys += 1,
+                None => owners.push(OwnerReport { owner: mark.owner.clone(), keys: 1 }),
+            }
+        }
+        Ok(Self {
+            address: place.address,
+            namespace: place.namespace,
+            mount: mount.to_string(),
+            read_at: time_text(now),
+            bound_issuer: bound.map(str::to_owned),
+            supported_algorithms: algorithms.filter_map(Value::as_str).map(str::to_owned).collect(),
+            key_source,
+            not_writable,
+            owners,
+            keys: elements.iter().map(KeyReport::of).collect(),
+        })
+    }
+
+    /// How many keys stand so.
+    pub fn count(&self, state: State) -> usize {
+        self.keys.iter().filter(|key| key.state == state).count()
+    }
+}
+
+impl KeyReport {
+    fn of(element: &Element) -> Self {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let mark = element.provenance();
+        let (state, why) = match &element.mark {
+            Mark::None => (State::Foreign, None),
+            Mark::Unreadable(why) => (State::Unreadable, Some(one_line(why))),
+            Mark::Marked(mark) if mark.retired.is_some() => (State::Retired, None),
+            Mark::Marked(_) => (State::Active, None),
+        };
+        Self {
+            state,
+            why,
+            cluster: mark.and_then(|mark| some(&mark.cluster)),
+            issuer: mark.map(|mark| mark.owner.issuer.clone()),
+            cluster_uid: mark.and_then(|mark| mark.owner.cluster_uid.clone()),
+            kid: mark.and_then(Provenance::kid),
+            alg: mark.and_then(|mark| some(&mark.alg)),
+            kind: element.key.as_ref().map(|key| key.kind().to_string()),
+            fingerprint: element.id().map(|id| id.to_string()),
+            added: mark.map(|mark| mark.added.clone()),
+            retired: mark.and_then(|mark| mark.retired.clone()),
+        }
+    }
+}

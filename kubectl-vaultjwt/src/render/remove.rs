@@ -1,0 +1,47 @@
+//! Owns the text forms of `remove`: what was taken away in kubectl's manner,
+//! and what to say about Vault tokens that are still about.
+
+use super::keys;
+use crate::command::remove::RemoveReport;
+use crate::vault::config::{KEYS, differing};
+use serde_json::Value;
+use shared::text::one_line;
+
+/// One line for each thing that is, or would be, taken away.
+pub fn text(report: &RemoveReport) -> String {
+    let mark = if report.dry_run { " (dry run)" } else { "" };
+    let mut lines = Vec::new();
+    for key in &report.keys {
+        let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
+        lines.push(format!("key \"{name}\" {}{mark}", keys::what(key.action)));
+    }
+    if report.dry_run {
+        let before = report.config.before.clone().unwrap_or_default();
+        let shown = |value: Option<&Value>| value.map_or_else(|| "<unset>".to_owned(), |v| one_line(&v.to_string()));
+        for field in differing(&before, &report.config.after).iter().filter(|field| *field != KEYS) {
+            let (old, new) = (before.get(field), report.config.after.get(field));
+            lines.push(format!("config {field}: {} -> {}", shown(old), shown(new)));
+        }
+    }
+    for role in &report.roles.deleted {
+        lines.push(format!("role \"{}\" deleted{mark}", one_line(&role.name)));
+    }
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// What becomes of Vault tokens that the owner's pods hold.
+pub fn leases(report: &RemoveReport) -> Vec<String> {
+    let also = match &report.leases.also[..] {
+        [] => String::new(),
+        others => format!(", those of {} too", others.join(", ")),
+    };
+    vec![
+        format!("Vault tokens that pods of {} hold live until their leases end. To revoke them now:", report.owner),
+        format!("  {}", report.leases.command),
+        format!("It revokes every Vault token that \"{}/\" issued{also}.", report.vault.mount),
+    ]
+}
+
+#[cfg(test)]
+#[path = "remove_tests.rs"]
+mod tests;

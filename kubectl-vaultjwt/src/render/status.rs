@@ -1,0 +1,151 @@
+//! Owns the text forms of `status`: columns as `kubectl get` has them, names,
+//! and what should be known beside them.
+
+use super::{age, table};
+use crate::command::status::StatusReport;
+use crate::command::status::report::{KeyReport, State};
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use shared::text::one_line;
+
+/// Widest cell of each column that is cut, so that a usual row has no more
+/// than 80 columns.
+const CLUSTER: usize = 12;
+const ISSUER: usize = 22;
+const KID: usize = 9;
+
+/// Columns for people. Nothing where there are no keys.
+pub fn table(report: &StatusReport) -> String {
+    let row = |key: &KeyReport| {
+        let issuer = cell(&key.issuer);
+        vec![
+            table::middle_cut(name(&cell(&key.cluster)), CLUSTER),
+            table::middle_cut(issuer.strip_prefix("https://").unwrap_or(&issuer), ISSUER),
+            table::end_cut(&cell(&key.kid), KID),
+            cell(&key.alg),
+            since(report, &key.added),
+            state(report, key),
+        ]
+    };
+    painted(report, &["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE"], row)
+}
+
+/// All columns, nothing cut.
+pub fn wide(report: &StatusReport) -> String {
+    let titles =
+        ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE", "CLUSTER-UID", "TYPE", "ADDED", "RETIRED", "FINGERPRINT"];
+    let row = |key: &KeyReport| {
+        vec![
+            cell(&key.cluster),
+            cell(&key.issuer),
+            cell(&key.kid),
+            cell(&key.alg),
+            since(report, &key.added),
+            state(report, key),
+            cell(&key.cluster_uid),
+            cell(&key.kind),
+            cell(&key.added),
+            cell(&key.retired),
+            cell(&key.fingerprint),
+        ]
+    };
+    painted(report, &titles, row)
+}
+
+/// `key/<fingerprint>` for each key that can be read.
+pub fn names(report: &StatusReport) -> String {
+    report.keys.iter().filter_map(|key| key.fingerprint.as_ref()).map(|id| format!("key/{id}\n")).collect()
+}
+
+/// What to say on stderr where no key is shown.
+pub fn nothing(report: &StatusReport) -> Option<String> {
+    let mount = &report.mount;
+    match (&report.key_source, report.keys.is_empty()) {
+        (Some(source), _) => Some(format!(
+            "auth mount \"{mount}/\" holds no keys of its own: Vault takes them from {} ({})",
+            source.field,
+            one_line(&source.value)
+        )),
+        (None, true) => Some(format!("no keys on auth mount \"{mount}/\"")),
+        (None, false) => None,
+    }
+}
+
+/// What should be known about the keys that are shown.
+pub fn notes(report: &StatusReport) -> Vec<String> {
+    let mount = &report.mount;
+    let mut notes = Vec::new();
+    let (foreign, unreadable) = (report.count(State::Foreign), report.count(State::Unreadable));
+    let (owners, strange) = (report.owners.len(), foreign + unreadable);
+    if owners > 1 || (strange > 0 && report.keys.len() > 1) {
+        notes.push(format!(
+            "trust is per mount: whoever holds one of these {} keys can sign for every issuer on \"{mount}/\"",
+            report.keys.len()
+        ));
+    }
+    for key in &report.keys {
+        if let Some(why) = &key.why {
+            let id = key.fingerprint.as_deref().unwrap_or("<unknown>");
+            notes.push(format!("the mark of key \"{id}\" cannot be read: {}", one_line(why)));
+        }
+    }
+    if let Some(bound) = &report.bound_issuer {
+        notes.push(format!("only tokens of issuer \"{}\" are let in (bound_issuer)", one_line(bound)));
+    }
+    if let (Some(why), None) = (&report.not_writable, &report.key_source) {
+        notes.push(format!("no command here changes \"{mount}/\": {}", one_line(why)));
+    }
+    notes
+}
+
+/// What tells clusters apart: an ARN names account and region first, as the
+/// others do.
+fn name(cluster: &str) -> &str {
+    match cluster.rsplit_once('/') {
+        Some((before, name)) if before.starts_with("arn:") && !name.is_empty() => name,
+        _ => cluster,
+    }
+}
+
+/// Foreign text as a cell.
+fn cell(text: &Option<String>) -> String {
+    text.as_deref().map_or_else(|| "<none>".to_owned(), one_line)
+}
+
+fn since(report: &StatusReport, time: &Option<String>) -> String {
+    let Some(time) = time else { return "<none>".to_owned() };
+    match (report.read_at.parse::<Timestamp>(), time.parse::<Timestamp>()) {
+        (Ok(now), Ok(then)) => age::short(now.duration_since(then)),
+        _ => "<unknown>".to_owned(),
+    }
+}
+
+fn state(report: &StatusReport, key: &KeyReport) -> String {
+    match key.state {
+        State::Active => "active".to_owned(),
+        State::Retired => format!("retired {}", since(report, &key.retired)),
+        State::Foreign => "foreign".to_owned(),
+        State::Unreadable => "unreadable".to_owned(),
+    }
+}
+
+/// Each row in the colour of its key's state; the stream decides whether
+/// colours reach it.
+fn painted(report: &StatusReport, titles: &[&str], row: impl Fn(&KeyReport) -> Vec<String>) -> String {
+    if report.keys.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = report.keys.iter().map(row).collect();
+    let styles = std::iter::once(Style::new()).chain(report.keys.iter().map(|key| match key.state {
+        State::Active => Style::new(),
+        State::Retired => Style::new().dimmed(),
+        State::Foreign => AnsiColor::Yellow.on_default(),
+        State::Unreadable => AnsiColor::Red.on_default(),
+    }));
+    let lines = table::lines(titles, &rows);
+    lines.iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

@@ -1,0 +1,105 @@
+//! The columns, word for word.
+
+use super::*;
+use crate::command::status::report::Place;
+use crate::vault::Document;
+use serde_json::{Value, json};
+use shared::mount::MountPath;
+
+const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEaxfR8uEsQkf4vOblY6RA8ncDfYEt\n6zOg9KE5RdiYwpZP40Li/hp/m47n60p8D54WK84zV2sxXs7LtkBoN79R9Q==\n-----END PUBLIC KEY-----";
+const ID: &str = "XNJS-wzokyQ2-vjM0QQJgbie5K1rn-niorfnGqyyfNM";
+
+fn marked(lines: &str) -> String {
+    format!("vaultjwt/v1\n{lines}\n{PEM}")
+}
+
+fn report(document: Value) -> StatusReport {
+    let place = Place { address: "https://v:8200".into(), namespace: None, mount: MountPath::parse("jwt").unwrap() };
+    let document: Document = document.as_object().cloned().unwrap();
+    StatusReport::new(place, Some(&document), "2026-11-24T12:00:00Z".parse().unwrap()).unwrap()
+}
+
+fn shown(report: &StatusReport, form: fn(&StatusReport) -> String) -> String {
+    anstream::adapter::strip_str(&form(report)).to_string()
+}
+
+#[test]
+fn columns_word_for_word() {
+    let report = report(json!({"jwt_validation_pubkeys": [
+        marked("issuer: https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF\nkid: 0123456789abcdef\nalg: ES256\ncluster: arn:aws:eks:eu-central-1:123456789012:cluster/production\nadded: 2026-11-19T12:00:00Z"),
+        marked("issuer: https://kubernetes.default.svc\nkid: k2\nalg: ES256\ncluster: kind\ncluster-uid: 6c1f\nadded: 2026-11-24T11:48:00Z\nretired: 2026-11-24T11:59:00Z"),
+        PEM,
+        format!("vaultjwt/v2\n{PEM}"),
+        "no key",
+    ]}));
+    assert_eq!(
+        shown(&report, table),
+        "\
+CLUSTER      ISSUER                   KID         ALG      AGE      STATE
+production   oidc.eks.e…56789ABCDEF   01234567…   ES256    5d       active
+kind         kubernetes.default.svc   k2          ES256    12m      retired 60s
+<none>       <none>                   <none>      <none>   <none>   foreign
+<none>       <none>                   <none>      <none>   <none>   unreadable
+<none>       <none>                   <none>      <none>   <none>   foreign
+"
+    );
+    assert_eq!(
+        shown(&report, wide).lines().nth(2),
+        Some(
+            format!(
+                "kind                                                       https://kubernetes.default.svc                                    \
+                 k2                 ES256    12m      retired 60s   6c1f          P-256    2026-11-24T11:48:00Z   2026-11-24T11:59:00Z   {ID}"
+            )
+            .as_str()
+        )
+    );
+    assert_eq!(names(&report), format!("key/{ID}\n").repeat(4));
+    assert_eq!(
+        notes(&report),
+        [
+            "trust is per mount: whoever holds one of these 5 keys can sign for every issuer on \"jwt/\"".to_owned(),
+            format!("the mark of key \"{ID}\" cannot be read: its version is not vaultjwt/v1"),
+        ]
+    );
+}
+
+#[test]
+fn colours_have_meaning() {
+    let report = report(json!({"jwt_validation_pubkeys": [
+        marked("issuer: https://a\nadded: 2026-11-24T12:00:01Z"), PEM, format!("vaultjwt/v2\n{PEM}")
+    ]}));
+    let lines: Vec<String> = table(&report).lines().map(str::to_owned).collect();
+    let styles = ["CLUSTER", "<none>", "\u{1b}[33m<none>", "\u{1b}[31m<none>"];
+    assert!(lines.iter().zip(styles).all(|(line, begins)| line.starts_with(begins)), "{lines:?}");
+    assert!(lines[1].contains("   0s    "), "{lines:?}");
+}
+
+#[test]
+fn one_owner_needs_no_notes() {
+    let key = marked("issuer: https://a\nadded: 2026-11-24T12:00:00Z");
+    let one = report(json!({"jwt_validation_pubkeys": [&key, &key]}));
+    assert_eq!((notes(&one), nothing(&one)), (vec![], None));
+    let bound = json!({"jwt_validation_pubkeys": [&key], "bound_issuer": "https://a", "oidc_client_id": "x"});
+    assert_eq!(
+        notes(&report(bound)),
+        [
+            "only tokens of issuer \"https://a\" are let in (bound_issuer)",
+            "no command here changes \"jwt/\": it is set up for OIDC logins (oidc_client_id is set), whose secret cannot be read back and would be lost",
+        ]
+    );
+}
+
+#[test]
+fn where_nothing_is_shown() {
+    let cases = [
+        (json!({"jwt_validation_pubkeys": []}), "no keys on auth mount \"jwt/\""),
+        (
+            json!({"jwt_validation_pubkeys": [], "oidc_discovery_url": "https://x"}),
+            "auth mount \"jwt/\" holds no keys of its own: Vault takes them from oidc_discovery_url (https://x)",
+        ),
+    ];
+    for (document, words) in cases {
+        let report = report(document);
+        assert_eq!((table(&report), nothing(&report)), (String::new(), Some(words.to_owned())));
+    }
+}

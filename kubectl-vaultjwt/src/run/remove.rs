@@ -1,0 +1,53 @@
+//! Owns `remove` from typed arguments to text.
+
+use super::{Ending, out, text};
+use crate::cli::remove::{Output, RemoveArgs};
+use crate::cli::values::DryRun;
+use crate::cluster::api_server::ApiServer;
+use crate::cluster::kubeconfig;
+use crate::command::remove::{self, ClusterPorts, Ports, RemoveInput};
+use crate::issuer::HttpsSite;
+use crate::render::console::Console;
+use crate::render::remove as render_remove;
+
+/// Runs `remove`.
+pub async fn remove(args: RemoveArgs, console: Console) -> Ending {
+    let vault = super::vault(&args.vault, &console).await?;
+    let (cluster, site);
+    // With an issuer given, no kubeconfig is needed.
+    let asked = match &args.issuer {
+        Some(_) => None,
+        None => {
+            let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
+            (cluster, site) = (ApiServer::connect(connection).await?, HttpsSite::new(None)?);
+            Some(ClusterPorts { cluster: &cluster, site: &site })
+        }
+    };
+    let input = RemoveInput {
+        mount: args.mount,
+        issuer: args.issuer,
+        cluster_uid: args.cluster_uid,
+        roles: args.roles,
+        yes: args.yes,
+        dry_run: args.dry_run == DryRun::Client,
+        now: jiff::Timestamp::now(),
+    };
+    let ports = Ports { cluster: asked, vault: &vault, progress: &console, confirm: &console };
+    let report = match remove::run(ports, &input).await {
+        Ok(report) => report,
+        Err(failed) => {
+            if let (Some(report), Some(Output::Json)) = (&failed.report, args.output) {
+                out(&text::json(report)?)?;
+            }
+            return Err(failed.error.into());
+        }
+    };
+    match args.output {
+        Some(Output::Json) => out(&text::json(&report)?)?,
+        None => out(&render_remove::text(&report))?,
+    }
+    for line in render_remove::leases(&report) {
+        console.say(&line);
+    }
+    Ok(0)
+}

@@ -1,0 +1,163 @@
+//! `status`: what is on a mount, as Vault says it.
+
+use crate::marks::{Marked, unmarked};
+use crate::rig::{ROLE, Ran, Rig, run};
+use harness::each_product;
+use harness::keys::{Alg, SigningKey};
+use harness::server::{Cluster, ClusterOptions};
+use serde_json::{Value, json};
+
+fn status(rig: &Rig, flags: &[&str]) -> Ran {
+    run(&mut rig.kubectl(&[&["vaultjwt", "status"], flags].concat()))
+}
+
+/// The cells of a line.
+fn cells(line: &str) -> Vec<&str> {
+    line.split("   ").map(str::trim).filter(|cell| !cell.is_empty()).collect()
+}
+
+fn key<'a>(issuer: &'a str, uid: Option<&'a str>, retired: Option<&'a str>) -> Marked<'a> {
+    Marked { issuer, uid, kid: "k1", cluster: "prod", retired }
+}
+
+each_product!(one_read_and_a_row_for_each_key, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&ROLE).ok();
+    let seen = rig.seen();
+    let ran = status(&rig, &[]).ok();
+    assert_eq!(rig.requests_since(seen), ["read auth/jwt/config"]);
+    assert_eq!(ran.stderr, "");
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(cells(lines[0]), ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE"]);
+    let row = cells(lines[1]);
+    assert_eq!((row[3], row[5], lines.len()), ("RS256", "active", 2), "{}", ran.stdout);
+    // Just added, by Vault's own clock.
+    assert!(row[4].strip_suffix('s').is_some_and(|n| n.parse::<u8>().is_ok()), "{row:?}");
+    assert!(lines.iter().all(|line| line.chars().count() <= 80), "{}", ran.stdout);
+    assert!(!ran.stdout.contains('\u{1b}'), "no colour where no terminal is");
+
+    let wide = status(&rig, &["-o", "wide"]).ok().stdout;
+    let lines: Vec<&str> = wide.lines().collect();
+    assert_eq!(
+        cells(lines[0]),
+        ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE", "CLUSTER-UID", "TYPE", "ADDED", "RETIRED", "FINGERPRINT"]
+    );
+    let row = cells(lines[1]);
+    let (issuer, uid) = (rig.cluster.issuer(), rig.cluster.uid().expect("a UID"));
+    assert_eq!(
+        (row[0], row[1], row[6], row[7], row[9]),
+        (rig.cluster.context(), issuer.as_str(), uid.as_str(), "RSA-2048", "<none>")
+    );
+    assert_eq!(status(&rig, &["-o", "name"]).ok().stdout, format!("key/{}\n", row[10]));
+
+    let report: Value = serde_json::from_str(&status(&rig, &["-o", "json"]).ok().stdout).expect("JSON");
+    assert_eq!(report["owners"], json!([{"issuer": issuer, "clusterUid": uid, "keys": 1}]));
+    assert_eq!(report["supportedAlgorithms"], json!(["RS256"]));
+    assert_eq!((&report["mount"], &report["boundIssuer"]), (&json!("jwt"), &Value::Null));
+    assert_eq!(report["address"], json!(rig.vault.address()));
+    assert_eq!(report["keys"][0]["kid"], json!(row[2]));
+    assert_eq!(report["keys"][0]["fingerprint"], json!(row[10]));
+    let yaml = status(&rig, &["-o", "yaml"]).ok().stdout;
+    assert!(yaml.contains(&format!("fingerprint: {}\n", row[10])), "{yaml}");
+});
+
+each_product!(whoever_shares_the_mount_is_told, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    let damaged = key("https://a", None, None).element().replace("vaultjwt/v1", "vaultjwt/v9");
+    let damaged_id = "the mark of key \"";
+    rig.write(
+        "auth/jwt/config",
+        json!({"jwt_validation_pubkeys": [
+            key("https://a", None, None).element(),
+            key("https://b", Some("1"), Some("2026-01-02T00:00:00Z")).element(),
+            unmarked(),
+            damaged,
+        ]}),
+    );
+    let ran = status(&rig, &[]).ok();
+    let states: Vec<Vec<&str>> = ran.stdout.lines().skip(1).map(cells).collect();
+    assert_eq!((states[0][1], states[0][5]), ("a", "active"));
+    assert!(states[1][1] == "b" && states[1][5].starts_with("retired "), "{}", ran.stdout);
+    assert_eq!(states[2], ["<none>", "<none>", "<none>", "<none>", "<none>", "foreign"]);
+    assert_eq!(states[3][5], "unreadable");
+    let told = "note: trust is per mount: whoever holds one of these 4 keys can sign for every issuer on \"jwt/\"\n";
+    assert!(ran.stderr.starts_with(&format!("{told}note: {damaged_id}")), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("cannot be read: its version is not vaultjwt/v1\n"), "{}", ran.stderr);
+    // Documents stand alone.
+    assert_eq!(status(&rig, &["-o", "json"]).ok().stderr, "");
+});
+
+each_product!(what_a_mark_says_never_acts_on_the_terminal, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    let odd =
+        Marked { issuer: "https://a%1B[31m%0Ab", uid: None, kid: "%9B", cluster: "%C2%9B%E2%80%AEx", retired: None };
+    rig.write("auth/jwt/config", json!({"jwt_validation_pubkeys": [Marked { kid: "k", ..odd }.element()]}));
+    for format in ["table", "wide", "json", "yaml"] {
+        let ran = status(&rig, &["-o", format]).ok();
+        let acts = |c: char| c != '\n' && shared::text::acts(c);
+        assert!(!ran.stdout.chars().any(acts) && !ran.stderr.chars().any(acts), "{format}: {:?}", ran.stdout);
+    }
+    let report: Value = serde_json::from_str(&status(&rig, &["-o", "json"]).ok().stdout).expect("JSON");
+    assert_eq!(report["keys"][0]["issuer"], "https://a\u{1b}[31m\nb");
+});
+
+each_product!(where_there_is_nothing_to_show, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    for format in ["table", "wide", "name"] {
+        let ran = status(&rig, &["-o", format]).ok();
+        assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", "no keys on auth mount \"jwt/\"\n"));
+    }
+    let report: Value = serde_json::from_str(&status(&rig, &["-o", "json"]).ok().stdout).expect("JSON");
+    assert_eq!(report["keys"], json!([]));
+    // Not even mounted, or another method.
+    status(&rig, &["--mount", "k8s"])
+        .failed(1, "error: there is no auth mount \"k8s/\"\nhint: see what is mounted: vault auth list\n");
+    rig.write("sys/auth/users", json!({"type": "userpass"}));
+    // One with a configuration of its own.
+    rig.write("sys/auth/cert", json!({"type": "cert"}));
+    for mount in ["users", "cert"] {
+        status(&rig, &["--mount", mount]).failed(
+            1,
+            &format!(
+                "error: auth mount \"{mount}/\" is not of type \"jwt\"\nhint: choose another path with --mount (vault auth list)\n"
+            ),
+        );
+    }
+    // A token that may not read it.
+    rig.vault.write_policy("none", "path \"kv/x\" { capabilities = [\"read\"] }").expect("the policy is written");
+    let token = rig.vault.token_with(&["none"]).expect("a token");
+    let mut command = rig.kubectl(&["vaultjwt", "status"]);
+    let ran = run(command.env("VAULT_TOKEN", token.expose()));
+    assert!(ran.stderr.ends_with("path \"auth/jwt/config\" { capabilities = [\"read\"] }\n"), "{}", ran.stderr);
+});
+
+each_product!(where_vault_takes_its_keys_from_elsewhere, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    // Vault reads the set at the write, without a token.
+    let open = ClusterOptions { anonymous_oidc: true, ..ClusterOptions::default() };
+    let publisher = Cluster::start(open).expect("a cluster starts");
+    let url = format!("{}/openid/v1/jwks", publisher.url());
+    rig.write("auth/jwt/config", json!({"jwks_url": url, "jwks_ca_pem": publisher.ca_pem()}));
+    let ran = status(&rig, &[]).ok();
+    assert_eq!(
+        (ran.stdout.as_str(), ran.stderr.as_str()),
+        (
+            "",
+            format!("auth mount \"jwt/\" holds no keys of its own: Vault takes them from jwks_url ({url})\n").as_str()
+        )
+    );
+    let report: Value = serde_json::from_str(&status(&rig, &["-o", "json"]).ok().stdout).expect("JSON");
+    assert_eq!(report["keySource"], json!({"field": "jwks_url", "value": url}));
+    // Static keys of one issuer, beside an OIDC secret.
+    let pem = SigningKey::generate(Alg::Rs256).expect("a key").public_pem().to_owned();
+    rig.write("sys/auth/bound", json!({"type": "jwt"}));
+    rig.write("auth/bound/config", json!({"jwt_validation_pubkeys": [pem], "bound_issuer": "https://other"}));
+    assert_eq!(
+        status(&rig, &["--mount", "bound"]).ok().stderr,
+        "note: only tokens of issuer \"https://other\" are let in (bound_issuer)\n"
+    );
+});
