@@ -176,9 +176,13 @@ impl ChainError {
                     format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):{mend}")
                 }
             }
-            Self::RolesUnreadable { .. } => format!(
-                "let the token list and read them: path \"auth/{mount}/role\" {{ capabilities = [\"list\"] }}, path \"auth/{mount}/role/*\" {{ capabilities = [\"read\"] }}"
-            ),
+            Self::RolesUnreadable { .. } => {
+                let line = |path: &str, capability: &str| {
+                    format!("\npath \"auth/{mount}/{path}\" {{ capabilities = [\"{capability}\"] }}")
+                };
+                let lines = [line("role", "list"), line("role/*", "read"), line("cel/role", "list")].concat();
+                format!("let the token list and read them (cel is OpenBao's):{lines}")
+            }
             Self::Meanwhile => "run the command again".to_owned(),
             Self::TooManyKeys { .. } | Self::TooManyTexts { .. } | Self::TooLarge { .. } => {
                 format!("give each trust domain a mount of its own: {another}")

@@ -194,7 +194,8 @@ fn roles_that_take_any_issuer_stop_a_newcomer() {
     says(
         refused(&there, &b, &Terms::default(), &Roles::Unreadable("permission denied".into())),
         "it serves others already, and whether its roles keep clusters apart is not known: permission denied",
-        "let the token list and read them: path \"auth/jwt/role\" { capabilities = [\"list\"] }, path \"auth/jwt/role/*\" { capabilities = [\"read\"] }",
+        "let the token list and read them (cel is OpenBao's):\npath \"auth/jwt/role\" { capabilities = [\"list\"] }\n\
+         path \"auth/jwt/role/*\" { capabilities = [\"read\"] }\npath \"auth/jwt/cel/role\" { capabilities = [\"list\"] }",
     );
     says(
         refused(&there, &b, &Terms::default(), &Roles::NotRead),
