@@ -2,6 +2,7 @@
 //! Each test that speaks to Vault runs against Vault and against OpenBao.
 
 mod bad_input;
+mod chain;
 mod commands;
 mod login;
 mod marks;
@@ -12,3 +13,4 @@ mod status;
 mod storage;
 mod texts;
 mod trust;
+mod two;

@@ -59,6 +59,13 @@ impl Ran {
         self
     }
 
+    /// It failed with code 1, said this at the end, and nothing on stdout.
+    #[track_caller]
+    pub fn failed_ending(self, stderr: &str) {
+        assert_eq!((self.code, self.stdout.as_str()), (1, ""), "{}", self.stderr);
+        assert!(self.stderr.ends_with(stderr), "{}\nwanted at its end:\n{stderr}", self.stderr);
+    }
+
     /// It failed with this code, and said exactly this on stderr, nothing on stdout.
     #[track_caller]
     pub fn failed(self, code: i32, stderr: &str) {

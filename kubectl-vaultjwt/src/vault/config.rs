@@ -175,6 +175,12 @@ impl StaticKeys {
     }
 }
 
+/// Whether the server can have CEL roles: `OpenBao`, which alone says how it
+/// finds its configuration.
+pub fn has_cel_roles(document: &Document) -> bool {
+    document.contains_key("status")
+}
+
 /// The fields of `wanted` that `found` does not hold with the same value,
 /// where absent and empty are the same.
 pub fn differing(found: &Document, wanted: &Document) -> Vec<String> {

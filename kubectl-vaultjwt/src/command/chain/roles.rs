@@ -2,6 +2,7 @@
 //! by.
 
 use super::Roles;
+use crate::vault::config::has_cel_roles;
 use crate::vault::{Document, Vault, VaultError};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use shared::mount::MountPath;
@@ -10,21 +11,20 @@ use std::collections::BTreeMap;
 /// Roles read at a time.
 const AT_ONCE: usize = 8;
 
-/// Reads all roles; that they cannot be read is an answer too.
-pub async fn roles(vault: &dyn Vault, mount: &MountPath) -> Roles {
-    match read(vault, mount).await {
-        Ok((roles, cel)) => Roles::Read { roles, cel },
+/// Reads all roles of a mount with this configuration; that they cannot be
+/// read is an answer too.
+pub async fn roles(vault: &dyn Vault, mount: &MountPath, config: Option<&Document>) -> Roles {
+    match read(vault, mount, config.is_some_and(has_cel_roles)).await {
+        Ok(roles) => roles,
         Err(why) => Roles::Unreadable(why.to_string()),
     }
 }
 
-/// All roles by name, and the names of CEL roles.
-pub async fn read(
-    vault: &dyn Vault,
-    mount: &MountPath,
-) -> Result<(BTreeMap<String, Document>, Vec<String>), VaultError> {
-    let cel = vault.list_cel_roles(mount).await?;
-    Ok((by_name(vault, mount).await?, cel))
+async fn read(vault: &dyn Vault, mount: &MountPath, with_cel: bool) -> Result<Roles, VaultError> {
+    let roles = by_name(vault, mount).await?;
+    // On Vault there is no such path, and nobody has a right to it.
+    let cel = if with_cel { vault.list_cel_roles(mount).await? } else { Vec::new() };
+    Ok(Roles::Read { roles, cel })
 }
 
 /// All roles by name.

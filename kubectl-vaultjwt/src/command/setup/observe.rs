@@ -95,7 +95,11 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, owner: &Owner) -> Resul
             };
             let standing = chain::elements(config.document.as_ref());
             let enrolled = standing.iter().any(|element| element.is_of(owner));
-            let roles = if enrolled { Roles::NotRead } else { roles(ports.vault, &input.mount).await };
+            let roles = if enrolled {
+                Roles::NotRead
+            } else {
+                roles(ports.vault, &input.mount, config.document.as_ref()).await
+            };
             if standing.is_empty() {
                 warn_of_sleeping_roles(ports, input, &roles);
             } else if !enrolled {

@@ -47,7 +47,7 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Sync
     StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
     let observed = observe::clusters(ports, input, &found).await;
     let roles = if observed.iter().any(|cluster| cluster.joins()) && !input.terms.allow.unbound_roles {
-        patiently(ports.progress, "reading the mount's roles", roles(ports.vault, mount)).await
+        patiently(ports.progress, "reading the mount's roles", roles(ports.vault, mount, found.document.as_ref())).await
     } else {
         Roles::NotRead
     };
