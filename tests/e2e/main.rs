@@ -11,6 +11,7 @@ mod rig;
 mod setup;
 mod status;
 mod storage;
+mod sync;
 mod texts;
 mod trust;
 mod two;

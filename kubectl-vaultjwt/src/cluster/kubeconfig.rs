@@ -76,6 +76,11 @@ impl Contexts {
         self.loaded.merged.contexts.iter().map(|context| context.name.clone()).collect()
     }
 
+    /// The context that flags and files choose, where there is one.
+    pub fn current(&self) -> Option<String> {
+        self.flags.context.clone().or_else(|| self.loaded.merged.current_context.clone())
+    }
+
     /// As [`resolve`], for one context; `None` is the current one.
     pub fn resolve(&self, context: Option<&str>) -> Result<Connection, ClusterError> {
         let mut flags = self.flags.clone();

@@ -1,7 +1,7 @@
 //! Owns `setup` and `diff` from typed arguments to text: both make the same
 //! plan, one carries it out, the other shows it.
 
-use super::{Ending, out, terms, text};
+use super::{Ending, out, painted, terms, text};
 use crate::cli::chain::ChainFlags;
 use crate::cli::diff::DiffArgs;
 use crate::cli::issuer::IssuerFlags;
@@ -56,7 +56,7 @@ pub async fn diff(args: DiffArgs, console: Console) -> Ending {
     match differences(args, console).await {
         Ok(text) if text.is_empty() => Ok(0),
         Ok(text) => {
-            out(&text)?;
+            painted(&text)?;
             Ok(1)
         }
         Err(error @ (Error::Interrupted | Error::Usage { .. })) => Err(error),

@@ -1,7 +1,7 @@
 //! Owns `sync` from typed arguments to text.
 
 use super::setup::wishes;
-use super::{Ending, out, terms, text};
+use super::{Ending, out, painted, terms, text};
 use crate::cli::sync::{Output, SyncArgs};
 use crate::cli::values::DryRun;
 use crate::cluster::KubeconfigClusters;
@@ -19,11 +19,11 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
     let scope = if args.all_contexts {
         Scope::All(contexts.names())
     } else if args.contexts.is_empty() {
-        Scope::Current
+        Scope::Current(contexts.current())
     } else {
         Scope::Named(args.contexts)
     };
-    let single = scope == Scope::Current;
+    let single = matches!(scope, Scope::Current(_));
     if !single && (args.kube.server.is_some() || args.kube.cluster.is_some()) {
         return Err(Error::usage(
             "sync",
@@ -54,7 +54,7 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
     match args.output {
         Some(Output::Json) => out(&text::json(&report)?)?,
         Some(Output::Yaml) => out(&text::yaml(&report)?)?,
-        None => out(&render_sync::table(&report))?,
+        None => painted(&render_sync::table(&report))?,
     }
     for line in render_sync::troubles(&report) {
         console.trouble(&line);

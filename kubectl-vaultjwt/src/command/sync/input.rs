@@ -31,11 +31,22 @@ pub struct SyncInput {
 /// Whose keys are refreshed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The cluster that flags and kubeconfig choose.
-    Current,
+    /// The cluster that flags and kubeconfig choose, and the name of its
+    /// context where it has one.
+    Current(Option<String>),
     /// These contexts: one that is not on the mount is an error.
     Named(Vec<String>),
     /// All contexts of the kubeconfig: those that are not on the mount are
     /// none of its business.
     All(Vec<String>),
+}
+
+impl Scope {
+    /// The name of the current context, where it alone is refreshed.
+    pub fn current(&self) -> Option<String> {
+        match self {
+            Self::Current(name) => name.clone(),
+            Self::Named(_) | Self::All(_) => None,
+        }
+    }
 }

@@ -54,7 +54,7 @@ impl Observed {
 /// Reads all clusters that `input` names, in the order named.
 pub async fn clusters(ports: Ports<'_>, input: &SyncInput, mount: &Config) -> Vec<Observed> {
     let contexts: Vec<Option<String>> = match &input.scope {
-        Scope::Current => vec![None],
+        Scope::Current(_) => vec![None],
         Scope::Named(names) | Scope::All(names) => names.iter().cloned().map(Some).collect(),
     };
     let standing = chain::elements(mount.document.as_ref());
@@ -63,6 +63,7 @@ pub async fn clusters(ports: Ports<'_>, input: &SyncInput, mount: &Config) -> Ve
         let (standing, done) = (&standing, &done);
         async move {
             let found = cluster(ports, input, context.as_deref(), standing).await;
+            let context = context.or_else(|| input.scope.current());
             ports.progress.advance("clusters read", done.fetch_add(1, Ordering::Relaxed) + 1, total);
             Observed { context, found }
         }

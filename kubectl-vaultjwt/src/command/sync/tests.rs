@@ -59,7 +59,7 @@ fn plan(sync: &Sync<'_>, document: Option<&Document>, input: &SyncInput) -> plan
 
 /// A mount with these clusters on it.
 fn mount(clusters: Vec<Observed>) -> Document {
-    let input = input(Scope::Current);
+    let input = input(Scope::Current(None));
     let sync = Sync::new(&input, clusters);
     plan(&sync, None, &input).document
 }
@@ -91,7 +91,7 @@ fn a_stranger_fails_where_it_is_named_and_is_passed_over_where_all_are() {
     for (scope, outcome) in [
         (Scope::All(vec![]), Outcome::NotEnrolled),
         (Scope::Named(vec![]), Outcome::Failed),
-        (Scope::Current, Outcome::Failed),
+        (Scope::Current(None), Outcome::Failed),
     ] {
         let input = input(scope);
         let sync = Sync::new(&input, vec![seen("a", "1", &[1], false), seen("x", "9", &[9], false)]);
@@ -103,7 +103,7 @@ fn a_stranger_fails_where_it_is_named_and_is_passed_over_where_all_are() {
 
 #[test]
 fn who_was_taken_off_meanwhile_is_not_told_as_refreshed() {
-    let input = input(Scope::Current);
+    let input = input(Scope::Current(None));
     let there = mount(vec![seen("a", "1", &[1], true), seen("b", "2", &[5], true)]);
     let sync = Sync::new(&input, vec![seen("a", "1", &[2], false)]);
     let done = plan(&sync, Some(&there), &input).members;

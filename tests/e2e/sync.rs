@@ -1,0 +1,272 @@
+//! `sync` and `diff`: keys brought up to date, and what that costs and tells.
+
+use crate::rig::{Owned, ROLE, Ran, Rig, run};
+use crate::two::{alpha, beta, of};
+use harness::each_product;
+use harness::keys::Alg;
+use harness::server::{Cluster, ClusterOptions, Credentials, Issuer, ManyClusters, ManyOptions, Product, VaultOptions};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+fn own(issuer: &str) -> Owned {
+    let options = ClusterOptions { issuer: Issuer::Url(issuer.to_owned()), ..ClusterOptions::default() };
+    Owned::Own(Box::new(Cluster::start(options).expect("a cluster starts")))
+}
+
+fn vaultjwt(rig: &Rig, words: &[&str]) -> Ran {
+    run(&mut rig.kubectl(&[&["vaultjwt"], words].concat()))
+}
+
+/// With several kubeconfigs at once, as people merge them.
+fn with_all(rig: &Rig, words: &[&str], kubeconfigs: &[&Path]) -> Ran {
+    let list = std::env::join_paths(kubeconfigs).expect("paths");
+    run(rig.kubectl(&[&["vaultjwt"], words].concat()).env("KUBECONFIG", list))
+}
+
+fn keys(rig: &Rig) -> Vec<String> {
+    let config = rig.data("auth/jwt/config");
+    let keys = config["jwt_validation_pubkeys"].as_array().cloned().unwrap_or_default();
+    keys.iter().map(|k| k.as_str().unwrap_or_default().to_owned()).collect()
+}
+
+/// Whether a fresh token of shop:app logs in.
+fn logs_in(rig: &Rig, cluster: &Cluster, role: &str) -> bool {
+    let jwt = cluster.token("shop", "app", &["vault"]).expect("the cluster issues a token");
+    let body = json!({"role": role, "jwt": jwt.expose()});
+    rig.vault.http("POST", "auth/jwt/login", Some(&body)).expect("Vault answers").is_success()
+}
+
+const HEAD: &str = "CONTEXT   KEPT   ADDED   RETIRED   REMOVED   RESULT";
+
+/// A row of the table, whatever the width of its first column.
+fn row(context: &str, numbers: [&str; 4], result: &str) -> Vec<String> {
+    [&[context], &numbers[..], &[result]].concat().iter().map(|cell| (*cell).to_owned()).collect()
+}
+
+fn rows(table: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| {
+        let cells = line.split("   ").map(str::trim).filter(|cell| !cell.is_empty());
+        cells.map(str::to_owned).collect::<Vec<String>>()
+    };
+    let mut lines = table.lines();
+    let head = cells(lines.next().unwrap_or_default());
+    assert_eq!(head, HEAD.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    lines.map(cells).collect()
+}
+
+each_product!(a_rotated_key_is_added_retired_and_removed, |product| {
+    let rig = Rig::with(own("https://gamma.svc"), VaultOptions::new(product));
+    let name = rig.cluster.context().to_owned();
+    rig.setup(&ROLE).ok();
+    rig.cluster.rotate(Alg::Rs256).expect("the cluster rotates");
+    assert!(!logs_in(&rig, &rig.cluster, "app"), "void: the new key is on the mount already");
+
+    // What diff shows is what sync does; both say so before anything is written.
+    let before = rig.mount_state();
+    let diff = vaultjwt(&rig, &["diff"]);
+    assert_eq!((diff.code, diff.stderr.contains("error")), (1, false), "{}", diff.stderr);
+    let added = diff.stdout.lines().filter(|line| line.starts_with("+  -----BEGIN PUBLIC KEY-----")).count();
+    assert_eq!(added, 1, "{}", diff.stdout);
+    assert!(
+        diff.stdout.starts_with("--- auth/jwt/config (in Vault)\n+++ auth/jwt/config (planned)\n@@ -"),
+        "{}",
+        diff.stdout
+    );
+    assert!(diff.stdout.contains("+  issuer: https://gamma.svc\n"), "{}", diff.stdout);
+    assert!(!diff.stdout.lines().any(|line| line.starts_with('-') && !line.starts_with("---")), "{}", diff.stdout);
+    let plan = vaultjwt(&rig, &["sync", "--dry-run=client"]).ok();
+    assert_eq!(rows(&plan.stdout), [row(&name, ["1", "1", "0", "0"], "refreshed (dry run)")]);
+    assert_eq!(rig.mount_state(), before);
+
+    let done = vaultjwt(&rig, &["sync"]).ok();
+    assert_eq!((rows(&done.stdout), done.stderr.as_str()), (vec![row(&name, ["1", "1", "0", "0"], "refreshed")], ""));
+    assert!(logs_in(&rig, &rig.cluster, "app"));
+    assert_eq!(vaultjwt(&rig, &["diff"]).ok().stdout, "");
+
+    rig.cluster.drop_old_keys().expect("the cluster drops the old key");
+    let retired = vaultjwt(&rig, &["diff"]);
+    assert!(retired.stdout.contains("\n+  retired: 20"), "{}", retired.stdout);
+    let done = vaultjwt(&rig, &["sync"]).ok();
+    assert_eq!(rows(&done.stdout), [row(&name, ["1", "0", "1", "0"], "refreshed")]);
+
+    // Within the grace nothing changes, and so nothing is written.
+    let seen = rig.seen();
+    let done = vaultjwt(&rig, &["sync"]).ok();
+    assert_eq!(rows(&done.stdout), [row(&name, ["2", "0", "0", "0"], "unchanged")]);
+    assert_eq!(rig.requests_since(seen), ["read auth/jwt/config"]);
+
+    let done = vaultjwt(&rig, &["sync", "--grace", "0s"]).ok();
+    assert_eq!(rows(&done.stdout), [row(&name, ["1", "0", "0", "1"], "refreshed")]);
+    assert_eq!(keys(&rig).len(), 1);
+});
+
+each_product!(what_is_pruned_goes_at_once_but_not_unseen, |product| {
+    let rig = Rig::with(own("https://gamma.svc"), VaultOptions::new(product));
+    rig.setup(&ROLE).ok();
+    rig.cluster.rotate(Alg::Es256).expect("the cluster rotates");
+    rig.cluster.drop_old_keys().expect("the cluster drops the old key");
+    // Who may not create tokens does not know which key signs them.
+    let reader = rig.cluster.kubeconfig_for_user("reader", Some("readers")).expect("a kubeconfig");
+    let discovery = "system:service-account-issuer-discovery";
+    let words = ["create", "clusterrolebinding", "discovery", "--clusterrole", discovery, "--group", "readers"];
+    rig.cluster.kubectl_ok(&words).expect("a binding");
+    let uid = rig.cluster.uid().expect("a UID");
+    let blind = ["sync", "--prune", "--cluster-uid", &uid, "--kubeconfig", reader.to_str().expect("a path")];
+    let before = rig.mount_state();
+    let ran = vaultjwt(&rig, &blind);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("\": the issuer is not proven, because no token could be created: "), "{}", ran.stderr);
+    assert_eq!(rig.mount_state(), before);
+    let done = vaultjwt(&rig, &["sync", "--prune"]).ok();
+    assert_eq!(rows(&done.stdout)[0][1..], row("", ["0", "1", "0", "1"], "refreshed")[1..]);
+    assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["ES256"]));
+    assert!(logs_in(&rig, &rig.cluster, "app"));
+});
+
+each_product!(one_broken_cluster_does_not_stop_the_others, |product| {
+    let rig = Rig::with(own("https://gamma.svc"), VaultOptions::new(product));
+    let broken = own("https://delta.svc");
+    broken.create_service_account("shop", "app").expect("a service account is made");
+    rig.setup(&ROLE).ok();
+    rig.setup(&[&["--same-trust-domain"][..], &of(&broken)].concat()).ok();
+    rig.cluster.rotate(Alg::Rs256).expect("the cluster rotates");
+    broken.stop_api_server();
+    let (good, bad, stranger) = (rig.cluster.context(), broken.context(), beta().context());
+    // Merged, their users must have different names.
+    let own_user = |cluster: &Cluster| {
+        let admin = Credentials::Certificate(cluster.admin().clone());
+        cluster.kubeconfig_with(&format!("admin-{}", cluster.context()), &admin).expect("a kubeconfig")
+    };
+    let all = [own_user(&rig.cluster), own_user(&broken), own_user(beta())];
+    let all: Vec<&Path> = all.iter().map(PathBuf::as_path).collect();
+    let both = format!("{good},{bad}");
+    let ran = with_all(&rig, &["sync", "--contexts", &both], &all);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(
+        rows(&ran.stdout),
+        [row(good, ["1", "1", "0", "0"], "refreshed"), row(bad, ["-", "-", "-", "-"], "failed")]
+    );
+    assert!(ran.stderr.starts_with(&format!("error: context \"{bad}\": ")), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\nhint: "), "{}", ran.stderr);
+    assert_eq!(keys(&rig).len(), 3);
+
+    // Who is not on the mount is listed, and never added by itself.
+    broken.restart_api_server().expect("it comes back");
+    let ran = with_all(&rig, &["sync", "--all-contexts"], &all).ok();
+    assert_eq!(
+        rows(&ran.stdout),
+        [
+            row(good, ["2", "0", "0", "0"], "unchanged"),
+            row(bad, ["1", "0", "0", "0"], "unchanged"),
+            row(stranger, ["-", "-", "-", "-"], "not enrolled"),
+        ]
+    );
+    assert_eq!(
+        ran.stderr,
+        format!(
+            "- context \"{stranger}\" is not on auth mount \"jwt/\"; to put it there: kubectl vaultjwt setup --context {stranger} --mount jwt\n"
+        )
+    );
+    // Named, it is an error.
+    let ran = with_all(&rig, &["sync", "--context", stranger], &all);
+    let uid = beta().uid().expect("a UID");
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (
+            1,
+            format!(
+                "error: context \"{stranger}\": auth mount \"jwt/\" cannot take its keys: it holds no key of https://beta.svc (cluster {uid})\n\
+                 hint: put the cluster on the mount with 'kubectl vaultjwt setup', or with --enroll\n"
+            )
+            .as_str()
+        )
+    );
+    // Enrolling it is checked as in setup.
+    let ran = with_all(&rig, &["sync", "--all-contexts", "--enroll"], &all);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("it serves others already: keys of https://"), "{}", ran.stderr);
+    assert_eq!(keys(&rig).len(), 3);
+    let ran = with_all(&rig, &["sync", "--all-contexts", "--enroll", "--same-trust-domain"], &all).ok();
+    assert_eq!(rows(&ran.stdout)[2], row(stranger, ["0", "1", "0", "0"], "enrolled"));
+    assert_eq!(keys(&rig).len(), 4);
+});
+
+each_product!(one_read_and_one_write_however_many_clusters, |product| {
+    let many = ManyClusters::start(20, ManyOptions::default()).expect("clusters start");
+    let rig = Rig::with(Owned::Shared(alpha()), VaultOptions::new(product));
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    let sync = |words: &[&str]| {
+        let words = [&["vaultjwt", "sync", "--all-contexts"], words].concat();
+        run(rig.kubectl(&words).env("KUBECONFIG", many.kubeconfig())).ok()
+    };
+    sync(&["--enroll", "--same-trust-domain"]);
+    for number in 0..20 {
+        many.rotate(number).expect("a cluster rotates");
+    }
+    let seen = rig.seen();
+    let done = sync(&["-o", "json"]);
+    // A first look, then the protocol: read, write, look again.
+    let read = "read auth/jwt/config";
+    assert_eq!(rig.requests_since(seen), [read, read, "update auth/jwt/config", read]);
+    assert_eq!(keys(&rig).len(), 40);
+    assert!(many.most_at_once() <= 16, "{}", many.most_at_once());
+    let report: Value = serde_json::from_str(&done.stdout).expect("JSON");
+    assert_eq!(report["clusters"].as_array().map(Vec::len), Some(20));
+    assert_eq!(report["clusters"][3]["context"], json!("c3"));
+    assert_eq!(report["clusters"][3]["owner"]["issuer"], json!(many.issuer(3)));
+    assert_eq!(report["clusters"][3]["outcome"], json!("changed"));
+    assert_eq!(report["config"]["before"]["jwt_validation_pubkeys"].as_array().map(Vec::len), Some(20));
+    assert_eq!(report["config"]["after"]["jwt_validation_pubkeys"], json!(keys(&rig)));
+    let yaml = sync(&["-o", "yaml"]).stdout;
+    assert!(yaml.contains("outcome: unchanged\n"), "{yaml}");
+});
+
+each_product!(diff_has_the_exit_codes_of_kubectl, |product| {
+    let rig = Rig::with(Owned::Shared(alpha()), VaultOptions::new(product));
+    // Nothing is there: everything would be new.
+    let ran = vaultjwt(&rig, &[&["diff"][..], &ROLE].concat());
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    for part in [
+        "--- sys/auth/jwt (in Vault)\n+++ sys/auth/jwt (planned)\n@@ -0,0 +1 @@\n+type: jwt\n",
+        "+++ auth/jwt/role/app (planned)\n",
+        "+token_policies: [\"app-read\"]\n",
+    ] {
+        assert!(ran.stdout.contains(part), "{part}\n{}", ran.stdout);
+    }
+    rig.setup(&ROLE).ok();
+    assert_eq!(vaultjwt(&rig, &[&["diff"][..], &ROLE].concat()).ok().stdout, "");
+    let before = rig.mount_state();
+    let ran = vaultjwt(&rig, &[&["diff"][..], &ROLE, &["--ttl", "10m"]].concat());
+    assert_eq!(ran.code, 1);
+    assert!(ran.stdout.starts_with("--- auth/jwt/role/app (in Vault)\n"), "{}", ran.stdout);
+    let changed: Vec<&str> = ran
+        .stdout
+        .lines()
+        .filter(|l| !l.starts_with("---") && !l.starts_with("+++"))
+        .filter(|l| l.starts_with(['-', '+']))
+        .collect();
+    assert_eq!(changed, ["-token_ttl: 3600", "+token_ttl: 600"]);
+    assert_eq!(rig.mount_state(), before);
+    let ran = vaultjwt(&rig, &[&["diff"], &of(beta())[..]].concat());
+    assert_eq!((ran.code, ran.stdout.as_str()), (3, ""));
+    assert!(ran.stderr.contains("it serves others already"), "{}", ran.stderr);
+});
+
+/// Wrong calls that clap cannot tell.
+#[test]
+fn several_contexts_are_not_one_cluster() {
+    let rig = Rig::with(Owned::Shared(alpha()), VaultOptions::new(Product::OpenBao));
+    for (flags, error) in [
+        (
+            ["--all-contexts", "--server", "https://one"],
+            "--server and --cluster choose one cluster, and would stand for every context",
+        ),
+        (
+            ["--all-contexts", "--cluster-uid", "u"],
+            "--issuer and --cluster-uid are about one cluster, not about several contexts",
+        ),
+    ] {
+        let ran = vaultjwt(&rig, &[&["sync"][..], &flags].concat());
+        ran.failed(2, &format!("error: {error}\nhint: see: kubectl vaultjwt sync --help\n"));
+    }
+}
