@@ -2,6 +2,7 @@
 //! Each test that speaks to Vault runs against Vault and against OpenBao.
 
 mod bad_input;
+mod cases;
 mod chain;
 mod commands;
 mod login;
