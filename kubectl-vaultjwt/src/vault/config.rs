@@ -299,7 +299,7 @@ mod tests {
         }
         // What comes in the same write takes its place.
         let es = config(&[&es], &["ES256"]);
-        assert_eq!(es.with(&[ed.clone()], &["EdDSA".into()]).get(ALGORITHMS), Some(&json!(["EdDSA"])));
+        assert_eq!(es.with(std::slice::from_ref(&ed), &["EdDSA".into()]).get(ALGORITHMS), Some(&json!(["EdDSA"])));
         // Empty would mean all.
         assert_eq!(es.with(&[ed], &[]).get(ALGORITHMS), Some(&json!(["ES256"])));
     }
