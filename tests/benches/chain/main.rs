@@ -16,9 +16,11 @@ use std::env;
 /// A part failed.
 pub type Failure = Box<dyn std::error::Error>;
 
+/// A part: its name, and what prints its table.
+type Part = (&'static str, fn() -> Result<(), Failure>);
+
 fn main() -> Result<(), Failure> {
-    let parts: [(&str, fn() -> Result<(), Failure>); 4] =
-        [("plan", plan::run), ("login", login::run), ("sync", sync::run), ("manual", manual::run)];
+    let parts: [Part; 4] = [("plan", plan::run), ("login", login::run), ("sync", sync::run), ("manual", manual::run)];
     // cargo passes --bench.
     let asked: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     for (name, part) in parts {

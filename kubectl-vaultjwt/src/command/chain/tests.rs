@@ -279,7 +279,7 @@ fn what_a_mount_can_hold_is_measured_before_it_is_written() {
     let warning = |document: &Document| limits::warnings(document).join("; ");
     assert_eq!(
         warning(&there),
-        "the mount holds 950 keys: a login takes Vault tens of milliseconds, a refused one most of all; a second mount is due"
+        "the mount holds 950 keys: a login takes Vault tens to hundreds of milliseconds where its key stands late, a refused one always; a second mount is due"
     );
     assert_eq!(
         warning(&mount(&[&cluster("https://a", Some("1"), &numbers[..100])])),
