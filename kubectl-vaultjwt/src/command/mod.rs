@@ -8,6 +8,7 @@ pub mod confirm;
 pub mod progress;
 pub mod proof;
 pub mod remove;
+pub mod report;
 pub mod rights;
 pub mod setup;
 pub mod status;

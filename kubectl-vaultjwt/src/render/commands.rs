@@ -3,8 +3,8 @@
 //! write replaces the whole configuration and would undo somebody's change.
 
 use super::gojson;
+use crate::command::report::ChangeReport;
 use crate::command::setup::SetupReport;
-use crate::command::setup::report::ChangeReport;
 use crate::shell::quoted;
 use crate::vault::Document;
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub struct Given {
 /// The commands. Notes are arguments of `:` and not comments, because an
 /// interactive zsh has no comments; foreign text stands inside [`quoted`] only.
 pub fn setup(report: &SetupReport, given: &Given) -> String {
-    let mount = &report.vault.mount;
+    let mount = &report.vault.place.mount;
     if !report.changed {
         return format!(": {}\n", quoted(&format!("nothing to change on auth mount {mount}/")));
     }
@@ -63,8 +63,8 @@ fn header(report: &SetupReport, given: &Given) -> String {
             format!("[ -n \"${{{name}:-}}\" ] || {name}={value}; export {name}\n")
         }
     };
-    let mut settings = setting("VAULT_ADDR", &report.vault.address, given.address);
-    if let Some(namespace) = &report.vault.namespace {
+    let mut settings = setting("VAULT_ADDR", &report.vault.place.address, given.address);
+    if let Some(namespace) = &report.vault.place.namespace {
         settings.push_str(&setting("VAULT_NAMESPACE", namespace, given.namespace));
     }
     if given.address {
@@ -77,7 +77,7 @@ fn header(report: &SetupReport, given: &Given) -> String {
     let note = format!(
         "Puts the keys of issuer {} on auth mount {}/. Made by kubectl vaultjwt setup from the Vault at {}. \
          Needs the vault or bao CLI, logged in; stops where Vault no longer holds what this was made from.",
-        report.owner.issuer, report.vault.mount, report.vault.address
+        report.owner.issuer, report.vault.place.mount, report.vault.place.address
     );
     format!(
         "(

@@ -14,7 +14,7 @@ const CONTEXT: usize = 3;
 
 /// The differences; empty where there are none.
 pub fn text(report: &SetupReport) -> String {
-    let mount = &report.vault.mount;
+    let mount = &report.vault.place.mount;
     let mut text = String::new();
     if report.vault.enabled {
         text.push_str(&one(&format!("sys/auth/{mount}"), "", "type: jwt\n"));

@@ -1,8 +1,8 @@
 //! The lines, word for word.
 
 use super::*;
-use crate::command::remove::report::{DeletedRole, LeasesReport, RolesReport, VaultReport};
-use crate::command::setup::report::{ChangeReport, KeyReport};
+use crate::command::remove::report::{DeletedRole, LeasesReport, RolesReport};
+use crate::command::report::{ChangeReport, KeyReport, Place};
 use crate::keychain::Owner;
 use crate::keychain::plan::KeyAction;
 use serde_json::json;
@@ -16,7 +16,7 @@ fn report(dry_run: bool, also: &[&str]) -> RemoveReport {
             KeyReport { id: "ID".into(), kid: None, action: KeyAction::Remove },
             KeyReport { id: "ID2".into(), kid: Some("k\u{1b}".into()), action: KeyAction::Remove },
         ],
-        vault: VaultReport { address: "https://v".into(), namespace: None, mount: "jwt".into() },
+        vault: Place { address: "https://v".into(), namespace: None, mount: "jwt".into() },
         config: ChangeReport {
             written: true,
             before: Some(document(

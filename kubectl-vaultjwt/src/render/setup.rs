@@ -14,7 +14,7 @@ pub fn text(report: &SetupReport) -> String {
 }
 
 fn plan(report: &SetupReport) -> String {
-    let mount = &report.vault.mount;
+    let mount = &report.vault.place.mount;
     let mut lines = Vec::new();
     if report.vault.enabled {
         lines.push(format!("auth mount \"{mount}/\" enabled (dry run)"));

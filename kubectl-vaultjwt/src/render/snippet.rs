@@ -12,11 +12,11 @@ fn scalar(text: &str) -> String {
 pub fn pod(report: &SetupReport) -> Option<String> {
     let role = report.role.as_ref()?;
     let (namespace, name) = role.service_accounts.first()?.split_once(':')?;
-    let mut env = vec![("VAULT_ADDR", report.vault.address.clone()), ("VAULT_ROLE", role.name.clone())];
-    if report.vault.mount != "jwt" {
-        env.push(("VAULT_AUTH_MOUNT", report.vault.mount.clone()));
+    let mut env = vec![("VAULT_ADDR", report.vault.place.address.clone()), ("VAULT_ROLE", role.name.clone())];
+    if report.vault.place.mount != "jwt" {
+        env.push(("VAULT_AUTH_MOUNT", report.vault.place.mount.clone()));
     }
-    if let Some(namespace) = &report.vault.namespace {
+    if let Some(namespace) = &report.vault.place.namespace {
         env.push(("VAULT_NAMESPACE", namespace.clone()));
     }
     // 0640 with fsGroup: the application may run as another user of the group.

@@ -88,10 +88,10 @@ pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::sync::report::{ConfigReport, KeyRow, VaultReport};
+    use crate::command::report::{ChangeReport, KeyReport, Place};
 
     fn row(context: &str, outcome: Outcome, keys: &[KeyAction], trouble: Option<(&str, &str)>) -> Row {
-        let key = |action: &KeyAction| KeyRow { id: "id".into(), kid: None, action: *action };
+        let key = |action: &KeyAction| KeyReport { id: "id".into(), kid: None, action: *action };
         Row {
             context: context.into(),
             server: None,
@@ -105,7 +105,7 @@ mod tests {
 
     fn report(dry_run: bool) -> SyncReport {
         use KeyAction::{Add, Keep, KeepRetired, Remove, Retire};
-        let vault = VaultReport { address: "https://v".into(), namespace: None, mount: "jwt".into() };
+        let vault = Place { address: "https://v".into(), namespace: None, mount: "jwt".into() };
         SyncReport {
             dry_run,
             vault,
@@ -115,7 +115,7 @@ mod tests {
                 row("my laptop", Outcome::NotEnrolled, &[], Some(("it holds no key of it", "enrol it"))),
                 row(&format!("arn:aws:eks:{}", "x".repeat(40)), Outcome::Failed, &[], Some(("no answer", "look"))),
             ],
-            config: ConfigReport { written: true, before: None, after: None },
+            config: ChangeReport { written: true, before: None, after: Default::default() },
         }
     }
 

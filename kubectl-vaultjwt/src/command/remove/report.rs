@@ -4,9 +4,8 @@
 use super::observe::Seen;
 use super::plan::{Plan, counted};
 use super::{Ports, RemoveInput};
-use crate::command::setup::report::{ChangeReport, KeyReport};
+use crate::command::report::{ChangeReport, KeyReport, Place};
 use crate::keychain::Owner;
-use crate::keychain::plan::KeyStep;
 use crate::shell::word;
 use crate::vault::Document;
 use serde::Serialize;
@@ -22,7 +21,7 @@ pub struct RemoveReport {
     /// Those keys.
     pub keys: Vec<KeyReport>,
     /// Vault.
-    pub vault: VaultReport,
+    pub vault: Place,
     /// The mount's configuration.
     pub config: ChangeReport,
     /// The roles bound to the owner's issuer.
@@ -32,18 +31,6 @@ pub struct RemoveReport {
     /// Why it ended before its end; what is reported as written may then not be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-}
-
-/// Which Vault, which mount.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VaultReport {
-    /// Its address.
-    pub address: String,
-    /// Its namespace, where not the root.
-    pub namespace: Option<String>,
-    /// The mount.
-    pub mount: String,
 }
 
 /// The roles bound to the owner's issuer.
@@ -91,7 +78,6 @@ pub struct LeasesReport {
 impl RemoveReport {
     /// The report before anything is changed.
     pub(super) fn new(ports: Ports<'_>, input: &RemoveInput, seen: &Seen, plan: &Plan) -> Self {
-        let key = |step: &KeyStep| KeyReport { id: step.id.to_string(), kid: step.kid.clone(), action: step.action };
         let shared = plan.roles.shared.iter().map(|(name, why)| KeptRole { name: name.clone(), why: why.to_string() });
         let mut roles =
             RolesReport { deleted: Vec::new(), kept: shared.collect(), unreadable: plan.roles_unreadable.clone() };
@@ -110,12 +96,8 @@ impl RemoveReport {
         Self {
             dry_run: input.dry_run,
             owner: plan.owner.clone(),
-            keys: plan.config.steps.iter().map(key).collect(),
-            vault: VaultReport {
-                address: ports.vault.address().to_owned(),
-                namespace: ports.vault.namespace().map(str::to_owned),
-                mount: input.mount.to_string(),
-            },
+            keys: plan.config.steps.iter().map(KeyReport::of).collect(),
+            vault: Place::of(ports.vault, &input.mount),
             config: ChangeReport {
                 written: plan.config.write(),
                 before: seen.config.document.clone(),

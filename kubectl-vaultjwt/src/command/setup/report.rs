@@ -6,11 +6,10 @@ use super::input::SetupInput;
 use super::observe::MountState;
 use super::plan::Plan;
 use super::prove::IssuerProof;
+use crate::command::report::{ChangeReport, KeyReport, Place};
 use crate::issuer::proof::Proof;
 use crate::issuer::{KeySource, Resolved};
 use crate::keychain::Owner;
-use crate::keychain::plan::KeyAction;
-use crate::vault::Document;
 use serde::Serialize;
 
 /// The report of `setup`; its JSON form is what `-o json` prints.
@@ -56,18 +55,6 @@ pub struct ClusterReport {
     pub server: String,
 }
 
-/// One key.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeyReport {
-    /// SHA-256 of the SPKI, base64url.
-    pub id: String,
-    /// kid, where there is one.
-    pub kid: Option<String>,
-    /// What happens to it.
-    pub action: KeyAction,
-}
-
 /// How the issuer was proven.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,26 +70,11 @@ pub struct IssuerProofReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultReport {
-    /// Its address.
-    pub address: String,
-    /// Its namespace, where not the root.
-    pub namespace: Option<String>,
     /// The mount.
-    pub mount: String,
+    #[serde(flatten)]
+    pub place: Place,
     /// Whether the mount was, or would be, enabled.
     pub enabled: bool,
-}
-
-/// A document before and after.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ChangeReport {
-    /// Whether it was, or would be, written.
-    pub written: bool,
-    /// As it was; `null` where there was none.
-    pub before: Option<Document>,
-    /// As it is, or would be.
-    pub after: Document,
 }
 
 /// The role.
@@ -159,29 +131,19 @@ impl SetupReport {
             MountState::Missing => (None, None),
             MountState::Jwt(jwt) => (jwt.config.document.clone(), jwt.role.clone()),
         };
-        let key = |step: &crate::keychain::plan::KeyStep| KeyReport {
-            id: step.id.to_string(),
-            kid: step.kid.clone(),
-            action: step.action,
-        };
         Self {
             dry_run: input.dry_run,
             changed: plan.changes(),
             cluster: ClusterReport { context: target.context.clone(), server: target.server.clone() },
             owner: cluster.owner.clone(),
             key_source: cluster.source,
-            keys: plan.config.chain.steps.iter().map(key).collect(),
+            keys: plan.config.chain.steps.iter().map(KeyReport::of).collect(),
             skipped_keys: cluster.keys.skipped.iter().map(ToString::to_string).collect(),
             issuer_proof: proof.shown.as_ref().map(|(account, proof)| IssuerProofReport {
                 service_account: account.to_string(),
                 proof: proof.clone(),
             }),
-            vault: VaultReport {
-                address: ports.vault.address().to_owned(),
-                namespace: ports.vault.namespace().map(str::to_owned),
-                mount: input.mount.to_string(),
-                enabled: plan.enable_mount,
-            },
+            vault: VaultReport { place: Place::of(ports.vault, &input.mount), enabled: plan.enable_mount },
             config: ChangeReport { written: plan.config.write, before: config, after: plan.config.document.clone() },
             role: plan.role.as_ref().map(|planned| RoleReport {
                 name: planned.name.clone(),

@@ -77,7 +77,7 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Sync
     let stands = sync.plan(Standing { document: Some(&settled.after), now }, &roles)?.members;
     report.tell(&sync, &done.unless_refused(stands));
     report.config.before = before;
-    report.config.after = Some(settled.after);
+    report.config.after = settled.after;
     Ok(report)
 }
 

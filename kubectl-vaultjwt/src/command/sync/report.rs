@@ -5,6 +5,7 @@ use super::error::MemberError;
 use super::input::SyncInput;
 use super::plan::{Members, Place, Sync, SyncPlan, SyncRow};
 use crate::command::chain::ChainError;
+use crate::command::report::{ChangeReport, KeyReport, Place as VaultPlace};
 use crate::keychain::Owner;
 use crate::keychain::plan::{ChainPlan, KeyAction};
 use crate::vault::{Document, Vault};
@@ -17,35 +18,11 @@ pub struct SyncReport {
     /// Whether nothing was changed on purpose.
     pub dry_run: bool,
     /// Vault.
-    pub vault: VaultReport,
+    pub vault: VaultPlace,
     /// A row for each context, in the order named.
     pub clusters: Vec<Row>,
     /// The mount's configuration.
-    pub config: ConfigReport,
-}
-
-/// Which Vault, which mount.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct VaultReport {
-    /// Its address.
-    pub address: String,
-    /// Its namespace, where not the root.
-    pub namespace: Option<String>,
-    /// The mount.
-    pub mount: String,
-}
-
-/// The configuration.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfigReport {
-    /// Whether it was, or would be, written.
-    pub written: bool,
-    /// As it was; `null` where there was none.
-    pub before: Option<Document>,
-    /// As it is, or would be.
-    pub after: Option<Document>,
+    pub config: ChangeReport,
 }
 
 /// One context.
@@ -61,7 +38,7 @@ pub struct Row {
     /// How it ended.
     pub outcome: Outcome,
     /// Its keys on the mount.
-    pub keys: Vec<KeyRow>,
+    pub keys: Vec<KeyReport>,
     /// Why it failed, or is not on the mount.
     pub error: Option<String>,
     /// What to do about it.
@@ -84,18 +61,6 @@ pub enum Outcome {
     Failed,
 }
 
-/// One key.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct KeyRow {
-    /// SHA-256 of the SPKI, base64url.
-    pub id: String,
-    /// kid, where there is one.
-    pub kid: Option<String>,
-    /// What happened to it.
-    pub action: KeyAction,
-}
-
 impl Row {
     /// How many of its keys this happened to.
     pub fn count(&self, action: KeyAction) -> usize {
@@ -114,17 +79,9 @@ impl SyncReport {
     ) -> Self {
         Self {
             dry_run: input.dry_run,
-            vault: VaultReport {
-                address: vault.address().to_owned(),
-                namespace: vault.namespace().map(str::to_owned),
-                mount: input.mount.to_string(),
-            },
+            vault: VaultPlace::of(vault, &input.mount),
             clusters: Self::rows(sync, &plan.members),
-            config: ConfigReport {
-                written: plan.write,
-                after: if plan.write { Some(plan.document.clone()) } else { before.clone() },
-                before,
-            },
+            config: ChangeReport { written: plan.write, after: plan.document.clone(), before },
         }
     }
 
@@ -171,12 +128,7 @@ impl SyncReport {
         match members.of(place) {
             Some(Ok(chain)) => {
                 row.outcome = outcome(chain);
-                let key = |step: &crate::keychain::plan::KeyStep| KeyRow {
-                    id: step.id.to_string(),
-                    kid: step.kid.clone(),
-                    action: step.action,
-                };
-                row.keys = chain.steps.iter().map(key).collect();
+                row.keys = chain.steps.iter().map(KeyReport::of).collect();
             }
             Some(Err(source)) => {
                 let stranger = matches!(source, ChainError::NotEnrolled { .. }) && sync.passes_over_strangers();
