@@ -18,6 +18,9 @@ use tokio::time::{Instant, sleep};
 const READ_TO_WRITE: Duration = Duration::from_millis(500);
 /// After so many reads that were slower, Vault is too slow for this.
 const SLOW_READS: u32 = 5;
+/// Half the longest pause after the first of them, in milliseconds; each next
+/// pause is twice as long.
+const SLOW_PAUSE: u64 = 250;
 /// Wait from a write to the look at it, shortest and longest, in milliseconds.
 /// More than twice [`READ_TO_WRITE`]: others that read before it are done.
 const SETTLE: std::ops::RangeInclusive<u64> = 1_000..=1_600;
@@ -39,7 +42,7 @@ pub enum RewriteError {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// Reads take too long to plan a write on them.
-    #[error("Vault takes too long to read the configuration of \"{mount}/\": {SLOW_READS} times more than {} ms", READ_TO_WRITE.as_millis())]
+    #[error("a change of \"{mount}/\" could not be planned within {} ms of its read, {SLOW_READS} times: Vault, or this machine, is too slow", READ_TO_WRITE.as_millis())]
     Slow {
         /// The mount.
         mount: MountPath,
@@ -59,7 +62,7 @@ impl RewriteError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Vault(error) => error.hint(),
-            Self::Slow { .. } => Some("look at Vault's load, then run the command again".to_owned()),
+            Self::Slow { .. } => Some("look at the load of both, then run the command again".to_owned()),
             Self::Contended { .. } => {
                 Some("find the other writer (Terraform, an operator), then run the command again".to_owned())
             }
@@ -125,6 +128,9 @@ impl<'a> Rewrite<'a> {
                 if slow == SLOW_READS {
                     return Err(RewriteError::Slow { mount: self.mount.clone() }.into());
                 }
+                // Whoever is busy is not helped by being asked again at once.
+                let most = SLOW_PAUSE << slow;
+                sleep(Duration::from_millis(rand::random_range(most / 2..=most))).await;
                 continue;
             }
             self.rounds += 1;

@@ -4,6 +4,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -22,15 +23,16 @@ fn connect(port: u16) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Passes bytes on unseen, TLS too, and holds back what the server says.
+/// Passes bytes on unseen, TLS too, and holds back what the server answers.
 #[derive(Debug)]
 pub struct DelayingProxy {
     listener: Listener,
 }
 
 impl DelayingProxy {
-    /// Stands in front of 127.0.0.1:`target`. Every chunk from the server
-    /// waits a random number of milliseconds in `delay`.
+    /// Stands in front of 127.0.0.1:`target`. Whatever the server says after
+    /// the client said something waits a random number of milliseconds in
+    /// `delay`: an answer waits once, however long it is.
     ///
     /// # Errors
     /// There is no port to listen on.
@@ -47,22 +49,27 @@ impl DelayingProxy {
 
 fn relay(client: &TcpStream, server: &TcpStream, delay: &RangeInclusive<u64>, open: &Open) -> io::Result<()> {
     let _kept = open.keep(server)?;
+    let asked = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let _ = pass_on(client, server, || ());
+            let _ = pass_on(client, server, || asked.store(true, Ordering::SeqCst));
         });
-        pass_on(server, client, || open.pause(Duration::from_millis(rand::rng().random_range(delay.clone()))))
+        pass_on(server, client, || {
+            if asked.swap(false, Ordering::SeqCst) {
+                open.pause(Duration::from_millis(rand::rng().random_range(delay.clone())));
+            }
+        })
     })
 }
 
 /// Copies until one side ends, then tells the other.
-fn pass_on(mut from: &TcpStream, mut to: &TcpStream, wait: impl Fn()) -> io::Result<()> {
+fn pass_on(mut from: &TcpStream, mut to: &TcpStream, before: impl Fn()) -> io::Result<()> {
     let mut chunk = [0; 16 * 1024];
     let copied = loop {
         match from.read(&mut chunk) {
             Ok(0) => break Ok(()),
             Ok(length) => {
-                wait();
+                before();
                 if let Err(error) = to.write_all(&chunk[..length]) {
                     break Err(error);
                 }
