@@ -1,12 +1,12 @@
 //! Owns changing a mount's configuration beside other writers. Vault has no
 //! compare-and-set here: whoever writes last wins, silently. So the change is
 //! planned anew on what stands there now, written at once, and looked at again
-//! after everybody who read before our write has had time to write.
+//! until nobody else wrote for as long as a write can be behind its read.
 //!
 //! What it cannot catch is a write that is held up on its way for longer than
 //! the wait; the next run heals that.
 
-use super::config::Standing;
+use super::config::{Standing, differing};
 use super::{Document, Vault, VaultError};
 use jiff::Timestamp;
 use shared::mount::MountPath;
@@ -26,6 +26,9 @@ const SLOW_PAUSE: u64 = 250;
 const SETTLE: std::ops::RangeInclusive<u64> = 1_000..=1_600;
 /// Writes of one run that were not there afterwards, or failed.
 const ROUNDS: u32 = 20;
+/// Looks of one run. Where others write all the time, what stood in every look
+/// of a minute is taken to stay.
+const LOOKS: u32 = 60;
 
 /// What a plan makes of the configuration as it stands.
 pub struct Wanted {
@@ -149,25 +152,35 @@ impl<'a> Rewrite<'a> {
     }
 
     /// Waits until other writers are done, looks, and writes again where the
-    /// plan is not what stands there. Nothing was written: nothing is awaited.
+    /// plan is not what stands there. Done is when nobody wrote for a whole
+    /// wait: until then, lists that were planned on what stood there earlier
+    /// can still be on their way, and each of them starts another. Nothing was
+    /// written: nothing is awaited.
     pub async fn settle<E: From<RewriteError>>(
         &mut self,
         plan: Planner<'_, E>,
         mut last: Rewritten,
     ) -> Result<Rewritten, E> {
-        while let Some(written) = self.written.take() {
+        let Some(mut since) = self.written.take() else { return Ok(last) };
+        for _ in 0..LOOKS {
             let wait = Duration::from_millis(rand::random_range(SETTLE));
-            tokio::time::sleep_until(written + wait).await;
+            tokio::time::sleep_until(since + wait).await;
             let (found, now) = self.read().await?;
             let wanted = plan(Standing { document: found.as_ref(), now })?;
-            if !wanted.write {
-                last.after = found.unwrap_or(wanted.document);
-                break;
+            if wanted.write {
+                if self.rounds >= ROUNDS {
+                    return Err(RewriteError::Contended { mount: self.mount.clone() }.into());
+                }
+                last.after = self.put(plan).await?.after;
+            } else {
+                let found = found.unwrap_or(wanted.document);
+                let quiet = differing(&found, &last.after).is_empty();
+                last.after = found;
+                if quiet {
+                    break;
+                }
             }
-            if self.rounds >= ROUNDS {
-                return Err(RewriteError::Contended { mount: self.mount.clone() }.into());
-            }
-            last.after = self.put(plan).await?.after;
+            since = self.written.take().unwrap_or_else(Instant::now);
         }
         Ok(last)
     }

@@ -5,6 +5,7 @@ use super::super::error::Refused;
 use super::super::{Config, Login, Vault};
 use super::*;
 use async_trait::async_trait;
+use rand::{RngExt as _, SeedableRng as _};
 use serde_json::json;
 use shared::Secret;
 use std::collections::BTreeMap;
@@ -244,4 +245,27 @@ async fn all_plans_of_one_change_have_the_time_of_the_first_read() {
     let put = rewrite.put::<RewriteError>(&plan).await.unwrap();
     rewrite.settle::<RewriteError>(&plan, put).await.unwrap();
     assert_eq!(times.into_inner().unwrap(), [1_001; 4]);
+}
+
+/// Many writers whose answers take up to 400 ms. What each reads is old when it
+/// writes, and so two lists go on side by side for a while, each with keys that
+/// the other lacks: whoever looks once may see its own, and lose it afterwards.
+#[tokio::test(start_paused = true)]
+async fn two_lists_that_go_on_side_by_side_lose_nothing() {
+    for seed in 0..100 {
+        let mut random = rand::rngs::StdRng::seed_from_u64(seed);
+        let mut delays = |most| Mutex::new((0..2_000).map(|_| random.random_range(5..most)).collect());
+        let vault = Arc::new(Memory { slow: delays(400), late: delays(60), ..Memory::default() });
+        let mut all = JoinSet::new();
+        for n in 0..32 {
+            let vault = Arc::clone(&vault);
+            all.spawn(async move {
+                sleep(Duration::from_millis(n * 20)).await;
+                whole(&vault, &format!("k{n:02}")).await.map(drop)
+            });
+        }
+        all.join_all().await.into_iter().for_each(|done| done.unwrap());
+        let wanted: Vec<String> = (0..32).map(|n| format!("k{n:02}")).collect();
+        assert_eq!(sorted(&vault), wanted, "seed {seed}");
+    }
 }
