@@ -101,6 +101,7 @@ fn terms(chain: &ChainFlags, prune: bool) -> Terms {
             unbound_roles: chain.allow_unbound_roles,
         },
         clear_bound_issuer: chain.clear_bound_issuer,
+        replace_keys: chain.replace_keys,
     }
 }
 

@@ -111,13 +111,30 @@ each_product!(what_is_pruned_goes_at_once_but_not_unseen, |product| {
     let words = ["create", "clusterrolebinding", "discovery", "--clusterrole", discovery, "--group", "readers"];
     rig.cluster.kubectl_ok(&words).expect("a binding");
     let uid = rig.cluster.uid().expect("a UID");
-    let blind = ["sync", "--prune", "--cluster-uid", &uid, "--kubeconfig", reader.to_str().expect("a path")];
+    // Nothing that it publishes is on the mount: it could be another cluster with the same UID.
+    let ran = vaultjwt(&rig, &["sync"]);
+    assert_eq!(ran.code, 1);
+    assert!(
+        ran.stderr.ends_with(&format!(
+            "none of the keys that it holds of https://gamma.svc (cluster {uid}) is published any more: this is another cluster with the same UID, or all its keys were replaced at once\n\
+             hint: if it is the same cluster, add --replace-keys; a cluster made from a backup of another needs a mount of its own (--mount)\n"
+        )),
+        "{}",
+        ran.stderr
+    );
+    let blind =
+        ["sync", "--prune", "--replace-keys", "--cluster-uid", &uid, "--kubeconfig", reader.to_str().expect("a path")];
     let before = rig.mount_state();
     let ran = vaultjwt(&rig, &blind);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    assert!(ran.stderr.contains("\": the issuer is not proven, because no token could be created: "), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("\": which key signs is not known, because no token could be created: ")
+            && ran.stderr.ends_with("\nhint: leave --prune out: keys leave after the grace then\n"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(rig.mount_state(), before);
-    let done = vaultjwt(&rig, &["sync", "--prune"]).ok();
+    let done = vaultjwt(&rig, &["sync", "--prune", "--replace-keys"]).ok();
     assert_eq!(rows(&done.stdout)[0][1..], row("", ["0", "1", "0", "1"], "refreshed")[1..]);
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["ES256"]));
     assert!(logs_in(&rig, &rig.cluster, "app"));
@@ -259,7 +276,7 @@ fn several_contexts_are_not_one_cluster() {
     for (flags, error) in [
         (
             ["--all-contexts", "--server", "https://one"],
-            "--server and --cluster choose one cluster, and would stand for every context",
+            "flags that choose one server, its certificate or one user would hold for every context",
         ),
         (
             ["--all-contexts", "--cluster-uid", "u"],

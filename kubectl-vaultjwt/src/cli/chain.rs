@@ -28,6 +28,10 @@ pub struct ChainFlags {
     #[arg(long)]
     pub allow_unbound_roles: bool,
 
+    /// Accept that a cluster publishes none of the keys that stand on the mount as its own, so that they are retired and its new ones come in their place
+    #[arg(long)]
+    pub replace_keys: bool,
+
     /// Let tokens of other issuers in where the mount is bound to one issuer
     #[arg(long)]
     pub clear_bound_issuer: bool,

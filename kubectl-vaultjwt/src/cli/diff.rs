@@ -12,7 +12,7 @@ use shared::mount::MountPath;
 #[derive(Args, Debug)]
 #[command(
     about = "Show what setup or sync would change in Vault",
-    long_about = "Shows what 'setup' with the same flags (without a role: also 'sync') would change in the mount's \
+    long_about = "Shows what 'setup' with the same flags (for an enrolled cluster, without a role: also 'sync') would change in the mount's \
                   configuration and in the role, as a unified diff. Changes nothing. Keys of other clusters are left \
                   out of the diff where they do not change.",
     after_help = EXAMPLES

@@ -33,7 +33,7 @@ pub struct SyncArgs {
     #[arg(long, conflicts_with = "context")]
     pub all_contexts: bool,
 
-    /// Put contexts on the mount that are not on it, after the checks that setup makes
+    /// Put contexts on the mount that are not on it, after setup's checks of who shares the mount
     #[arg(long)]
     pub enroll: bool,
 

@@ -10,5 +10,5 @@ pub mod resolve;
 pub mod site;
 
 pub use proof::ProofError;
-pub use resolve::{IssuerError, KeySource, Resolved, is_a_clouds};
+pub use resolve::{IssuerError, KeySource, Resolved, is_managed};
 pub use site::{HttpsSite, IssuerSite, SiteError};

@@ -126,6 +126,14 @@ pub enum IssuerError {
         /// Why not.
         why: String,
     },
+    /// A UID that this cluster does not have.
+    #[error("this cluster's UID (of namespace kube-system) is \"{}\", not \"{}\"", one_line(.found), one_line(.wanted))]
+    OtherUid {
+        /// `--cluster-uid`
+        wanted: String,
+        /// The UID it has.
+        found: String,
+    },
     /// No UID.
     #[error("the cluster's UID (of namespace kube-system) could not be read: {0}")]
     Uid(#[source] ClusterError),
@@ -150,6 +158,7 @@ impl IssuerError {
                 Some("run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned())
             }
             Self::Site { .. } => Some("check --issuer-ca-cert, or leave it out to take the keys from the API server".to_owned()),
+            Self::OtherUid { .. } => Some("leave --cluster-uid out: it is for where the UID cannot be read".to_owned()),
             Self::Uid(_) => Some(
                 "give it with --cluster-uid; somebody who may read it runs: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
                     .to_owned(),
@@ -186,9 +195,12 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
                 return Err(IssuerError::CloudIssuer { issuer, why: why.to_string() });
             }
             let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
-            let uid = match &wishes.cluster_uid {
-                Some(uid) => uid.clone(),
-                None => cluster.uid().await.map_err(IssuerError::Uid)?,
+            let uid = match (&wishes.cluster_uid, cluster.uid().await) {
+                (Some(wanted), Ok(found)) if *wanted != found => {
+                    return Err(IssuerError::OtherUid { wanted: wanted.clone(), found });
+                }
+                (Some(wanted), _) => wanted.clone(),
+                (None, found) => found.map_err(IssuerError::Uid)?,
             };
             let owner = Owner { issuer, cluster_uid: Some(uid) };
             Ok(Resolved { owner, keys, source: KeySource::ApiServer, site_unused: Some(why), no_witness: None })
@@ -265,6 +277,28 @@ pub fn is_a_clouds(issuer: &str) -> bool {
     host.starts_with("oidc.eks.")
         || host.starts_with("oidc-eks.")
         || host.ends_with(".oic.prod-aks.azure.com")
+        || host == "oidc.prod-aks.azure.com"
+        || host == "container.googleapis.com"
+}
+
+/// Whether nobody but its cloud can sign tokens of this issuer. Stricter than
+/// [`is_a_clouds`], because it lets a cluster in: the whole name counts, and
+/// nobody can own a host of these shapes.
+pub fn is_managed(issuer: &str) -> bool {
+    let Some(url) = Url::parse(issuer).ok().filter(|url| url.scheme() == "https" && url.port().is_none()) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let region = |rest: &str| !rest.is_empty() && !rest.contains('.');
+    let between =
+        |start: &str, end: &str| host.strip_prefix(start).and_then(|h| h.strip_suffix(end)).is_some_and(region);
+    // Partitions of AWS (botocore `partitions.json`), and dual-stack hosts.
+    between("oidc.eks.", ".amazonaws.com")
+        || between("oidc.eks.", ".amazonaws.com.cn")
+        || between("oidc.eks.", ".amazonaws.eu")
+        || between("oidc-eks.", ".api.aws")
+        || between("oidc-eks.", ".api.amazonwebservices.com.cn")
+        || between("", ".oic.prod-aks.azure.com")
         || host == "oidc.prod-aks.azure.com"
         || host == "container.googleapis.com"
 }

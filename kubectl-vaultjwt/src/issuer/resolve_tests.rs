@@ -2,6 +2,7 @@
 //! from a table.
 
 use super::*;
+use crate::cluster::kubeconfig::KubeconfigError;
 use crate::cluster::{ServiceAccount, Target};
 use crate::issuer::SiteError;
 use async_trait::async_trait;
@@ -18,6 +19,7 @@ struct FakeCluster {
     target: Target,
     discovery: String,
     keys: &'static str,
+    uid_unreadable: bool,
 }
 
 #[async_trait]
@@ -32,6 +34,9 @@ impl Cluster for FakeCluster {
         Ok(self.keys.as_bytes().to_vec())
     }
     async fn uid(&self) -> Result<String, ClusterError> {
+        if self.uid_unreadable {
+            return Err(KubeconfigError::Missing { looked_at: "nowhere".into() }.into());
+        }
         Ok("uid-1".to_owned())
     }
     async fn token(&self, _: &ServiceAccount, _: &[String], _: i64) -> Result<Secret, ClusterError> {
@@ -55,7 +60,12 @@ impl IssuerSite for FakeSite {
 fn cluster(issuer: &str, keys: &'static str) -> FakeCluster {
     let target = Target { context: None, cluster: "c".into(), server: "https://s".into(), namespace: "default".into() };
     let internal = "https://ip-10-0-0-1.compute.internal/openid/v1/jwks";
-    FakeCluster { target, discovery: format!(r#"{{"issuer":"{issuer}","jwks_uri":"{internal}"}}"#), keys }
+    FakeCluster {
+        target,
+        discovery: format!(r#"{{"issuer":"{issuer}","jwks_uri":"{internal}"}}"#),
+        keys,
+        uid_unreadable: false,
+    }
 }
 
 fn site(pages: &[(&'static str, &'static str)]) -> FakeSite {
@@ -138,8 +148,13 @@ async fn an_internal_jwks_uri_of_the_api_server_is_never_followed() {
 #[tokio::test]
 async fn the_flags_decide() {
     let wishes = Wishes { issuer: Some("https://k.svc".into()), cluster_uid: Some("mine".into()), ..Wishes::default() };
-    let found = resolve(&cluster("https://i", SET_A), &FakeSite::default(), &wishes).await.unwrap();
+    let secretive = FakeCluster { uid_unreadable: true, ..cluster("https://i", SET_A) };
+    let found = resolve(&secretive, &FakeSite::default(), &wishes).await.unwrap();
     assert_eq!(found.owner, Owner { issuer: "https://k.svc".into(), cluster_uid: Some("mine".into()) });
+    // A UID by hand is for where it cannot be read, not in place of the cluster's own.
+    let error = resolve(&cluster("https://i", SET_A), &FakeSite::default(), &wishes).await.unwrap_err();
+    assert_eq!(error.to_string(), "this cluster's UID (of namespace kube-system) is \"uid-1\", not \"mine\"");
+    assert_eq!(error.hint().as_deref(), Some("leave --cluster-uid out: it is for where the UID cannot be read"));
 }
 
 #[tokio::test]
@@ -166,4 +181,24 @@ async fn a_site_that_was_asked_for_is_not_passed_over() {
         error.hint().as_deref(),
         Some("check --issuer-ca-cert, or leave it out to take the keys from the API server")
     );
+}
+
+#[test]
+fn only_hosts_that_nobody_else_can_own_are_managed() {
+    for (issuer, managed) in [
+        ("https://oidc.eks.eu-west-1.amazonaws.com/id/A", true),
+        ("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/A", true),
+        ("https://oidc-eks.eu-west-1.api.aws/id/A", true),
+        ("https://westus2.oic.prod-aks.azure.com/t/c/", true),
+        ("https://container.googleapis.com/v1/projects/p/locations/l/clusters/c", true),
+        ("https://oidc.eks.evil.example/id/1", false),
+        ("https://oidc.eks.eu-west-1.amazonaws.com.evil.example/id/1", false),
+        ("https://oidc.eks.bucket.s3.eu-west-1.amazonaws.com/id/1", false),
+        ("https://oidc.eks.eu-west-1.amazonaws.com:8443/id/1", false),
+        ("https://a.b.oic.prod-aks.azure.com/", false),
+        ("http://container.googleapis.com/v1", false),
+        ("https://oidc.prod-aks.azure.com.evil.example/", false),
+    ] {
+        assert_eq!(is_managed(issuer), managed, "{issuer}");
+    }
 }

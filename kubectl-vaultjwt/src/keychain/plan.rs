@@ -30,8 +30,9 @@ pub struct Refresh<'a> {
     pub cluster: &'a str,
     /// Time of the plan.
     pub now: Timestamp,
-    /// The key that signed a token just issued, where one was asked for. It
-    /// never leaves: an API server behind the same address may publish less.
+    /// The key that signed a token just issued, where one was asked for: it
+    /// never leaves. (A token whose key is not published proves nothing, and the
+    /// cluster is left out before it comes to a plan.)
     pub signer: Option<KeyId>,
     /// What the user decides.
     pub policy: Policy,
@@ -116,8 +117,13 @@ pub struct Others {
 
 impl Others {
     /// Who else is on a mount that holds `standing`, besides an owner who
-    /// publishes `published`.
-    pub fn of(standing: &[Element], owner: &Owner, published: &[PublishedKey]) -> Self {
+    /// publishes `published`. A key that stands there without a mark is its own
+    /// only if `signer`, the key that signed a fresh token of it, is one of
+    /// them: public keys are public, and anybody can publish a copy.
+    pub fn of(standing: &[Element], owner: &Owner, published: &[PublishedKey], signer: Option<KeyId>) -> Self {
+        let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
+        let there = signer.is_some_and(|signer| standing.iter().any(|e| by_hand(e) && e.id() == Some(signer)));
+        let published = if there { published } else { &[] };
         let mut others = Self::default();
         let mut seen: HashSet<&Owner> = HashSet::new();
         let published = |id: KeyId| published.iter().any(|published| published.key.id() == id);
@@ -166,7 +172,8 @@ impl ChainPlan {
             standing.iter().filter(|e| e.is_of(refresh.owner)).filter_map(Element::id).collect();
         let mut actions: BTreeMap<KeyId, KeyAction> = BTreeMap::new();
         let mut left = Vec::new();
-        let mut kept: Vec<Element> = Vec::with_capacity(standing.len());
+        // With where each stood, so that none changes its place.
+        let mut kept: Vec<(usize, Element)> = Vec::with_capacity(standing.len());
         for (at, element) in standing.iter().enumerate() {
             match (&element.mark, element.id()) {
                 (Mark::Marked(mark), Some(id)) if mark.owner == *refresh.owner => {
@@ -178,12 +185,12 @@ impl ChainPlan {
                     actions.insert(id, action);
                     match action {
                         KeyAction::Remove => left.push((at, KeyStep { id, kid: mark.kid(), action })),
-                        KeyAction::Return => kept.push(element.remarked(|mark| mark.retired = None)),
+                        KeyAction::Return => kept.push((at, element.remarked(|mark| mark.retired = None))),
                         KeyAction::Retire => {
                             let now = time_text(refresh.now);
-                            kept.push(element.remarked(|mark| mark.retired = Some(now.clone())));
+                            kept.push((at, element.remarked(|mark| mark.retired = Some(now.clone()))));
                         }
-                        _ => kept.push(element.clone()),
+                        _ => kept.push((at, element.clone())),
                     }
                     continue;
                 }
@@ -192,7 +199,7 @@ impl ChainPlan {
                         // Claimed; one element is enough for a key.
                         if !owned.contains(&id) && unmarked_seen.insert(id) {
                             actions.insert(id, KeyAction::Adopt);
-                            kept.push(Element::write(published, &refresh.mark(published)));
+                            kept.push((at, Element::write(published, &refresh.mark(published))));
                         } else {
                             left.push((at, KeyStep { id, kid: published.kid.clone(), action: KeyAction::Remove }));
                         }
@@ -205,7 +212,7 @@ impl ChainPlan {
                 },
                 _ => {}
             }
-            kept.push(element.clone());
+            kept.push((at, element.clone()));
         }
         let mut steps = Vec::new();
         let mut elements = Vec::new();
@@ -221,8 +228,10 @@ impl ChainPlan {
             };
             steps.push(KeyStep { id, kid: published.kid.clone(), action });
         }
-        elements.extend(kept);
-        keep_the_last(standing, refresh.owner, &mut elements, &mut left);
+        if !elements.iter().chain(kept.iter().map(|(_, e)| e)).any(|e: &Element| e.is_of(refresh.owner)) {
+            keep_the_last(standing, refresh.owner, &mut kept, &mut left);
+        }
+        elements.extend(kept.into_iter().map(|(_, element)| element));
         for element in elements.iter().filter(|e| e.is_of(refresh.owner)) {
             let Some(id) = element.id().filter(|id| refresh.published(*id).is_none()) else { continue };
             let action = actions.get(&id).copied().filter(|a| *a != KeyAction::Remove);
@@ -245,14 +254,18 @@ impl ChainPlan {
 }
 
 /// An owner that is on the mount stays on it until it is removed by name: the
-/// newest of the keys that would leave stays, where no other would.
-fn keep_the_last(standing: &[Element], owner: &Owner, elements: &mut Vec<Element>, left: &mut Vec<(usize, KeyStep)>) {
-    if elements.iter().any(|e| e.is_of(owner)) {
-        return;
-    }
-    let newest = left.iter().position(|(at, _)| standing.get(*at).is_some_and(|e| e.is_of(owner)));
-    let Some(element) = newest.and_then(|i| standing.get(left.remove(i).0)) else { return };
-    elements.push(element.clone());
+/// newest of the keys that would leave stays in its place, where no other would.
+fn keep_the_last(
+    standing: &[Element],
+    owner: &Owner,
+    kept: &mut Vec<(usize, Element)>,
+    left: &mut Vec<(usize, KeyStep)>,
+) {
+    let of_owner = |at: usize| standing.get(at).filter(|element| element.is_of(owner));
+    let Some(newest) = left.iter().position(|(at, _)| of_owner(*at).is_some()) else { return };
+    let (at, _) = left.remove(newest);
+    let Some(element) = of_owner(at) else { return };
+    kept.insert(kept.partition_point(|(other, _)| *other < at), (at, element.clone()));
 }
 
 impl Refresh<'_> {

@@ -68,15 +68,25 @@ pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
     let mut troubles: Vec<Trouble> = Vec::new();
     for row in report.clusters.iter().filter(|row| row.outcome == Outcome::Failed) {
         troubles.push(Trouble::Error {
-            text: format!("context \"{}\": {}", row.context, row.error.as_deref().unwrap_or("nothing is known of it")),
+            text: format!(
+                "context \"{}\": {}",
+                one_line(&row.context),
+                row.error.as_deref().unwrap_or("nothing is known of it")
+            ),
             hint: row.hint.clone(),
+        });
+    }
+    if report.nobody() {
+        troubles.push(Trouble::Error {
+            text: format!("none of these contexts is on auth mount \"{}/\"", report.vault.mount),
+            hint: Some(format!("look at who is: kubectl vaultjwt status --mount {}", report.vault.mount)),
         });
     }
     let strangers: Vec<&Row> = report.clusters.iter().filter(|row| row.outcome == Outcome::NotEnrolled).collect();
     for row in &strangers {
         troubles.push(Trouble::Note(format!(
             "context \"{}\" is not on auth mount \"{}/\"; to put it there: kubectl vaultjwt setup --context {} --mount {}",
-            row.context,
+            one_line(&row.context),
             report.vault.mount,
             word(&row.context),
             report.vault.mount
@@ -116,6 +126,7 @@ mod tests {
                 row(&format!("arn:aws:eks:{}", "x".repeat(40)), Outcome::Failed, &[], Some(("no answer", "look"))),
             ],
             config: ChangeReport { written: true, before: None, after: Default::default() },
+            failure: None,
         }
     }
 

@@ -6,7 +6,8 @@ use crate::cli::sync::{Output, SyncArgs};
 use crate::cli::values::DryRun;
 use crate::cluster::KubeconfigClusters;
 use crate::cluster::kubeconfig::Contexts;
-use crate::command::sync::{self, Ports, Scope, SyncInput};
+use crate::command::sync::{self, Ports, Scope, SyncInput, SyncReport};
+use crate::command::{Progress as _, Step};
 use crate::error::Error;
 use crate::issuer::HttpsSite;
 use crate::render::console::Console;
@@ -14,6 +15,20 @@ use crate::render::sync as render_sync;
 
 /// Runs `sync`.
 pub async fn sync(args: SyncArgs, console: Console) -> Ending {
+    let several = args.all_contexts || !args.contexts.is_empty();
+    let kube = &args.kube;
+    let one_clusters = kube.server.is_some()
+        || kube.cluster.is_some()
+        || kube.user.is_some()
+        || kube.client_certificate.is_some()
+        || kube.client_key.is_some()
+        || kube.certificate_authority.is_some()
+        || kube.tls_server_name.is_some();
+    // One user's credential must not go to every API server of the kubeconfig.
+    if several && one_clusters {
+        let why = "flags that choose one server, its certificate or one user would hold for every context";
+        return Err(Error::usage("sync", why));
+    }
     let vault = super::vault(&args.vault, &console).await?;
     let contexts = Contexts::load(&args.kube, |name| std::env::var(name).ok())?;
     let scope = if args.all_contexts {
@@ -24,12 +39,6 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
         Scope::Named(args.contexts)
     };
     let single = matches!(scope, Scope::Current(_));
-    if !single && (args.kube.server.is_some() || args.kube.cluster.is_some()) {
-        return Err(Error::usage(
-            "sync",
-            "--server and --cluster choose one cluster, and would stand for every context",
-        ));
-    }
     if !single && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
         return Err(Error::usage(
             "sync",
@@ -50,14 +59,33 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
     };
     let clusters = KubeconfigClusters(contexts);
     let ports = Ports { clusters: &clusters, site: &site, vault: &vault, progress: &console };
-    let report = sync::run(ports, &input).await?;
+    let report = match sync::run(ports, &input).await {
+        Ok(report) => report,
+        Err(failed) => {
+            if let (Some(report), Some(output)) = (&failed.report, args.output) {
+                document(report, output)?;
+            }
+            return Err(failed.error.into());
+        }
+    };
     match args.output {
-        Some(Output::Json) => out(&text::json(&report)?)?,
-        Some(Output::Yaml) => out(&text::yaml(&report)?)?,
+        Some(output) => document(&report, output)?,
         None => painted(&render_sync::table(&report))?,
+    }
+    let fields = report.fields();
+    if !fields.is_empty() {
+        let done = if report.dry_run { "would be changed" } else { "changed" };
+        console.step(Step::Done(format!("configuration {done}: {}", fields.join(", "))));
     }
     for line in render_sync::troubles(&report) {
         console.trouble(&line);
     }
     Ok(if report.complete() { 0 } else { 1 })
+}
+
+fn document(report: &SyncReport, output: Output) -> Result<(), Error> {
+    match output {
+        Output::Json => out(&text::json(report)?),
+        Output::Yaml => out(&text::yaml(report)?),
+    }
 }

@@ -88,6 +88,8 @@ pub struct Rewrite<'a> {
     mount: &'a MountPath,
     rounds: u32,
     written: Option<Instant>,
+    /// What stood there before the first write was sent.
+    before: Option<Option<Document>>,
     now: Option<Timestamp>,
     local_now: Timestamp,
 }
@@ -99,7 +101,7 @@ impl<'a> Rewrite<'a> {
     /// Prepares a change; nothing is sent. `local_now` counts where Vault
     /// does not tell its own time.
     pub fn new(vault: &'a dyn Vault, mount: &'a MountPath, local_now: Timestamp) -> Self {
-        Self { vault, mount, rounds: 0, written: None, now: None, local_now }
+        Self { vault, mount, rounds: 0, written: None, before: None, now: None, local_now }
     }
 
     /// The time that all plans of this change have.
@@ -124,7 +126,7 @@ impl<'a> Rewrite<'a> {
             let (found, now) = self.read().await?;
             let wanted = plan(Standing { document: found.as_ref(), now })?;
             if !wanted.write {
-                return Ok(Rewritten { before: found, after: wanted.document });
+                return Ok(Rewritten { before: self.before.clone().unwrap_or(found), after: wanted.document });
             }
             if sent.elapsed() > READ_TO_WRITE {
                 slow += 1;
@@ -137,11 +139,12 @@ impl<'a> Rewrite<'a> {
                 continue;
             }
             self.rounds += 1;
-            match self.vault.write_config(self.mount, &wanted.document).await {
-                Ok(()) => {
-                    self.written = Some(Instant::now());
-                    return Ok(Rewritten { before: found, after: wanted.document });
-                }
+            let before = self.before.get_or_insert(found).clone();
+            let answer = self.vault.write_config(self.mount, &wanted.document).await;
+            // Answered or not: it may stand there, and is looked at.
+            self.written = Some(Instant::now());
+            match answer {
+                Ok(()) => return Ok(Rewritten { before, after: wanted.document }),
                 // Failed or unanswered: it may have been done all the same, so back to the read.
                 Err(error) if may_pass(&error) && self.rounds < ROUNDS => {
                     sleep(Duration::from_millis(rand::random_range(100..=500))).await;

@@ -22,6 +22,8 @@ struct Memory {
     late: Mutex<Vec<u64>>,
     /// How many writes are answered with 500 before one is done.
     failing: AtomicU32,
+    /// Whether a write that is answered with 500 is done all the same.
+    done_all_the_same: bool,
     reads: AtomicU32,
     writes: AtomicU32,
 }
@@ -70,6 +72,9 @@ impl Vault for Memory {
         sleep(next(&self.late)).await;
         if self.failing.load(Ordering::Relaxed) > 0 {
             self.failing.fetch_sub(1, Ordering::Relaxed);
+            if self.done_all_the_same {
+                *self.keys.lock().unwrap() = Some(of(config));
+            }
             return Err(refused(500));
         }
         *self.keys.lock().unwrap() = Some(of(config));
@@ -268,4 +273,16 @@ async fn two_lists_that_go_on_side_by_side_lose_nothing() {
         let wanted: Vec<String> = (0..32).map(|n| format!("k{n:02}")).collect();
         assert_eq!(sorted(&vault), wanted, "seed {seed}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_was_done_but_not_answered_is_looked_at_and_can_be_undone() {
+    let keys = Mutex::new(Some(vec!["theirs".to_owned()]));
+    let vault = Memory { keys, failing: AtomicU32::new(1), done_all_the_same: true, ..Memory::default() };
+    let start = Instant::now();
+    let done = whole(&vault, "a").await.unwrap();
+    assert_eq!(done.before.as_ref().map(of), Some(vec!["theirs".to_owned()]));
+    assert_eq!(of(&done.after), ["theirs", "a"]);
+    assert_eq!(vault.writes.into_inner(), 1);
+    assert!(start.elapsed() >= Duration::from_secs(1));
 }

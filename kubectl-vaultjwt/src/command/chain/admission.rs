@@ -5,7 +5,7 @@
 //! sign for it. Pure.
 
 use super::error::ChainError;
-use crate::issuer::{Resolved, is_a_clouds};
+use crate::issuer::{Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::Element;
 use crate::keychain::plan::Others;
@@ -58,7 +58,7 @@ pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) 
     }
     // Owners of a managed cluster cannot sign tokens of their own making;
     // whoever runs an API server can, and nobody knows who put unmarked keys there.
-    let managed = |owner: &Owner| owner.cluster_uid.is_none() && is_a_clouds(&owner.issuer);
+    let managed = |owner: &Owner| owner.cluster_uid.is_none() && is_managed(&owner.issuer);
     let known = others.unmarked == 0 && others.unreadable == 0;
     let barrier = managed(owner) && known && others.owners.iter().all(managed);
     if !barrier && !allow.same_trust_domain {
@@ -86,6 +86,23 @@ pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) 
             Err(ChainError::UnboundRoles { roles: unbound, cel: cel.clone(), issuer: theirs })
         }
     }
+}
+
+/// A cluster that cannot be told by its issuer's own site is told by its UID,
+/// which a restored backup shares with the cluster it was made of. Its keys tell
+/// the two apart: a rotation publishes old and new together, for a while at
+/// least.
+pub fn refuse_discontinuity(cluster: &Resolved, elements: &[Element], replace_keys: bool) -> Result<(), ChainError> {
+    let owner = &cluster.owner;
+    let mut marked = elements.iter().filter(|element| element.is_of(owner)).peekable();
+    if owner.cluster_uid.is_none() || replace_keys || marked.peek().is_none() {
+        return Ok(());
+    }
+    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    if marked.any(published) {
+        return Ok(());
+    }
+    Err(ChainError::Discontinuity { owner: owner.clone() })
 }
 
 /// One issuer, once owned by itself (its site was read) and once by a cluster

@@ -28,6 +28,14 @@ pub enum ChainError {
         /// How many keys.
         keys: usize,
     },
+    /// Nothing connects the cluster with the keys that stand there as its own.
+    #[error(
+        "none of the keys that it holds of {owner} is published any more: this is another cluster with the same UID, or all its keys were replaced at once"
+    )]
+    Discontinuity {
+        /// The owner.
+        owner: Owner,
+    },
     /// Every token must carry another issuer.
     #[error("its bound_issuer is \"{}\"", one_line(.bound))]
     BoundIssuer {
@@ -151,6 +159,9 @@ impl ChainError {
             }
             Self::Unmarked { .. } => {
                 "mark them with --adopt; if they were marked before, somebody else writes the list (Terraform, an operator), and two writers undo each other".to_owned()
+            }
+            Self::Discontinuity { .. } => {
+                "if it is the same cluster, add --replace-keys; a cluster made from a backup of another needs a mount of its own (--mount)".to_owned()
             }
             Self::BoundIssuer { .. } => format!(
                 "{another}; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/{mount}/config)"

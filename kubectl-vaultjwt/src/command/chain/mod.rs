@@ -16,7 +16,7 @@ pub use roles::roles;
 use crate::issuer::Resolved;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{ChainPlan, KeyAction, Others, Policy, Refresh};
+use crate::keychain::plan::{ChainPlan, Others, Policy, Refresh};
 use crate::vault::Document;
 use crate::vault::config::{ConfigConflict, Standing, StaticKeys};
 use jiff::Timestamp;
@@ -44,6 +44,8 @@ pub struct Terms {
     pub allow: Allowances,
     /// Whether a `bound_issuer` that keeps a cluster out is cleared.
     pub clear_bound_issuer: bool,
+    /// Whether a cluster may publish none of the keys that stand as its own.
+    pub replace_keys: bool,
 }
 
 /// The configuration as it should be.
@@ -110,14 +112,12 @@ impl Draft {
         let enrolled = self.elements.iter().any(|element| element.is_of(owner));
         admission::refuse_other_form(member.cluster, &self.elements)?;
         if !enrolled && !member.enrol {
-            let ids: BTreeSet<KeyId> = member.cluster.keys.keys.iter().map(|published| published.key.id()).collect();
-            let unmarked =
-                |element: &&Element| element.mark == Mark::None && element.id().is_some_and(|id| ids.contains(&id));
-            return Err(match self.elements.iter().filter(unmarked).count() {
+            return Err(match self.unmarked(member.cluster) {
                 0 => ChainError::NotEnrolled { owner: owner.clone() },
                 keys => ChainError::Unmarked { owner: owner.clone(), keys },
             });
         }
+        admission::refuse_discontinuity(member.cluster, &self.elements, terms.replace_keys)?;
         let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
             return Err(ChainError::BoundIssuer { bound });
@@ -131,14 +131,19 @@ impl Draft {
             policy: terms.policy,
         };
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;
-        if !enrolled {
-            let others = Others::of(&self.elements, owner, refresh.published);
+        if !chain.elements.iter().any(|element| element.is_of(owner)) {
+            // Its keys would be trusted, and nobody would ever refresh them.
+            return Err(ChainError::Unmarked { owner: owner.clone(), keys: self.unmarked(member.cluster) });
+        }
+        // Who was shut out by a bound issuer is let in by clearing it.
+        if !enrolled || bound.is_some() {
+            let others = Others::of(&self.elements, owner, refresh.published, member.signer);
             if others.any() {
                 admission::check(owner, &others, &terms.allow, roles)?;
             }
         }
-        if chain.count(KeyAction::Add) > 0 {
-            limits::check(&chain.elements, &self.config)?;
+        if chain.changes() {
+            limits::check(&chain.elements, self.elements.len(), &self.config)?;
         }
         if bound.is_some() {
             self.config.clear_bound_issuer();
@@ -147,6 +152,14 @@ impl Draft {
         self.algorithms.extend(member.cluster.keys.algorithms());
         self.served = true;
         Ok(chain)
+    }
+
+    /// How many keys that a cluster publishes stand there without a mark.
+    fn unmarked(&self, cluster: &Resolved) -> usize {
+        let ids: BTreeSet<KeyId> = cluster.keys.keys.iter().map(|published| published.key.id()).collect();
+        let unmarked =
+            |element: &&Element| element.mark == Mark::None && element.id().is_some_and(|id| ids.contains(&id));
+        self.elements.iter().filter(unmarked).count()
     }
 }
 

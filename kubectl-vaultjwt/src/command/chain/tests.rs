@@ -6,6 +6,7 @@ use crate::issuer::KeySource;
 use crate::keychain::Owner;
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
+use crate::keychain::plan::KeyAction;
 use serde_json::{Value, json};
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
@@ -208,7 +209,7 @@ fn roles_that_take_any_issuer_stop_a_newcomer() {
 fn who_is_on_the_mount_already_is_asked_nothing() {
     let (a, mut b) = (cluster("https://a", Some("u1"), &[1]), cluster("https://b", Some("u2"), &[2]));
     let there = mount(&[&a, &b]);
-    b.keys = cluster("https://b", Some("u2"), &[3]).keys;
+    b.keys = cluster("https://b", Some("u2"), &[2, 3]).keys;
     assert_eq!(refused(&there, &b, &Terms::default(), &Roles::NotRead), None);
 }
 
@@ -236,7 +237,7 @@ fn one_clusters_trouble_leaves_the_others_alone() {
         cluster("https://c", Some("3"), &[9]),
     );
     let there = mount(&[&a, &b]);
-    let (new_a, thief) = (cluster("https://a", Some("1"), &[1, 4]), cluster("https://b", Some("2"), &[1]));
+    let (new_a, thief) = (cluster("https://a", Some("1"), &[1, 4]), cluster("https://b", Some("2"), &[2, 1]));
     let members = [member(&thief, false), member(&stranger, false), member(&new_a, false)];
     let plan = plan(Some(&there), &members, &Terms::default(), &Roles::NotRead);
     let words: Vec<String> =
@@ -266,7 +267,8 @@ fn keys_without_a_mark_are_told_and_can_be_adopted() {
     );
     let mut adopt = Terms::default();
     adopt.policy.adopt = true;
-    let adopted = plan(Some(&there), &[member(&a, true)], &adopt, &Roles::NotRead);
+    let signs = Member { signer: Some(key(1).key.id()), ..member(&a, true) };
+    let adopted = plan(Some(&there), &[signs], &adopt, &Roles::NotRead);
     assert_eq!(adopted.members[0].as_ref().unwrap().count(KeyAction::Adopt), 2);
     assert!(elements(Some(&adopted.document)).iter().all(|element| element.is_of(&a.owner)));
 }
@@ -309,4 +311,60 @@ fn what_a_mount_can_hold_is_measured_before_it_is_written() {
     large["jwks_ca_pem"] = json!("x".repeat(513 << 10));
     assert_eq!(refused(&large, &newcomer, &terms, &none()), None);
     assert!(warning(&large).ends_with(" bytes: Consul storage keeps at most 524288"), "{}", warning(&large));
+}
+
+/// Public keys are public: whoever publishes copies of them is not their owner.
+#[test]
+fn a_copy_of_keys_that_stand_by_hand_opens_nothing() {
+    let victim = cluster("https://a", Some("1"), &[1, 2]);
+    let mut there = mount(&[&victim]);
+    there["jwt_validation_pubkeys"] = json!([key(1).key.pem().trim(), key(2).key.pem().trim()]);
+    let thief = cluster("https://x", Some("9"), &[9, 1, 2]);
+    for signer in [None, Some(key(9).key.id())] {
+        for adopt in [false, true] {
+            let mut terms = Terms::default();
+            terms.policy.adopt = adopt;
+            let plan = plan(Some(&there), &[Member { signer, ..member(&thief, true) }], &terms, &none());
+            assert!(matches!(plan.members[0], Err(ChainError::TrustDomain { .. })), "{:?}", plan.members);
+            assert!(!plan.write);
+        }
+    }
+}
+
+#[test]
+fn a_cluster_made_from_anothers_backup_does_not_take_its_place() {
+    let production = cluster("https://k", Some("u1"), &[1]);
+    let there = mount(&[&production]);
+    let restored = cluster("https://k", Some("u1"), &[2]);
+    says(
+        refused(&there, &restored, &Terms::default(), &none()),
+        "none of the keys that it holds of https://k (cluster u1) is published any more: this is another cluster with the same UID, or all its keys were replaced at once",
+        "if it is the same cluster, add --replace-keys; a cluster made from a backup of another needs a mount of its own (--mount)",
+    );
+    let replace = Terms { replace_keys: true, ..Terms::default() };
+    assert_eq!(refused(&there, &restored, &replace, &none()), None);
+    // Who is known by the issuer's own site needs no such bridge.
+    let managed = cluster(EKS[0], None, &[1]);
+    assert_eq!(refused(&mount(&[&managed]), &cluster(EKS[0], None, &[2]), &Terms::default(), &none()), None);
+}
+
+#[test]
+fn who_was_shut_out_by_a_bound_issuer_is_checked_when_it_is_cleared() {
+    let (a, b) = (cluster(EKS[0], None, &[1]), cluster(EKS[1], None, &[2]));
+    let mut there = mount(&[&a, &b]);
+    there["bound_issuer"] = json!(EKS[0]);
+    let clear = Terms { clear_bound_issuer: true, ..Terms::default() };
+    let unbound = roles(json!({"role_type": "jwt"}));
+    assert!(matches!(refused(&there, &b, &clear, &unbound), Some(ChainError::UnboundRoles { .. })));
+    assert_eq!(refused(&there, &b, &clear, &none()), None);
+}
+
+#[test]
+fn nobody_is_enrolled_without_a_mark() {
+    let a = cluster("https://a", Some("1"), &[1]);
+    let mut there = mount(&[&a]);
+    there["jwt_validation_pubkeys"] = json!([key(1).key.pem().trim()]);
+    let signs = Member { signer: Some(key(1).key.id()), ..member(&a, true) };
+    let plan = plan(Some(&there), &[signs], &Terms::default(), &none());
+    assert!(matches!(plan.members[0], Err(ChainError::Unmarked { keys: 1, .. })), "{:?}", plan.members);
 }

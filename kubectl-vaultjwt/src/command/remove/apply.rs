@@ -4,7 +4,7 @@
 use super::error::RemoveError;
 use super::plan::{ConfigPlan, Plan};
 use super::report::{DeletedRole, KeptRole, RemoveReport};
-use super::roles::{Part, part};
+use super::roles::{Part, Staying, part};
 use super::{Ports, RemoveInput};
 use crate::command::{Step, patiently};
 use crate::keychain::Owner;
@@ -31,7 +31,7 @@ pub async fn plan(
         }
         Ok(config.wanted())
     };
-    let mut staying = plan.config.owners();
+    let mut staying = plan.config.who_stays();
     if plan.config.write() {
         let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
         let put = patiently(ports.progress, "writing the keys", rewrite.put::<RemoveError>(&wanted)).await?;
@@ -41,7 +41,7 @@ pub async fn plan(
         report.config.after = patiently(ports.progress, "waiting to see the keys stay away", work).await?.after;
         done("keys read back: they are gone".to_owned());
         let standing = Standing { document: Some(&report.config.after), now: input.now };
-        staying = ConfigPlan::make(mount, owner, standing)?.owners();
+        staying = ConfigPlan::make(mount, owner, standing)?.who_stays();
     }
     for name in plan.deleted() {
         role(ports, input, owner, &staying, name, report).await?;
@@ -54,7 +54,7 @@ async fn role(
     ports: Ports<'_>,
     input: &RemoveInput,
     owner: &Owner,
-    staying: &[Owner],
+    staying: &Staying,
     name: &str,
     report: &mut RemoveReport,
 ) -> Result<(), RemoveError> {

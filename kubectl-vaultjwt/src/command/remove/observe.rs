@@ -74,8 +74,9 @@ async fn target(ports: Ports<'_>, input: &RemoveInput) -> Result<(Target, Vec<Ke
     let mut found = patiently(ports.progress, "reading the issuer and its keys", work)
         .await
         .map_err(|source| RemoveError::Issuer(Box::new(source)))?;
-    if uid == Some(Uid::None) {
-        found.owner.cluster_uid = None;
+    // By hand counts, also where the issuer's site was read and no UID is needed.
+    if let Some(uid) = &uid {
+        found.owner.cluster_uid = uid.wanted().map(str::to_owned);
     }
     if let Some(why) = &found.site_unused {
         ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));

@@ -4,7 +4,7 @@
 use super::RemoveInput;
 use super::error::RemoveError;
 use super::observe::{Seen, Target};
-use super::roles::OwnersRoles;
+use super::roles::{OwnersRoles, Staying};
 use crate::command::chain;
 use crate::command::rights::Right;
 use crate::keychain::Owner;
@@ -71,6 +71,11 @@ impl ConfigPlan {
         Wanted { document: self.document.clone(), write: self.write() }
     }
 
+    /// Who stays.
+    pub fn who_stays(&self) -> Staying {
+        Staying { owners: self.owners(), strangers: self.strange() > 0 }
+    }
+
     /// Other owners, each once.
     pub fn owners(&self) -> Vec<Owner> {
         let mut owners = Vec::new();
@@ -129,7 +134,7 @@ impl Plan {
             return Err(RemoveError::LastKeys { mount: mount(), owner, namespace: seen.namespace.clone() });
         }
         let (roles, roles_unreadable) = match &seen.roles {
-            Ok(roles) => (OwnersRoles::of(roles, &owner, &config.owners()), None),
+            Ok(roles) => (OwnersRoles::of(roles, &owner, &config.who_stays()), None),
             Err(why) if input.roles => {
                 return Err(RemoveError::RolesUnreadable { mount: mount(), why: why.to_string() });
             }

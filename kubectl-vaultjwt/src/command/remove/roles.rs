@@ -23,6 +23,18 @@ pub enum Shared {
         /// That one.
         owner: Owner,
     },
+    /// Keys of no known owner are on the mount, and another cluster can have the
+    /// same issuer.
+    Strangers,
+}
+
+/// Who stays on a mount.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Staying {
+    /// Owners, each once.
+    pub owners: Vec<Owner>,
+    /// Whether there are keys whose owner is not known.
+    pub strangers: bool,
 }
 
 impl std::fmt::Display for Shared {
@@ -33,6 +45,9 @@ impl std::fmt::Display for Shared {
                 write!(f, "it takes tokens of {} too", quoted.join(", "))
             }
             Self::OtherOwner { owner } => write!(f, "{owner} uses it too"),
+            Self::Strangers => {
+                f.write_str("keys of no known owner are on the mount, and may be of a cluster with the same issuer")
+            }
         }
     }
 }
@@ -49,7 +64,7 @@ pub enum Part {
 }
 
 /// What `role` is to `owner`, where `staying` are on the mount without it.
-pub fn part(role: &Document, owner: &Owner, staying: &[Owner]) -> Part {
+pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
     let issuers = bound_issuers(role);
     // Roles for OIDC take no tokens of clusters, whatever they bind.
     let oidc = role.get("role_type").and_then(Value::as_str) == Some("oidc");
@@ -60,8 +75,10 @@ pub fn part(role: &Document, owner: &Owner, staying: &[Owner]) -> Part {
     if !others.is_empty() {
         return Part::Shared(Shared::OtherIssuers { issuers: others });
     }
-    match staying.iter().find(|other| other.issuer == owner.issuer) {
+    match staying.owners.iter().find(|other| other.issuer == owner.issuer) {
         Some(other) => Part::Shared(Shared::OtherOwner { owner: other.clone() }),
+        // An issuer with a site of its own is one cluster's; kubeadm's is everybody's.
+        None if staying.strangers && owner.cluster_uid.is_some() => Part::Shared(Shared::Strangers),
         None => Part::Sole,
     }
 }
@@ -77,7 +94,7 @@ pub struct OwnersRoles {
 
 impl OwnersRoles {
     /// Sorts `roles`.
-    pub fn of(roles: &BTreeMap<String, Document>, owner: &Owner, staying: &[Owner]) -> Self {
+    pub fn of(roles: &BTreeMap<String, Document>, owner: &Owner, staying: &Staying) -> Self {
         let mut found = Self::default();
         for (name, role) in roles {
             match part(role, owner, staying) {
@@ -127,8 +144,13 @@ mod tests {
                 Part::None,
             ),
         ] {
+            let staying = Staying { owners: staying, strangers: false };
             assert_eq!(part(&document, &owner(Some("1")), &staying), expected, "{document:?}");
         }
+        let strangers = Staying { owners: vec![other], strangers: true };
+        let ours = bound(json!("https://a"));
+        assert_eq!(part(&ours, &owner(Some("1")), &strangers), Part::Shared(Shared::Strangers));
+        assert_eq!(part(&ours, &owner(None), &strangers), Part::Sole);
     }
 
     #[test]
@@ -137,6 +159,10 @@ mod tests {
         assert_eq!(
             Shared::OtherIssuers { issuers }.to_string(),
             "it takes tokens of \"https://b\", \"https://c\\u{a}\" too"
+        );
+        assert_eq!(
+            Shared::Strangers.to_string(),
+            "keys of no known owner are on the mount, and may be of a cluster with the same issuer"
         );
         assert_eq!(Shared::OtherOwner { owner: owner(Some("1")) }.to_string(), "https://a (cluster 1) uses it too");
     }

@@ -46,8 +46,9 @@ pub async fn plan(
         MountState::Missing => &none,
         MountState::Jwt(jwt) => &jwt.roles,
     };
+    let signer = proof.signer();
     let wanted = |standing: Standing<'_>| {
-        let config = ConfigPlan::make(input, cluster, standing, roles)?;
+        let config = ConfigPlan::make(input, cluster, standing, roles, signer)?;
         Ok(Wanted { document: config.document, write: config.write })
     };
     let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
@@ -68,11 +69,38 @@ pub async fn plan(
         let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
         let changed =
             chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
-        done(format!("keys written: {}, {} kept", told.join(", "), plan.config.keys - changed));
+        let told = [told, vec![format!("{} kept", plan.config.keys - changed)]].concat();
+        done(format!("keys written: {}", told.join(", ")));
     } else {
         done(format!("keys unchanged: {} on the mount", plan.config.keys));
     }
 
+    let mut proven = role_and_login(ports, input, plan, &proof, report).await;
+    if let Some(written) = written {
+        // Role and login were done inside the wait, which therefore costs little.
+        // It is waited for in any case: a login that fails may be refused because
+        // somebody undid our write, and only this sees it.
+        let work = rewrite.settle::<SetupError>(&wanted, written);
+        report.config.after = patiently(ports.progress, "waiting to see the keys stay", work).await?.after;
+        done("keys read back: they stand as written".to_owned());
+        if matches!(proven, Err(SetupError::LoginRefused { .. })) {
+            proven = login(ports, input, plan, &proof).await.map(|login| report.login = login);
+        }
+    }
+    proven?;
+    if !plan.changes() {
+        done("nothing to change".to_owned());
+    }
+    Ok(())
+}
+
+async fn role_and_login(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    plan: &Plan,
+    proof: &IssuerProof,
+    report: &mut SetupReport,
+) -> Result<(), SetupError> {
     if let Some(role) = &plan.role {
         let standing = write_role(ports, input, role).await?;
         if let Some(report) = &mut report.role {
@@ -80,16 +108,6 @@ pub async fn plan(
         }
     }
     report.login = login(ports, input, plan, proof).await?;
-
-    if let Some(written) = written {
-        // Role and login were done inside the wait, which therefore costs little.
-        let work = rewrite.settle::<SetupError>(&wanted, written);
-        report.config.after = patiently(ports.progress, "waiting to see the keys stay", work).await?.after;
-        done("keys read back: they stand as written".to_owned());
-    }
-    if !plan.changes() {
-        done("nothing to change".to_owned());
-    }
     Ok(())
 }
 
@@ -128,13 +146,13 @@ async fn login(
     ports: Ports<'_>,
     input: &SetupInput,
     plan: &Plan,
-    proof: IssuerProof,
+    proof: &IssuerProof,
 ) -> Result<LoginReport, SetupError> {
     let Some(role) = plan.role.as_ref().filter(|_| input.verify) else {
         return Ok(LoginReport::NotAsked);
     };
-    let Some((account, token)) = proof.login_token else {
-        let why = proof.no_login.unwrap_or_else(|| "no service account of the role gave a token".to_owned());
+    let Some((account, token)) = &proof.login_token else {
+        let why = proof.no_login.clone().unwrap_or_else(|| "no service account of the role gave a token".to_owned());
         ports.progress.step(Step::Skipped(format!("login not proven: {why}")));
         ports.progress.step(Step::Warning(format!(
             "role \"{}\" is not proven: when that is mended, run the same command again",
@@ -142,7 +160,7 @@ async fn login(
         )));
         return Ok(LoginReport::Skipped { why });
     };
-    let work = log_in(ports, input, &role.name, &token);
+    let work = log_in(ports, input, &role.name, token);
     let login = patiently(ports.progress, "logging in", work).await.map_err(|source| SetupError::LoginRefused {
         account: account.clone(),
         role: role.name.clone(),

@@ -22,7 +22,7 @@ use super::{Progress, Step};
 use crate::cluster::Cluster;
 use crate::issuer::IssuerSite;
 use crate::vault::Vault;
-use plan::Plan;
+use plan::{Plan, RolePlan};
 use prove::IssuerProof;
 
 /// The ways out of the program that `setup` uses.
@@ -42,12 +42,14 @@ pub struct Ports<'a> {
 pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
     let cluster = observe::cluster(ports, input).await?;
     let vault = observe::vault(ports, input, &cluster.owner).await?;
-    let plan = Plan::make(input, &cluster, &vault)?;
+    // The role first: a clash there is what the user can act on at once.
+    let role = RolePlan::make(input, &cluster, &vault)?;
     let proof = if input.prove_enrolled || input.role.is_some() || !vault.enrolled(&cluster.owner) {
-        prove::issuer(ports, input, &cluster, &plan).await?
+        prove::issuer(ports, input, &cluster, role.as_ref()).await?
     } else {
         IssuerProof::none()
     };
+    let plan = Plan::make(input, &cluster, &vault, role, proof.signer())?;
     observe::warnings(ports, input, &cluster, &plan).await;
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {

@@ -95,7 +95,7 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, owner: &Owner) -> Resul
             };
             let standing = chain::elements(config.document.as_ref());
             let enrolled = standing.iter().any(|element| element.is_of(owner));
-            let roles = if enrolled {
+            let roles = if enrolled && !input.terms.clear_bound_issuer {
                 Roles::NotRead
             } else {
                 roles(ports.vault, &input.mount, config.document.as_ref()).await

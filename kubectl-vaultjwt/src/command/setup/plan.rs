@@ -6,6 +6,7 @@ use super::input::SetupInput;
 use super::observe::{Jwt, MountState};
 use crate::command::chain::{ChainError, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
+use crate::keychain::key::KeyId;
 use crate::keychain::plan::{ChainPlan, KeyAction, Others};
 use crate::vault::Document;
 use crate::vault::config::Standing;
@@ -47,9 +48,10 @@ impl ConfigPlan {
         cluster: &Resolved,
         standing: Standing<'_>,
         roles: &Roles,
+        signer: Option<KeyId>,
     ) -> Result<Self, SetupError> {
         let mount = || input.mount.clone();
-        let member = Member { cluster, name: &input.cluster_name, enrol: true, signer: None };
+        let member = Member { cluster, name: &input.cluster_name, enrol: true, signer };
         let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
         let MountPlan { document, write, keys, members, warnings } = plan;
@@ -57,7 +59,7 @@ impl ConfigPlan {
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
         let standing = elements(standing.document);
-        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys).any();
+        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, signer).any();
         Ok(Self { chain, document, keys, shared, write, warnings })
     }
 }
@@ -137,18 +139,23 @@ impl Plan {
         self.enable_mount || self.config.write || self.role.as_ref().is_some_and(|r| r.write)
     }
 
-    /// Decides, or refuses with the reason.
-    pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Self, SetupError> {
+    /// Decides, or refuses with the reason. `signer` is the key that signed the
+    /// token that proved the issuer, where one did.
+    pub fn make(
+        input: &SetupInput,
+        cluster: &Resolved,
+        state: &MountState,
+        role: Option<RolePlan>,
+        signer: Option<KeyId>,
+    ) -> Result<Self, SetupError> {
         let missing = Jwt::default();
         let jwt = match state {
             MountState::Missing => &missing,
             MountState::Jwt(jwt) => jwt,
         };
-        // The role first: a clash there is what the user can act on at once.
-        let role = role_plan(input, cluster, jwt.role.as_ref())?;
         let now = jwt.config.date.unwrap_or(input.now);
         let standing = Standing { document: jwt.config.document.as_ref(), now };
-        let config = ConfigPlan::make(input, cluster, standing, &jwt.roles)?;
+        let config = ConfigPlan::make(input, cluster, standing, &jwt.roles, signer)?;
         if let Some(role) = &role {
             refuse_shared_identity(input, &config, role)?;
         }
@@ -169,29 +176,32 @@ fn refuse_shared_identity(input: &SetupInput, config: &ConfigPlan, role: &RolePl
     }
 }
 
-fn role_plan(
-    input: &SetupInput,
-    cluster: &Resolved,
-    existing: Option<&Document>,
-) -> Result<Option<RolePlan>, SetupError> {
-    let Some(role) = &input.role else { return Ok(None) };
-    let spec = RoleSpec {
-        name: role.name.clone(),
-        issuer: cluster.owner.issuer.clone(),
-        subjects: role.service_accounts.iter().map(|a| a.subject()).collect(),
-        policies: role.policies.clone(),
-        audiences: role.audiences.clone(),
-        ttl: role.ttl,
-        max_ttl: role.max_ttl,
-        user_claim: role.user_claim.clone(),
-        replace: role.replace,
-    };
-    let document = spec.document(existing).map_err(|source| SetupError::Role {
-        mount: input.mount.clone(),
-        cluster: input.cluster_name.clone(),
-        source,
-    })?;
-    let changes = existing.map(|existing| changed_fields(existing, &document)).unwrap_or_default();
-    let exists = existing.is_some();
-    Ok(Some(RolePlan { name: role.name.clone(), exists, write: !exists || !changes.is_empty(), changes, document }))
+impl RolePlan {
+    /// Decides on the role, where one was asked for.
+    pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Option<Self>, SetupError> {
+        let Some(role) = &input.role else { return Ok(None) };
+        let existing = match state {
+            MountState::Missing => None,
+            MountState::Jwt(jwt) => jwt.role.as_ref(),
+        };
+        let spec = RoleSpec {
+            name: role.name.clone(),
+            issuer: cluster.owner.issuer.clone(),
+            subjects: role.service_accounts.iter().map(|a| a.subject()).collect(),
+            policies: role.policies.clone(),
+            audiences: role.audiences.clone(),
+            ttl: role.ttl,
+            max_ttl: role.max_ttl,
+            user_claim: role.user_claim.clone(),
+            replace: role.replace,
+        };
+        let document = spec.document(existing).map_err(|source| SetupError::Role {
+            mount: input.mount.clone(),
+            cluster: input.cluster_name.clone(),
+            source,
+        })?;
+        let changes = existing.map(|existing| changed_fields(existing, &document)).unwrap_or_default();
+        let exists = existing.is_some();
+        Ok(Some(Self { name: role.name.clone(), exists, write: !exists || !changes.is_empty(), changes, document }))
+    }
 }

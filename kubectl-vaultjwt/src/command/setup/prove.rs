@@ -4,12 +4,13 @@
 
 use super::error::SetupError;
 use super::input::SetupInput;
-use super::plan::Plan;
+use super::plan::RolePlan;
 use super::{Ports, Step};
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::command::proof::{self, LIFETIME, Proven, Unproven};
 use crate::issuer::Resolved;
 use crate::issuer::proof::Proof;
+use crate::keychain::key::KeyId;
 use crate::vault::role::DEFAULT_AUDIENCE;
 use shared::Secret;
 
@@ -26,6 +27,11 @@ pub struct IssuerProof {
 }
 
 impl IssuerProof {
+    /// The key that signed the token that proved the issuer.
+    pub fn signer(&self) -> Option<KeyId> {
+        self.shown.as_ref().map(|(_, proof)| proof.key)
+    }
+
     /// Nothing was to be proven.
     pub fn none() -> Self {
         Self { shown: None, login_token: None, no_login: None }
@@ -37,9 +43,9 @@ pub async fn issuer(
     ports: Ports<'_>,
     input: &SetupInput,
     cluster: &Resolved,
-    plan: &Plan,
+    role: Option<&RolePlan>,
 ) -> Result<IssuerProof, SetupError> {
-    let audience = plan.role.as_ref().map_or_else(|| DEFAULT_AUDIENCE.to_owned(), |role| role.audience());
+    let audience = role.map_or_else(|| DEFAULT_AUDIENCE.to_owned(), |role| role.audience());
     // The second audience exists for this run only: no token from elsewhere has it.
     let audiences = [audience, input.nonce.clone()];
     let wanted: &[ServiceAccount] = input.role.as_ref().map_or(&[], |role| &role.service_accounts);
@@ -47,7 +53,7 @@ pub async fn issuer(
         Ok(Proven { account, token, proof, passed_over }) => {
             ports.progress.step(Step::Done(format!("issuer proven by a token of service account \"{account}\"")));
             let serves = wanted.contains(&account);
-            if serves && plan.role.as_ref().is_some_and(|role| role.write) {
+            if serves && role.is_some_and(|role| role.write) {
                 warn_of_missing(ports, wanted, &account, &audiences).await;
             }
             return Ok(IssuerProof {

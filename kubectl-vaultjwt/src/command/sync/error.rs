@@ -39,6 +39,21 @@ impl SyncError {
     }
 }
 
+/// `sync` failed; once it wrote, with a report of what stands.
+#[derive(Debug)]
+pub struct Failed {
+    /// Why.
+    pub error: SyncError,
+    /// What was there before, for an undo; `None` where nothing was written.
+    pub report: Option<Box<super::SyncReport>>,
+}
+
+impl<E: Into<SyncError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), report: None }
+    }
+}
+
 /// Why one cluster's keys were not refreshed.
 #[derive(Debug, thiserror::Error)]
 pub enum MemberError {
@@ -51,6 +66,12 @@ pub enum MemberError {
     /// The proof of issuer.
     #[error(transparent)]
     Unproven(#[from] Unproven),
+    /// Keys would be dropped without knowing which one signs.
+    #[error("which key signs is not known, because no token could be created{}", .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+    BlindPrune {
+        /// The first reason.
+        why: Option<ClusterError>,
+    },
     /// The mount.
     #[error("auth mount \"{mount}/\" cannot take its keys: {source}")]
     Chain {
@@ -68,6 +89,7 @@ impl MemberError {
             Self::Cluster(e) => e.hint(),
             Self::Issuer(e) => e.hint(),
             Self::Unproven(e) => e.hint(),
+            Self::BlindPrune { .. } => Some("leave --prune out: keys leave after the grace then".to_owned()),
             Self::Chain { mount, source } => source.hint(mount),
         }
     }

@@ -11,7 +11,7 @@ mod observe;
 mod plan;
 pub mod report;
 
-pub use error::{MemberError, SyncError};
+pub use error::{Failed, MemberError, SyncError};
 pub use input::{Scope, SyncInput};
 pub use report::{Outcome, Row, SyncReport};
 
@@ -39,15 +39,18 @@ pub struct Ports<'a> {
 
 /// Runs `sync`; with `input.dry_run`, up to the plan and no further. What
 /// concerns one cluster is in its row; an error is about all of them.
-pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, SyncError> {
+pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Failed> {
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
-    let found = patiently(ports.progress, "reading the mount's configuration", reading).await?;
+    let found =
+        patiently(ports.progress, "reading the mount's configuration", reading).await.map_err(SyncError::from)?;
     // What forbids to write the mount is told before 500 clusters are asked.
     StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
     let observed = observe::clusters(ports, input, &found).await;
-    let roles = if observed.iter().any(|cluster| cluster.joins()) && !input.terms.allow.unbound_roles {
-        patiently(ports.progress, "reading the mount's roles", roles(ports.vault, mount, found.document.as_ref())).await
+    let newcomers = input.terms.clear_bound_issuer || observed.iter().any(|cluster| cluster.joins());
+    let roles = if newcomers && !input.terms.allow.unbound_roles {
+        let reading = roles(ports.vault, mount, found.document.as_ref());
+        patiently(ports.progress, "reading the mount's roles", reading).await
     } else {
         Roles::NotRead
     };
@@ -61,24 +64,42 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Sync
     if input.dry_run || !plan.write {
         return Ok(report);
     }
+    match change(ports, input, &sync, &roles, &mut report).await {
+        Ok(()) => Ok(report),
+        // What was there before must not be lost with the error.
+        Err(error) => {
+            report.failure = Some(error.to_string());
+            Err(Failed { error, report: Some(Box::new(report)) })
+        }
+    }
+}
+
+/// Changes the mount, and says in `report` what was done.
+async fn change(
+    ports: Ports<'_>,
+    input: &SyncInput,
+    sync: &Sync<'_>,
+    roles: &Roles,
+    report: &mut SyncReport,
+) -> Result<(), SyncError> {
     // The plan is made anew on what stands there at the moment of writing.
     let wanted = |standing: Standing<'_>| {
-        let plan = sync.plan(standing, &roles)?;
+        let plan = sync.plan(standing, roles)?;
         Ok(Wanted { document: plan.document, write: plan.write })
     };
-    let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
+    let mut rewrite = Rewrite::new(ports.vault, &input.mount, input.now);
     let put = patiently(ports.progress, "writing the keys", rewrite.put::<SyncError>(&wanted)).await?;
-    let before = put.before.clone();
+    (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
     let settling = rewrite.settle::<SyncError>(&wanted, put);
     let settled = patiently(ports.progress, "waiting to see the keys stay", settling).await?;
-    // What was done is told from what the last plan was made on.
+    // What was done is told from what the first write was planned on.
     let now = rewrite.now();
-    let done = sync.plan(Standing { document: before.as_ref(), now }, &roles)?.members;
-    let stands = sync.plan(Standing { document: Some(&settled.after), now }, &roles)?.members;
-    report.tell(&sync, &done.unless_refused(stands));
-    report.config.before = before;
+    let done = sync.plan(Standing { document: settled.before.as_ref(), now }, roles)?.members;
+    let stands = sync.plan(Standing { document: Some(&settled.after), now }, roles)?.members;
+    report.tell(sync, &done.unless_refused(stands));
+    report.config.before = settled.before;
     report.config.after = settled.after;
-    Ok(report)
+    Ok(())
 }
 
 #[cfg(test)]

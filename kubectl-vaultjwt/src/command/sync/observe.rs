@@ -4,7 +4,7 @@
 use super::Ports;
 use super::error::MemberError;
 use super::input::{Scope, SyncInput};
-use crate::cluster::Target;
+use crate::cluster::{Cluster, Target};
 use crate::command::Step;
 use crate::command::chain;
 use crate::command::proof::{self, Unproven};
@@ -83,25 +83,52 @@ async fn cluster(
     let api = ports.clusters.connect(context).await?;
     let cluster = resolve(api.as_ref(), ports.site, &input.wishes).await?;
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
-    let unmarked = |element: &Element| {
-        element.mark == Mark::None && cluster.keys.keys.iter().any(|published| Some(published.key.id()) == element.id())
-    };
-    // Whose key stands there by hand has its owner's word that it is trusted.
-    let claims = input.terms.policy.adopt && standing.iter().any(unmarked);
-    let joins = !enrolled && (input.enroll || claims);
+    // For each context, before those of one owner are put together: a cluster
+    // made from another's backup would hide behind the other's keys.
+    chain::admission::refuse_discontinuity(&cluster, standing, input.terms.replace_keys)
+        .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+    let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
+    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let adopts = input.terms.policy.adopt && standing.iter().any(|element| by_hand(element) && published(element));
     // Who is enrolled was proven when he was; the key that signs now must be
     // known before others are dropped.
-    let signer = if joins || (enrolled && input.terms.policy.prune) {
-        let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-        match proof::ask(api.as_ref(), ports.progress, &cluster, &[], &audiences).await {
-            Ok(proven) => Some(proven.proof.key),
-            Err(Unproven::NoToken(_)) if joins && input.trust_issuer && cluster.no_witness.is_none() => None,
-            Err(unproven) => return Err(unproven.into()),
-        }
+    let signer = if !enrolled && (input.enroll || adopts) {
+        signer(ports, input, api.as_ref(), &cluster, input.trust_issuer).await?
+    } else if enrolled && input.terms.policy.prune {
+        signer(ports, input, api.as_ref(), &cluster, false).await?
     } else {
         None
     };
-    Ok(Found { target: api.target().clone(), cluster, joins, signer })
+    // Whose signing key stands there by hand is trusted already. A copy of
+    // somebody else's public key shows nothing.
+    let signs = |element: &Element| by_hand(element) && element.id() == signer;
+    let claims = adopts && signer.is_some() && standing.iter().any(signs);
+    Ok(Found { target: api.target().clone(), cluster, joins: !enrolled && (input.enroll || claims), signer })
+}
+
+/// The key that signed a fresh token; none where an unproven issuer is believed.
+async fn signer(
+    ports: Ports<'_>,
+    input: &SyncInput,
+    api: &dyn Cluster,
+    cluster: &Resolved,
+    trust_issuer: bool,
+) -> Result<Option<KeyId>, MemberError> {
+    let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
+    match proof::ask(api, ports.progress, cluster, &[], &audiences).await {
+        Ok(proven) => Ok(Some(proven.proof.key)),
+        Err(Unproven::NoToken(_)) if trust_issuer && cluster.no_witness.is_none() => {
+            ports.progress.step(Step::Warning(format!(
+                "the issuer \"{}\" is believed without proof (--trust-issuer)",
+                one_line(&cluster.owner.issuer)
+            )));
+            Ok(None)
+        }
+        Err(Unproven::NoToken(why)) if input.terms.policy.prune && !input.enroll => {
+            Err(MemberError::BlindPrune { why })
+        }
+        Err(unproven) => Err(unproven.into()),
+    }
 }
 
 /// Keys that were left out, with the context they belong to.

@@ -8,6 +8,7 @@ use crate::command::chain::ChainError;
 use crate::command::report::{ChangeReport, KeyReport, Place as VaultPlace};
 use crate::keychain::Owner;
 use crate::keychain::plan::{ChainPlan, KeyAction};
+use crate::vault::config::{KEYS, differing};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
 
@@ -23,6 +24,9 @@ pub struct SyncReport {
     pub clusters: Vec<Row>,
     /// The mount's configuration.
     pub config: ChangeReport,
+    /// Why it ended before its end; what is reported as written may then not be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// One context.
@@ -82,6 +86,7 @@ impl SyncReport {
             vault: VaultPlace::of(vault, &input.mount),
             clusters: Self::rows(sync, &plan.members),
             config: ChangeReport { written: plan.write, after: plan.document.clone(), before },
+            failure: None,
         }
     }
 
@@ -97,7 +102,21 @@ impl SyncReport {
 
     /// Whether every cluster that was asked for is up to date.
     pub fn complete(&self) -> bool {
-        self.clusters.iter().all(|row| row.outcome != Outcome::Failed)
+        !self.nobody() && self.clusters.iter().all(|row| row.outcome != Outcome::Failed)
+    }
+
+    /// Whether not one context is on the mount: somebody emptied it, or it is
+    /// the wrong one. An unattended run must not pass that over.
+    pub fn nobody(&self) -> bool {
+        self.clusters.iter().all(|row| row.outcome == Outcome::NotEnrolled)
+    }
+
+    /// Fields of the configuration that were, or would be, changed beside the
+    /// keys.
+    pub fn fields(&self) -> Vec<String> {
+        let before = self.config.before.clone().unwrap_or_default();
+        let changed = if self.config.written { differing(&before, &self.config.after) } else { Vec::new() };
+        changed.into_iter().filter(|field| field != KEYS).collect()
     }
 
     fn row(sync: &Sync<'_>, members: &Members, row: &SyncRow) -> Row {

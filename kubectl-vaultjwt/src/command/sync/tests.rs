@@ -105,7 +105,7 @@ fn a_stranger_fails_where_it_is_named_and_is_passed_over_where_all_are() {
 fn who_was_taken_off_meanwhile_is_not_told_as_refreshed() {
     let input = input(Scope::Current(None));
     let there = mount(vec![seen("a", "1", &[1], true), seen("b", "2", &[5], true)]);
-    let sync = Sync::new(&input, vec![seen("a", "1", &[2], false)]);
+    let sync = Sync::new(&input, vec![seen("a", "1", &[1, 2], false)]);
     let done = plan(&sync, Some(&there), &input).members;
     assert_eq!(rows(&sync, &done)[0].1, Outcome::Changed);
     let without = mount(vec![seen("b", "2", &[5], true)]);
