@@ -203,8 +203,8 @@ each_product!(key_sets_that_are_refused, |product| {
 });
 
 /// One row of `sync -o json`.
-fn synced(fleet: &Fleet<'_>) -> Value {
-    let ran = fleet.run(&[&SYNC[..], &["-o", "json"]].concat()).ok();
+fn synced(fleet: &Fleet<'_>, flags: &[&str]) -> Value {
+    let ran = fleet.run(&[&SYNC[..], &["-o", "json"], flags].concat()).ok();
     is_plain(&ran);
     let report: Value = serde_json::from_str(&ran.stdout).expect("the report is JSON");
     report["clusters"][0].clone()
@@ -241,7 +241,8 @@ each_product!(kids_that_would_break_out, |product| {
     ] {
         let new = clusters.rotate(0).expect("a key is made");
         publish(&clusters, &[with(&new, "kid", kid)]);
-        let row = synced(&fleet);
+        // The new key alone is published: nothing else connects it with the old one.
+        let row = synced(&fleet, &["--replace-keys"]);
         // The kid of the key that goes is the one its mark was written with.
         assert_eq!((kids(&row, "add"), kids(&row, "retire")), (vec![kid.to_owned()], vec![last]), "{row}");
         let config = fleet.config("jwt");
@@ -276,14 +277,14 @@ each_product!(keys_that_stand_twice, |product| {
     };
     // The same key twice, and once more by another name.
     publish(&clusters, &[old.jwk(), new.jwk(), new.jwk(), with(&new, "kid", "again"), old.jwk()]);
-    let row = synced(&fleet);
+    let row = synced(&fleet, &[]);
     assert_eq!((kids(&row, "add"), kids(&row, "keep")), (vec![new.kid()], vec![old.kid()]), "{row}");
     assert_eq!((count(&old), count(&new)), (1, 1));
     assert!(logs_in(&fleet, &token(&fleet)));
     // Two keys by the same name: Vault does not look at names.
     let newest = clusters.rotate(0).expect("a key is made");
     publish(&clusters, &[with(&new, "kid", "same"), with(&newest, "kid", "same"), old.jwk()]);
-    let row = synced(&fleet);
+    let row = synced(&fleet, &[]);
     assert_eq!((kids(&row, "add"), row["keys"].as_array().map(Vec::len)), (vec!["same".to_owned()], Some(3)), "{row}");
     let jwt = token(&fleet);
     let claims = jwt.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).expect("claims");
@@ -292,7 +293,7 @@ each_product!(keys_that_stand_twice, |product| {
         let header = json!({"alg": "ES256", "kid": "same"});
         assert!(logs_in(&fleet, &key.sign_with_header(&header, &claims).expect("it signs")), "{key:?}");
     }
-    assert_eq!(synced(&fleet)["outcome"], json!("unchanged"));
+    assert_eq!(synced(&fleet, &[])["outcome"], json!("unchanged"));
 });
 
 each_product!(a_key_that_is_passed_over_is_told_in_plain_words, |product| {
@@ -331,7 +332,7 @@ each_product!(an_issuer_without_tls_is_not_asked, |product| {
     );
     assert!(ran.stderr.starts_with(&begin), "{}", ran.stderr);
     let new = clusters.rotate(0).expect("a key is made");
-    let row = synced(&fleet);
+    let row = synced(&fleet, &[]);
     assert_eq!(kids(&row, "add"), [new.kid()]);
     assert_eq!(row["owner"], json!({"issuer": issuer, "clusterUid": clusters.uid(0)}));
     assert!(logs_in(&fleet, &token(&fleet)));

@@ -79,8 +79,9 @@ fn path(mount: &str) -> String {
     format!("auth/{mount}/config")
 }
 
-fn sync(mount: &str) -> [&str; 7] {
-    ["sync", "--context", "c0", "--mount", mount, "-o", "json"]
+/// Its new key alone is published: nothing else connects it with its old ones.
+fn sync(mount: &str) -> [&str; 8] {
+    ["sync", "--replace-keys", "--context", "c0", "--mount", mount, "-o", "json"]
 }
 
 /// Kills one run at `moment`, and lets another one end.

@@ -184,6 +184,21 @@ each_product!(without_any_cluster_and_with_its_roles, |product| {
     );
     assert_eq!(keys(&rig).len(), 3);
 
+    // While keys of nobody known are there, the role may be theirs.
+    let ran = remove(&rig, &[&gone[..], &["--roles", "--dry-run"]].concat()).ok();
+    assert!(
+        ran.stderr.contains(
+            "warning: role \"gone\" stays: keys of no known owner are on the mount, and may be of a cluster with the same issuer\n"
+        ),
+        "{}",
+        ran.stderr
+    );
+    let mut config = rig.data("auth/jwt/config");
+    config.as_object_mut().expect("a configuration").remove("status");
+    let without: Vec<String> = keys(&rig).into_iter().filter(|key| *key != by_hand.trim()).collect();
+    config["jwt_validation_pubkeys"] = json!(without);
+    rig.write("auth/jwt/config", config);
+
     // The other, first to see.
     let state = rig.mount_state();
     let dry = remove(&rig, &[&gone[..], &["--roles", "--dry-run"]].concat()).ok();
@@ -197,21 +212,23 @@ each_product!(without_any_cluster_and_with_its_roles, |product| {
     let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!(report["owner"], json!({"issuer": "https://gone", "clusterUid": "7"}));
     assert_eq!(report["config"]["after"], rig.data("auth/jwt/config"));
-    assert_eq!(report["config"]["before"]["jwt_validation_pubkeys"].as_array().map(Vec::len), Some(3));
+    assert_eq!(report["config"]["before"]["jwt_validation_pubkeys"].as_array().map(Vec::len), Some(2));
     assert_eq!(report["roles"]["deleted"][0]["name"], "gone");
     assert_eq!(report["roles"]["deleted"][0]["document"]["bound_claims"], json!({"iss": "https://gone"}));
     assert_eq!(report["leases"]["command"], "vault lease revoke -prefix auth/jwt/login");
     assert!(
         ran.stderr
-            .contains("✓ keys written: 1 removed, 2 kept\n✓ keys read back: they are gone\n✓ role \"gone\" deleted\n"),
+            .contains("✓ keys written: 1 removed, 1 kept\n✓ keys read back: they are gone\n✓ role \"gone\" deleted\n"),
         "{}",
         ran.stderr
     );
     // Everything else is as it was, byte for byte.
-    assert_eq!(keys(&rig), [ours, by_hand.trim().to_owned()]);
+    assert_eq!(keys(&rig), [ours]);
     assert_eq!(rig.data("auth/jwt/role?list=true")["keys"], json!(["app", "both"]));
     let mut expected = before;
     expected["jwt_validation_pubkeys"] = json!(keys(&rig));
+    // Nothing that signs so is left.
+    expected["jwt_supported_algs"] = json!(["RS256"]);
     assert_eq!(rig.data("auth/jwt/config"), expected);
     // What is left, if a run was interrupted between keys and roles.
     rig.write("auth/jwt/role/gone", role(json!("https://gone")));
