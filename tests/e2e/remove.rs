@@ -205,6 +205,7 @@ each_product!(without_any_cluster_and_with_its_roles, |product| {
     assert_eq!(
         dry.stdout,
         "key \"k1\" removed (dry run)\n\
+         config jwt_supported_algs: [\"RS256\",\"ES256\"] -> [\"RS256\"]\n\
          role \"gone\" deleted (dry run)\n"
     );
     assert_eq!(rig.mount_state(), state);
