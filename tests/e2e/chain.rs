@@ -104,7 +104,7 @@ each_product!(the_manual_procedures_role_stops_a_second_cluster, |product| {
         SHARE,
     );
     let trusting = [&joining[..], &["--same-trust-domain"]].concat();
-    let mend = "echo '{\"bound_claims\":{\"iss\":\"<its cluster'\\''s issuer>\"},\"bound_claims_type\":\"string\",\"role_type\":\"jwt\"}' | vault write auth/jwt/role/app -";
+    let mend = "echo '{\"bound_claims\":{\"iss\":\"<the issuer of its cluster>\"},\"bound_claims_type\":\"string\",\"role_type\":\"jwt\"}' | vault write auth/jwt/role/app -";
     refused(
         &rig,
         &trusting,
@@ -112,7 +112,7 @@ each_product!(the_manual_procedures_role_stops_a_second_cluster, |product| {
         &format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):\n{mend}"),
     );
     // The printed command mends it, with the issuer filled in.
-    let command = mend.replace("<its cluster'\\''s issuer>", "https://alpha.svc");
+    let command = mend.replace("<the issuer of its cluster>", "https://alpha.svc");
     let mut shell = rig.vault.cli_command().expect("the product has a CLI");
     let cli = shell.get_program().to_owned();
     let mut mending = std::process::Command::new("sh");

@@ -282,7 +282,7 @@ pub fn binds_an_issuer(role: &Document) -> bool {
 /// and what it replaces whole (`bound_claims`) is sent along.
 pub fn binding_command(mount: &MountPath, name: &str, role: &Document, issuer: Option<&str>) -> String {
     let mut claims = role.get("bound_claims").and_then(Value::as_object).cloned().unwrap_or_default();
-    claims.insert("iss".to_owned(), json!(issuer.unwrap_or("<its cluster's issuer>")));
+    claims.insert("iss".to_owned(), json!(issuer.unwrap_or("<the issuer of its cluster>")));
     let kind = role.get("bound_claims_type").and_then(Value::as_str).filter(|k| !k.is_empty()).unwrap_or("string");
     let body = json!({"role_type": "jwt", "bound_claims_type": kind, "bound_claims": claims});
     let body = quoted(&body.to_string());

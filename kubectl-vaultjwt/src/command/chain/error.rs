@@ -176,15 +176,20 @@ impl ChainError {
             Self::TrustDomain { .. } => format!(
                 "{another}; or, if everybody who runs one of these clusters may act as any of them, add --same-trust-domain"
             ),
-            Self::UnboundRoles { roles, issuer, .. } => {
+            Self::UnboundRoles { roles, cel, issuer } => {
                 let mend: String = roles
                     .iter()
                     .map(|(name, role)| format!("\n{}", binding_command(mount, name, role, issuer.as_deref())))
                     .collect();
+                let beside = if cel.is_empty() {
+                    ""
+                } else {
+                    "\nCEL roles cannot be bound so: if they check the issuer themselves, add --allow-unbound-roles"
+                };
                 if mend.is_empty() {
                     format!("{another}; or, if CEL roles check the issuer themselves, add --allow-unbound-roles")
                 } else {
-                    format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):{mend}")
+                    format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):{mend}{beside}")
                 }
             }
             Self::RolesUnreadable { .. } => {

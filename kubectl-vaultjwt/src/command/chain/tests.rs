@@ -186,6 +186,20 @@ fn roles_that_take_any_issuer_stop_a_newcomer() {
     ] {
         assert_eq!(refused(&there, &b, &Terms::default(), &roles(bound)), None);
     }
+    let Roles::Read { roles: plain, .. } = &manual else { panic!("{manual:?}") };
+    let both = Roles::Read { roles: plain.clone(), cel: vec!["prog".into()] };
+    let error = refused(&there, &b, &Terms::default(), &both).unwrap();
+    assert_eq!(
+        error.to_string(),
+        "roles \"app\", \"prog\" (CEL) are bound to no issuer and would take tokens of any cluster on it"
+    );
+    let hint = error.hint(&MountPath::parse("jwt").unwrap()).unwrap();
+    assert!(
+        hint.ends_with(
+            "role/app -\nCEL roles cannot be bound so: if they check the issuer themselves, add --allow-unbound-roles"
+        ),
+        "{hint}"
+    );
     let cel = Roles::Read { roles: BTreeMap::new(), cel: vec!["prog".into()] };
     says(
         refused(&there, &b, &Terms::default(), &cel),
