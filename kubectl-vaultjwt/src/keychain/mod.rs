@@ -4,13 +4,14 @@
 //! `jwk` reads what an issuer publishes, `key` is one public key, `provenance`
 //! the text that travels with it, `element` one entry of Vault's
 //! `jwt_validation_pubkeys`, `plan` what has to change to refresh an owner's
-//! keys, `removal` what to take it off.
+//! keys, `recent` when one of them counts as gone, `removal` what to take it off.
 
 pub mod element;
 pub mod jwk;
 pub mod key;
 pub mod plan;
 pub mod provenance;
+pub mod recent;
 pub mod removal;
 pub mod signature;
 

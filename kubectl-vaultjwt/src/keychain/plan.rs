@@ -11,6 +11,7 @@ use super::element::{Element, Mark};
 use super::jwk::PublishedKey;
 use super::key::KeyId;
 use super::provenance::{Provenance, time_text};
+use super::recent::Recent;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -34,6 +35,10 @@ pub struct Refresh<'a> {
     /// never leaves. (A token whose key is not published proves nothing, and the
     /// cluster is left out before it comes to a plan.)
     pub signer: Option<KeyId>,
+    /// The last polls, the present one included, where there were several: a
+    /// key is retired, and leaves, only if they agree that it is gone. `None`
+    /// for a single run, whose one answer decides.
+    pub recent: Option<&'a Recent>,
     /// What the user decides.
     pub policy: Policy,
 }
@@ -293,7 +298,9 @@ impl Refresh<'_> {
         if self.published(id).is_some() {
             return if mark.retired.is_some() { KeyAction::Return } else { KeyAction::Keep };
         }
-        let stays = self.published.is_empty() || self.signer == Some(id);
+        let stays = self.published.is_empty()
+            || self.signer == Some(id)
+            || self.recent.is_some_and(|recent| !recent.lacks(id));
         match retired {
             _ if stays && retired.is_some() => KeyAction::KeepRetired,
             _ if stays => KeyAction::Keep,
@@ -323,4 +330,4 @@ impl Refresh<'_> {
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -8,7 +8,7 @@ use crate::keychain::key::PublicKey;
 use proptest::prelude::*;
 
 /// A distinct real key for each number: Ed25519 takes any of these points.
-fn key(number: u8) -> PublishedKey {
+pub fn key(number: u8) -> PublishedKey {
     let mut seed = [0u8; 32];
     seed[0] = number;
     use aws_lc_rs::signature::KeyPair as _;
@@ -17,7 +17,7 @@ fn key(number: u8) -> PublishedKey {
     PublishedKey { key, kid: Some(format!("kid-{number}")), alg: Some("EdDSA".into()) }
 }
 
-fn keys(numbers: impl IntoIterator<Item = u8>) -> Vec<PublishedKey> {
+pub fn keys(numbers: impl IntoIterator<Item = u8>) -> Vec<PublishedKey> {
     numbers.into_iter().map(key).collect()
 }
 
@@ -30,7 +30,7 @@ fn at(minute: i64) -> Timestamp {
 }
 
 fn refresh<'a>(owner: &'a Owner, published: &'a [PublishedKey]) -> Refresh<'a> {
-    Refresh { owner, published, cluster: "test", now: at(0), signer: None, policy: Policy::default() }
+    Refresh { owner, published, cluster: "test", now: at(0), signer: None, recent: None, policy: Policy::default() }
 }
 
 fn texts(elements: &[Element]) -> Vec<&str> {
@@ -320,4 +320,45 @@ proptest! {
 fn the_sample_keys_differ() {
     let set = KeySet { keys: keys([1]), skipped: vec![] };
     assert!(!set.shares_a_key_with(&KeySet { keys: keys([2]), skipped: vec![] }));
+}
+
+#[test]
+fn where_there_were_several_polls_they_decide_when_a_key_is_gone() {
+    let me = owner("a");
+    let (old, new) = (keys([1]), keys([2]));
+    let mut standing = chain(&me, &old);
+    let mut recent = Recent::default();
+    recent.see(&old);
+    let mut seen = Vec::new();
+    for minute in 0..70 {
+        recent.see(&new);
+        let refresh = Refresh { now: at(minute), recent: Some(&recent), ..refresh(&me, &new) };
+        let plan = ChainPlan::make(&standing, &refresh).unwrap();
+        if plan.changes() {
+            seen.push((minute, actions(&plan)));
+        }
+        standing = stored(&plan.elements);
+    }
+    assert_eq!(
+        seen,
+        [
+            (0, vec![KeyAction::Add, KeyAction::Keep]),
+            (2, vec![KeyAction::Keep, KeyAction::Retire]),
+            (63, vec![KeyAction::Keep, KeyAction::Remove]),
+        ]
+    );
+}
+
+#[test]
+fn a_key_that_somebody_else_retired_does_not_leave_on_one_answer() {
+    let me = owner("a");
+    let (both, new) = (keys([1, 2]), keys([2]));
+    let retired = ChainPlan::make(&chain(&me, &both), &refresh(&me, &new)).unwrap();
+    let standing = stored(&retired.elements);
+    let mut recent = Recent::default();
+    for action in [KeyAction::KeepRetired, KeyAction::KeepRetired, KeyAction::Remove] {
+        recent.see(&new);
+        let refresh = Refresh { now: at(500), recent: Some(&recent), ..refresh(&me, &new) };
+        assert_eq!(actions(&ChainPlan::make(&standing, &refresh).unwrap()), [KeyAction::Keep, action]);
+    }
 }

@@ -59,7 +59,7 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
     };
     let clusters = KubeconfigClusters(contexts);
     let ports = Ports { clusters: &clusters, site: &site, vault: &vault, progress: &console };
-    let report = match sync::run(ports, &input).await {
+    let report = match sync::run(ports, &input, None).await {
         Ok(report) => report,
         Err(failed) => {
             if let (Some(report), Some(output)) = (&failed.report, args.output) {

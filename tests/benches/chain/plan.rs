@@ -37,7 +37,7 @@ pub fn run() -> Result<(), Failure> {
     for keys in [10, 100, 950] {
         let clusters: Vec<Resolved> = (0..keys).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
         let now = Timestamp::now();
-        let member = |cluster| Member { cluster, name: "c", enrol: true, signer: None };
+        let member = |cluster| Member { cluster, name: "c", enrol: true, signer: None, recent: None };
         let members: Vec<Member<'_>> = clusters.iter().map(member).collect();
         let standing = MountPlan::make(Standing { document: None, now }, &members, &terms, &Roles::NotRead)?.document;
         let rotated = cluster(keys / 2, 1)?;
@@ -71,7 +71,7 @@ fn many(terms: &Terms) -> Result<(), Failure> {
         let now = Timestamp::now();
         let plan = |clusters: &[Resolved], document| {
             let members: Vec<Member<'_>> =
-                clusters.iter().map(|cluster| Member { cluster, name: "c", enrol: true, signer: None }).collect();
+                clusters.iter().map(|cluster| Member { cluster, name: "c", enrol: true, signer: None, recent: None }).collect();
             let started = Instant::now();
             let plan = MountPlan::make(Standing { document, now }, &members, terms, &Roles::NotRead);
             plan.map(|plan| (started.elapsed(), plan.document))

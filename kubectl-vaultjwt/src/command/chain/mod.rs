@@ -17,6 +17,7 @@ use crate::issuer::Resolved;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::key::KeyId;
 use crate::keychain::plan::{ChainPlan, Others, Policy, Refresh};
+use crate::keychain::recent::Recent;
 use crate::vault::Document;
 use crate::vault::config::{ConfigConflict, Standing, StaticKeys};
 use jiff::Timestamp;
@@ -33,6 +34,8 @@ pub struct Member<'a> {
     pub enrol: bool,
     /// The key that signed a token it just issued, where one was asked for.
     pub signer: Option<KeyId>,
+    /// Its last polls, where there were several.
+    pub recent: Option<&'a Recent>,
 }
 
 /// What the user decides for all clusters of a run.
@@ -128,6 +131,7 @@ impl Draft {
             cluster: member.name,
             now,
             signer: member.signer,
+            recent: member.recent,
             policy: terms.policy,
         };
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;

@@ -43,7 +43,7 @@ fn none() -> Roles {
 }
 
 fn member(cluster: &Resolved, enrol: bool) -> Member<'_> {
-    Member { cluster, name: "c", enrol, signer: None }
+    Member { cluster, name: "c", enrol, signer: None, recent: None }
 }
 
 fn plan(document: Option<&Document>, members: &[Member<'_>], terms: &Terms, roles: &Roles) -> MountPlan {

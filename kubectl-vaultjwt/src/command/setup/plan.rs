@@ -51,7 +51,7 @@ impl ConfigPlan {
         signer: Option<KeyId>,
     ) -> Result<Self, SetupError> {
         let mount = || input.mount.clone();
-        let member = Member { cluster, name: &input.cluster_name, enrol: true, signer };
+        let member = Member { cluster, name: &input.cluster_name, enrol: true, signer, recent: None };
         let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
         let MountPlan { document, write, keys, members, warnings } = plan;

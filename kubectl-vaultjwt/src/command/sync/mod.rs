@@ -7,12 +7,14 @@
 
 mod error;
 pub mod input;
+mod memory;
 mod observe;
 mod plan;
 pub mod report;
 
 pub use error::{Failed, MemberError, SyncError};
 pub use input::{Scope, SyncInput};
+pub use memory::Memory;
 pub use report::{Outcome, Row, SyncReport};
 
 use super::chain::{Roles, roles};
@@ -38,8 +40,13 @@ pub struct Ports<'a> {
 }
 
 /// Runs `sync`; with `input.dry_run`, up to the plan and no further. What
-/// concerns one cluster is in its row; an error is about all of them.
-pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Failed> {
+/// concerns one cluster is in its row; an error is about all of them. `memory`
+/// is what a run that goes on knows from its polls before this one.
+pub async fn run(
+    ports: Ports<'_>,
+    input: &SyncInput,
+    memory: Option<&mut Memory>,
+) -> Result<SyncReport, Failed> {
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
     let found =
@@ -54,7 +61,10 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput) -> Result<SyncReport, Fail
     } else {
         Roles::NotRead
     };
-    let sync = Sync::new(input, observed);
+    let mut sync = Sync::new(input, observed);
+    if let Some(memory) = memory {
+        sync.recall(memory);
+    }
     let Config { document, date } = &found;
     let plan = sync.plan(Standing { document: document.as_ref(), now: date.unwrap_or(input.now) }, &roles)?;
     let mut report = SyncReport::new(ports.vault, input, &sync, &plan, document.clone());

@@ -2,11 +2,13 @@
 
 use super::error::{MemberError, SyncError};
 use super::input::{Scope, SyncInput};
+use super::memory::Memory;
 use super::observe::Observed;
 use crate::command::chain::{ChainError, Member, MountPlan, Roles};
 use crate::issuer::Resolved;
 use crate::keychain::key::KeyId;
 use crate::keychain::plan::ChainPlan;
+use crate::keychain::recent::Recent;
 use crate::vault::Document;
 use crate::vault::config::Standing;
 use shared::mount::MountPath;
@@ -19,6 +21,7 @@ struct Group {
     name: String,
     joins: bool,
     signer: Option<KeyId>,
+    recent: Option<Recent>,
 }
 
 /// All clusters of a run.
@@ -91,7 +94,7 @@ impl<'a> Sync<'a> {
                     Some(at) => at,
                     None => {
                         let (name, signer) = (name.clone(), found.signer);
-                        groups.push(Group { cluster: found.cluster, name, joins: found.joins, signer });
+                        groups.push(Group { cluster: found.cluster, name, joins: found.joins, signer, recent: None });
                         groups.len() - 1
                     }
                 };
@@ -105,12 +108,27 @@ impl<'a> Sync<'a> {
         Self { input, rows, groups }
     }
 
+    /// Takes this run as one more poll of a run that goes on.
+    pub fn recall(&mut self, memory: &mut Memory) {
+        for (at, group) in self.groups.iter_mut().enumerate() {
+            let of_group = |row: &SyncRow| row.found.as_ref().is_ok_and(|place| place.group == at);
+            let contexts = self.rows.iter().filter(|row| of_group(row)).map(|row| row.context.as_deref()).collect();
+            group.recent = Some(memory.take(&group.cluster, contexts));
+        }
+    }
+
     /// Decides on the configuration as it stands.
     pub fn plan(&self, standing: Standing<'_>, roles: &Roles) -> Result<SyncPlan, SyncError> {
         let members: Vec<Member<'_>> = self
             .groups
             .iter()
-            .map(|g| Member { cluster: &g.cluster, name: &g.name, enrol: g.joins, signer: g.signer })
+            .map(|g| Member {
+                cluster: &g.cluster,
+                name: &g.name,
+                enrol: g.joins,
+                signer: g.signer,
+                recent: g.recent.as_ref(),
+            })
             .collect();
         let plan = MountPlan::make(standing, &members, &self.input.terms, roles)
             .map_err(|source| SyncError::Config { mount: self.input.mount.clone(), source })?;

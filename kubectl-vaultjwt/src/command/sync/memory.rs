@@ -1,0 +1,34 @@
+//! Owns what a run that goes on knows of the clusters from its polls.
+
+use crate::issuer::Resolved;
+use crate::keychain::Owner;
+use crate::keychain::recent::Recent;
+use std::collections::HashMap;
+
+/// What is known from earlier polls; at first, nothing.
+#[derive(Debug, Default)]
+pub struct Memory {
+    recent: HashMap<Owner, Recent>,
+    /// Whose keys each context led to.
+    owners: HashMap<Option<String>, Owner>,
+}
+
+impl Memory {
+    /// Takes what a cluster publishes, as it was read through `contexts`, and
+    /// says what its last polls showed. Where another context led to the same
+    /// cluster before, and could not be read this time, the answer is not
+    /// complete: what that one publishes would look gone.
+    pub fn take(&mut self, cluster: &Resolved, contexts: Vec<Option<&str>>) -> Recent {
+        for context in &contexts {
+            self.owners.insert(context.map(str::to_owned), cluster.owner.clone());
+        }
+        let missing = |(context, owner): (&Option<String>, &Owner)| {
+            *owner == cluster.owner && !contexts.contains(&context.as_deref())
+        };
+        let recent = self.recent.entry(cluster.owner.clone()).or_default();
+        if !self.owners.iter().any(missing) {
+            recent.see(&cluster.keys.keys);
+        }
+        recent.clone()
+    }
+}
