@@ -15,6 +15,7 @@ use kube::client::{Body, ClientBuilder, ConfigExt};
 use kube::config::AuthInfo;
 use shared::Secret;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tower::buffer::BufferLayer;
 
@@ -42,6 +43,8 @@ pub struct ApiServer {
     timeout: Option<Duration>,
     /// PEM of the client certificate, to explain a refusal.
     client_certificate: Option<Vec<u8>>,
+    /// Where requests are counted, for a server that is polled.
+    polls: Option<Arc<AtomicU64>>,
 }
 
 /// An answer, whatever its status.
@@ -73,7 +76,15 @@ impl ApiServer {
                 return Err(ClusterError::Setup { at: place, cause: error.to_string() });
             }
         };
-        Ok(Self { client, target, place, timeout, client_certificate })
+        Ok(Self { client, target, place, timeout, client_certificate, polls: None })
+    }
+
+    /// The same for polls: their requests are counted in `requests`, and the
+    /// key set is the last answer on each connection. Behind one address there
+    /// can be several servers that publish different sets; on a connection that
+    /// is kept, only one of them would ever be heard.
+    pub fn polled(self, requests: Arc<AtomicU64>) -> Self {
+        Self { polls: Some(requests), ..self }
     }
 
     /// Sends a request, again if the server asks for that, and reads the
@@ -105,6 +116,12 @@ impl ApiServer {
             .uri(path)
             .header(header::ACCEPT, "application/json, */*")
             .header(header::USER_AGENT, concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")));
+        if let Some(requests) = &self.polls {
+            requests.fetch_add(1, Ordering::Relaxed);
+            if path == KEY_SET {
+                request = request.header(header::CONNECTION, "close");
+            }
+        }
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
@@ -137,6 +154,7 @@ impl ApiServer {
                 request: shown(method, path),
                 status: answer.status.as_u16(),
                 words,
+                retry_after: answer.retry_after,
             };
         }
         failure::unauthorized(&self.place, self.client_certificate.as_deref(), words)

@@ -195,6 +195,8 @@ pub enum ClusterError {
         status: u16,
         /// The server's words.
         words: String,
+        /// How long it asks to be left alone.
+        retry_after: Option<Duration>,
     },
     /// More than is ever needed.
     #[error("{at} answered \"{}\" with more than {} KiB", one_line(.request), .limit / 1024)]
@@ -245,6 +247,28 @@ fn since(expired: &Option<String>) -> String {
 }
 
 impl ClusterError {
+    /// Whether the server knows who asks, and says that it may not, or that
+    /// there is no such thing.
+    pub fn is_of_rights(&self) -> bool {
+        matches!(
+            self,
+            Self::DiscoveryForbidden { .. }
+                | Self::DiscoveryMissing { .. }
+                | Self::UidForbidden { .. }
+                | Self::TokenForbidden { .. }
+                | Self::NamespaceMissing { .. }
+                | Self::ServiceAccountMissing { .. }
+        )
+    }
+
+    /// How long the server asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// What to run or to change next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

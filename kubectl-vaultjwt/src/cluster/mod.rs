@@ -6,9 +6,11 @@ pub mod api_server;
 mod certificate;
 pub mod error;
 pub mod kubeconfig;
+mod kept_clusters;
 mod kubeconfig_clusters;
 
 pub use error::ClusterError;
+pub use kept_clusters::KeptClusters;
 pub use kubeconfig_clusters::KubeconfigClusters;
 
 use async_trait::async_trait;

@@ -5,9 +5,17 @@
 use crate::cause::innermost;
 use async_trait::async_trait;
 use serde::Deserialize;
+use reqwest::StatusCode;
+use reqwest::header::{
+    ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
+};
 use shared::text::{one_line, os_cause};
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 use url::Url;
 
 /// Largest document read.
@@ -15,6 +23,13 @@ const LARGEST: usize = 1024 * 1024;
 /// Bound on one document. Short: an issuer inside a network is often silent
 /// rather than absent, and the API server is the other way.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Largest document that is remembered: a key set of 400 RSA keys.
+const REMEMBERED: usize = 256 * 1024;
+/// Most documents that are remembered: two of each issuer.
+const DOCUMENTS: usize = 2_048;
+/// Longest time that a site is left alone because it asks for it.
+const ALONE_AT_MOST: Duration = Duration::from_secs(3_600);
 
 /// Discovery documents are JSON; a kube-apiserver answers 406 for its key set
 /// unless its own media type is named (kubernetes
@@ -46,6 +61,14 @@ pub enum SiteError {
     /// An answer that is not 200.
     #[error("it answered {0}")]
     Status(u16),
+    /// It asked to be left alone, and is.
+    #[error("it answered {status} and asks to be left alone for {}", shared::duration::short(*.left))]
+    Busy {
+        /// What it answered.
+        status: u16,
+        /// For how long still.
+        left: Duration,
+    },
     /// More than fits.
     #[error("its answer is larger than {LARGEST} bytes")]
     TooLarge,
@@ -59,9 +82,21 @@ pub enum SiteError {
     },
 }
 
-/// The site over HTTPS.
+/// The site over HTTPS. A document that was read before is asked for on
+/// condition that it changed, where the site offers that (RFC 9110 section
+/// 13), and a site that asks to be left alone is not asked meanwhile.
 pub struct HttpsSite {
     client: reqwest::Client,
+    documents: Mutex<HashMap<Url, Document>>,
+    /// Hosts that asked to be left alone: with what status, until when.
+    alone: Mutex<HashMap<String, (u16, Instant)>>,
+    requests: Arc<AtomicU64>,
+}
+
+/// A document that was read.
+struct Document {
+    condition: (HeaderName, HeaderValue),
+    body: Vec<u8>,
 }
 
 impl HttpsSite {
@@ -93,25 +128,97 @@ impl HttpsSite {
             builder = builder.tls_certs_only(certificates);
         }
         let client = builder.build().map_err(|e| SiteError::Transport(innermost(&e)))?;
-        Ok(Self { client })
+        Ok(Self { client, documents: Mutex::default(), alone: Mutex::default(), requests: Arc::default() })
     }
+
+    /// How many requests were sent, redirects left out.
+    pub fn requests(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.requests)
+    }
+
+    fn left_alone(&self, host: &str) -> Result<(), SiteError> {
+        let mut alone = locked(&self.alone);
+        let Some((status, until)) = alone.get(host).copied() else { return Ok(()) };
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            alone.remove(host);
+            return Ok(());
+        }
+        Err(SiteError::Busy { status, left })
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// On which condition the same document is to be sent again.
+fn condition(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
+    let header = |name: HeaderName| headers.get(name).cloned();
+    let by_tag = header(ETAG).map(|tag| (IF_NONE_MATCH, tag));
+    by_tag.or_else(|| header(LAST_MODIFIED).map(|time| (IF_MODIFIED_SINCE, time)))
+}
+
+/// `Retry-After` in seconds or as a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    Duration::try_from(jiff::Timestamp::now().duration_until(date)).ok()
 }
 
 #[async_trait]
 impl IssuerSite for HttpsSite {
     async fn get(&self, url: &Url) -> Result<Vec<u8>, SiteError> {
         let transport = |e: reqwest::Error| SiteError::Transport(innermost(&e));
-        let request = self.client.get(url.clone()).header("accept", ACCEPT);
-        let mut response = request.send().await.map_err(transport)?;
-        if response.status().as_u16() != 200 {
-            return Err(SiteError::Status(response.status().as_u16()));
+        let host = url.authority();
+        self.left_alone(host)?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut request = self.client.get(url.clone()).header("accept", ACCEPT);
+        if let Some(known) = locked(&self.documents).get(url) {
+            request = request.header(&known.condition.0, &known.condition.1);
         }
+        let mut response = request.send().await.map_err(transport)?;
+        let status = response.status();
+        if status == StatusCode::NOT_MODIFIED
+            && let Some(known) = locked(&self.documents).get(url)
+        {
+            return Ok(known.body.clone());
+        }
+        if status != StatusCode::OK {
+            let status = status.as_u16();
+            let left = retry_after(response.headers()).filter(|_| matches!(status, 429 | 503));
+            return Err(match left.filter(|left| !left.is_zero()) {
+                Some(left) => {
+                    let left = left.min(ALONE_AT_MOST);
+                    locked(&self.alone).insert(host.to_owned(), (status, Instant::now() + left));
+                    SiteError::Busy { status, left }
+                }
+                None => SiteError::Status(status),
+            });
+        }
+        let condition = condition(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > LARGEST {
                 return Err(SiteError::TooLarge);
             }
             body.extend_from_slice(&chunk);
+        }
+        match condition.filter(|_| body.len() <= REMEMBERED) {
+            Some(condition) => {
+                let mut documents = locked(&self.documents);
+                // A site can name another URL for its keys each time.
+                if documents.len() >= DOCUMENTS {
+                    documents.clear();
+                }
+                documents.insert(url.clone(), Document { condition, body: body.clone() });
+            }
+            None => {
+                locked(&self.documents).remove(url);
+            }
         }
         Ok(body)
     }

@@ -11,17 +11,31 @@ use serde_json::{Value, json};
 use shared::Secret;
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
 /// Vault or OpenBao over HTTP.
 pub struct Client {
     transport: Transport,
+    /// What it acts with: at first, what the settings have.
+    token: RwLock<Option<Secret>>,
 }
 
 impl Client {
     /// Prepares a client; nothing is sent. `log` takes one line for each
     /// request.
     pub fn new(settings: Settings, log: Log) -> Result<Self, VaultError> {
-        Ok(Self { transport: Transport::new(settings, log)? })
+        let token = RwLock::new(settings.token.clone());
+        Ok(Self { transport: Transport::new(settings, log)?, token })
+    }
+
+    /// The token that requests carry.
+    pub(super) fn token(&self) -> Option<Secret> {
+        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Requests carry `token` from now on.
+    pub(super) fn act_with(&self, token: Secret) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
 
     fn settings(&self) -> &Settings {
@@ -39,14 +53,14 @@ impl Client {
         self.data(&call, document)
     }
 
-    fn reading<'a>(&'a self, method: Method, path: Vec<&'a str>) -> Call<'a> {
-        Call { method, path, body: None, token: Some(&self.settings().token) }
+    pub(super) fn reading<'a>(&self, method: Method, path: Vec<&'a str>) -> Call<'a> {
+        Call { method, path, body: None, token: self.token() }
     }
 
-    fn data(&self, call: &Call<'_>, mut document: Document) -> Result<Document, VaultError> {
+    pub(super) fn data(&self, call: &Call<'_>, mut document: Document) -> Result<Document, VaultError> {
         match document.remove("data") {
             Some(Value::Object(data)) => Ok(data),
-            _ => Err(self.not_vault(call, "it has no \"data\"".to_owned())),
+            _ => Err(self.not_vault(&call.shown(), "it has no \"data\"".to_owned())),
         }
     }
 
@@ -74,12 +88,17 @@ impl Client {
     }
 
     /// `POST` with `token`: the whole answer, empty for 204.
-    async fn write(&self, path: Vec<&str>, body: &Value, token: Option<&Secret>) -> Result<Document, VaultError> {
+    pub(super) async fn write(
+        &self,
+        path: Vec<&str>,
+        body: &Value,
+        token: Option<Secret>,
+    ) -> Result<Document, VaultError> {
         let body = Some(body.to_string().into_bytes());
         self.send(&Call { method: Method::POST, path, body, token }).await
     }
 
-    async fn send(&self, call: &Call<'_>) -> Result<Document, VaultError> {
+    pub(super) async fn send(&self, call: &Call<'_>) -> Result<Document, VaultError> {
         let answer = self.transport.send(call).await?;
         self.accept(call, &answer)
     }
@@ -100,11 +119,11 @@ impl Client {
         }
         let document = match serde_json::from_slice(&answer.body) {
             Ok(Value::Object(document)) => document,
-            _ => return Err(self.not_vault(call, beginning(answer))),
+            _ => return Err(self.not_vault(&call.shown(), beginning(answer))),
         };
         // Every answer of Vault's has one of the two.
         if !document.contains_key("errors") && !document.contains_key("request_id") {
-            return Err(self.not_vault(call, beginning(answer)));
+            return Err(self.not_vault(&call.shown(), beginning(answer)));
         }
         if good {
             return Ok(document);
@@ -117,11 +136,13 @@ impl Client {
             errors: errors.map(|e| e.as_str().map_or_else(|| e.to_string(), str::to_owned)).collect(),
             address: address(),
             namespace: self.settings().namespace.clone(),
+            retry_after: answer.retry_after(),
         })))
     }
 
-    fn not_vault(&self, call: &Call<'_>, why: String) -> VaultError {
-        VaultError::NotVault { address: self.settings().address.shown.clone(), request: call.shown(), why }
+    pub(super) fn not_vault(&self, request: &str, why: String) -> VaultError {
+        let address = self.settings().address.shown.clone();
+        VaultError::NotVault { address, request: request.to_owned(), why }
     }
 }
 
@@ -136,7 +157,7 @@ fn beginning(answer: &Answer) -> String {
 }
 
 /// Segments of a path under a mount.
-fn under<'a>(mount: &'a MountPath, rest: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn under<'a>(mount: &'a MountPath, rest: &[&'a str]) -> Vec<&'a str> {
     ["auth"].into_iter().chain(mount.as_str().split('/')).chain(rest.iter().copied()).collect()
 }
 
@@ -179,7 +200,7 @@ impl Vault for Client {
 
     async fn enable_jwt(&self, mount: &MountPath) -> Result<(), VaultError> {
         let path = ["sys", "auth"].into_iter().chain(mount.as_str().split('/')).collect();
-        self.write(path, &json!({"type": "jwt"}), Some(&self.settings().token)).await.map(drop)
+        self.write(path, &json!({"type": "jwt"}), self.token()).await.map(drop)
     }
 
     async fn read_config(&self, mount: &MountPath) -> Result<Config, VaultError> {
@@ -192,7 +213,7 @@ impl Vault for Client {
 
     async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError> {
         let body = Value::Object(config.clone());
-        self.write(under(mount, &["config"]), &body, Some(&self.settings().token)).await.map(drop)
+        self.write(under(mount, &["config"]), &body, self.token()).await.map(drop)
     }
 
     async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError> {
@@ -218,7 +239,7 @@ impl Vault for Client {
 
     async fn write_role(&self, mount: &MountPath, name: &str, role: &Document) -> Result<(), VaultError> {
         let body = Value::Object(role.clone());
-        self.write(role_path(mount, name)?, &body, Some(&self.settings().token)).await.map(drop)
+        self.write(role_path(mount, name)?, &body, self.token()).await.map(drop)
     }
 
     async fn policy_exists(&self, name: &str) -> Result<bool, VaultError> {
@@ -227,7 +248,7 @@ impl Vault for Client {
 
     async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError> {
         let body = json!({ "paths": paths });
-        let mut answer = self.write(vec!["sys", "capabilities-self"], &body, Some(&self.settings().token)).await?;
+        let mut answer = self.write(vec!["sys", "capabilities-self"], &body, self.token()).await?;
         let Some(Value::Object(mut data)) = answer.remove("data") else { return Ok(BTreeMap::new()) };
         let of = |value: Value| match value {
             Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -242,13 +263,13 @@ impl Vault for Client {
         let call = Call { method: Method::POST, path: under(mount, &["login"]), body: Some(body), token: None };
         let answer = self.send(&call).await?;
         let auth = answer.get("auth").filter(|auth| auth.is_object());
-        let auth = auth.ok_or_else(|| self.not_vault(&call, "it has no \"auth\"".to_owned()))?;
+        let auth = auth.ok_or_else(|| self.not_vault(&call.shown(), "it has no \"auth\"".to_owned()))?;
         let text = |name: &str| auth.get(name).and_then(Value::as_str);
         let list = |name: &str| auth.get(name).and_then(Value::as_array);
         let token = text("client_token").filter(|token| !token.is_empty());
         let policies = list("policies").or_else(|| list("token_policies")).into_iter().flatten();
         Ok(Login {
-            token: Secret::new(token.ok_or_else(|| self.not_vault(&call, "it has no \"client_token\"".to_owned()))?),
+            token: Secret::new(token.ok_or_else(|| self.not_vault(&call.shown(), "it has no \"client_token\"".to_owned()))?),
             accessor: text("accessor").unwrap_or_default().to_owned(),
             policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
             lease_seconds: auth.get("lease_duration").and_then(Value::as_u64).unwrap_or_default(),
@@ -256,7 +277,7 @@ impl Vault for Client {
     }
 
     async fn revoke(&self, token: &Secret) -> Result<(), VaultError> {
-        self.write(vec!["auth", "token", "revoke-self"], &json!({}), Some(token)).await.map(drop)
+        self.write(vec!["auth", "token", "revoke-self"], &json!({}), Some(token.clone())).await.map(drop)
     }
 }
 

@@ -4,6 +4,7 @@
 use super::hint;
 use super::settings::SettingsError;
 use shared::text::one_line;
+use std::time::Duration;
 
 /// Why Vault did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -160,6 +161,8 @@ pub struct Refused {
     pub address: String,
     /// The namespace it was sent to.
     pub namespace: Option<String>,
+    /// How long it asks to be left alone.
+    pub retry_after: Option<Duration>,
 }
 
 impl std::fmt::Display for Refused {

@@ -10,6 +10,7 @@ fn refused(status: u16, errors: &[&str], namespace: Option<&str>) -> Refused {
         errors: errors.iter().map(|e| (*e).to_owned()).collect(),
         address: "https://v:8200".into(),
         namespace: namespace.map(str::to_owned),
+        retry_after: None,
     }
 }
 

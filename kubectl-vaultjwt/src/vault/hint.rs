@@ -85,6 +85,7 @@ mod tests {
             errors: vec![error.into()],
             address: "https://v:8200".into(),
             namespace: None,
+            retry_after: None,
         }
     }
 

@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod hint;
+pub mod own_token;
 mod redirect;
 pub mod rewrite;
 pub mod role;

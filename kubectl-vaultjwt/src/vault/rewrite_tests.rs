@@ -41,6 +41,7 @@ fn refused(status: u16) -> VaultError {
         errors: vec!["1 error occurred:\n\t* transaction commit failed\n\n".into()],
         address: "https://v".into(),
         namespace: None,
+        retry_after: None,
     }))
 }
 

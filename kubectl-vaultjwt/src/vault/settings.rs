@@ -115,8 +115,8 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// The client certificate, where one is given.
     pub identity: Option<ClientIdentity>,
-    /// The operator's token.
-    pub token: Secret,
+    /// The operator's token; `None` where the program logs in itself.
+    pub token: Option<Secret>,
 }
 
 /// Why the settings cannot be used.
@@ -180,9 +180,16 @@ impl SettingsError {
 impl Settings {
     /// Flags over environment over files.
     pub fn resolve(flags: &VaultFlags, around: &dyn Surroundings) -> Result<Self, SettingsError> {
+        // The address is looked at first: without it, a token is no use.
+        let settings = Self::resolve_for_login(flags, around)?;
+        Ok(Self { token: Some(find_token(flags, around)?), ..settings })
+    }
+
+    /// The same for a program that logs in itself: no token of a person is
+    /// looked for, and one in `VAULT_TOKEN` was put there for it.
+    pub fn resolve_for_login(flags: &VaultFlags, around: &dyn Surroundings) -> Result<Self, SettingsError> {
         let env = VaultEnv::read(|name| around.var(name))?;
-        let typed = flags.addr.as_deref().or(env.address.as_deref()).unwrap_or_default();
-        let address = address::parse(typed)?;
+        let address = address::parse(typed_address(flags, &env))?;
         let namespace = match &flags.namespace {
             Some(typed) => shared::env::namespace(typed),
             None => env.namespace,
@@ -207,10 +214,20 @@ impl Settings {
             server_name,
             timeout: Some(flags.timeout.or(env.timeout).unwrap_or(DEFAULT_TIMEOUT)).filter(|t| !t.is_zero()),
             identity: identity(around)?,
-            // The address as typed: it is by this text that helpers find a token.
-            token: token::find(typed, around)?,
+            token: token::of_variable(around)?,
         })
     }
+}
+
+fn typed_address<'a>(flags: &'a VaultFlags, env: &'a VaultEnv) -> &'a str {
+    flags.addr.as_deref().or(env.address.as_deref()).unwrap_or_default()
+}
+
+/// The token as it can be found now.
+pub fn find_token(flags: &VaultFlags, around: &dyn Surroundings) -> Result<Secret, SettingsError> {
+    let env = VaultEnv::read(|name| around.var(name))?;
+    // The address as typed: it is by this text that helpers find a token.
+    Ok(token::find(typed_address(flags, &env), around)?)
 }
 
 /// Reads the certificate authorities. Every file must hold one, as with the

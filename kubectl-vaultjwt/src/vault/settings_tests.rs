@@ -106,7 +106,7 @@ fn the_least_there_is() {
     assert_eq!(settings.server_name, None);
     assert_eq!(settings.timeout, Some(Duration::from_secs(60)));
     assert_eq!(settings.identity, None);
-    assert_eq!(settings.token.expose(), "hvs.t");
+    assert_eq!(settings.token, Some(Secret::new("hvs.t")));
     assert!(!format!("{settings:?}").contains("hvs.t"));
 }
 
@@ -246,7 +246,7 @@ fn the_address_is_looked_at_before_the_token() {
 fn a_token_helper_is_told_the_address_in_use() {
     let outside = Outside::new().file("/h/.vault", "token_helper = \"/bin/x\"").helper("/bin/x", b"hvs.x\n");
     let outside = outside.var("VAULT_ADDR", "https://env:8200/");
-    assert_eq!(resolve(&VaultFlags::default(), &outside).token.expose(), "hvs.x");
+    assert_eq!(resolve(&VaultFlags::default(), &outside).token, Some(Secret::new("hvs.x")));
     resolve(&VaultFlags { addr: Some("https://flag".into()), ..VaultFlags::default() }, &outside);
     let outside = outside.var("BAO_ADDR", "https://bao");
     resolve(&VaultFlags::default(), &outside);

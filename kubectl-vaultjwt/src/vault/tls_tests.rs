@@ -90,7 +90,7 @@ impl Authority {
 
 async fn ask(settings: Settings) -> Result<u16, VaultError> {
     let token = Secret::new("t");
-    let call = Call { method: Method::POST, path: vec!["sys"], body: None, token: Some(&token) };
+    let call = Call { method: Method::POST, path: vec!["sys"], body: None, token: Some(token.clone()) };
     Ok(Transport::new(settings, Arc::new(|_: &str| {}))?.send(&call).await?.status)
 }
 

@@ -76,10 +76,10 @@ impl TokenError {
 
 /// Finds the token for the Vault at `address`.
 pub fn find(address: &str, around: &dyn Surroundings) -> Result<Secret, TokenError> {
-    let env = Lookup(|name: &str| around.var(name));
-    if let Some((variable, token)) = env.named("TOKEN") {
-        return printable(&token, &variable);
+    if let Some(token) = of_variable(around)? {
+        return Ok(token);
     }
+    let env = Lookup(|name: &str| around.var(name));
     let home = around.home();
     let in_home = |name: &str| home.as_ref().map(|home| home.join(name));
     // Vault's CLI has `~/.vault`, OpenBao's `~/.bao`.
@@ -102,6 +102,12 @@ pub fn find(address: &str, around: &dyn Surroundings) -> Result<Secret, TokenErr
         None => Err(TokenError::Missing),
         Some(content) => trimmed(&content, &format!("\"{}\"", one_line(&file.display().to_string()))),
     }
+}
+
+/// The token in the environment, where there is one.
+pub fn of_variable(around: &dyn Surroundings) -> Result<Option<Secret>, TokenError> {
+    let env = Lookup(|name: &str| around.var(name));
+    env.named("TOKEN").map(|(variable, token)| printable(&token, &variable)).transpose()
 }
 
 /// The configured token helper and the file that names it.

@@ -37,7 +37,7 @@ pub struct Call<'a> {
     /// JSON.
     pub body: Option<Vec<u8>>,
     /// The token to send; a login has none.
-    pub token: Option<&'a Secret>,
+    pub token: Option<Secret>,
 }
 
 impl Call<'_> {
@@ -96,7 +96,7 @@ impl Answer {
     }
 
     /// `Retry-After` in seconds or as a date.
-    fn retry_after(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         let value = self.header(RETRY_AFTER)?;
         if let Ok(seconds) = value.parse() {
             return Some(Duration::from_secs(seconds));
@@ -258,7 +258,7 @@ impl Transport {
             headers.insert("X-Vault-Namespace", value(namespace, "namespace")?);
         }
         self.active.ask(&mut headers);
-        if let Some(token) = call.token {
+        if let Some(token) = &call.token {
             let mut token = value(token.expose(), "token")?;
             token.set_sensitive(true);
             headers.insert("X-Vault-Token", token);

@@ -72,7 +72,7 @@ pub(in crate::vault) fn settings(url: &str) -> Settings {
         server_name: None,
         timeout: Some(Duration::from_secs(20)),
         identity: None,
-        token: Secret::new("hvs.operator"),
+        token: Some(Secret::new("hvs.operator")),
     }
 }
 
@@ -88,7 +88,7 @@ fn transport(settings: Settings) -> (Transport, Lines) {
 }
 
 fn get(token: &Secret) -> Call<'_> {
-    Call { method: Method::GET, path: vec!["sys", "auth"], body: None, token: Some(token) }
+    Call { method: Method::GET, path: vec!["sys", "auth"], body: None, token: Some(token.clone()) }
 }
 
 fn post(token: &Secret) -> Call<'_> {
@@ -96,7 +96,7 @@ fn post(token: &Secret) -> Call<'_> {
         method: Method::POST,
         path: vec!["sys", "auth", "jwt"],
         body: Some(b"{\"a\":1}".to_vec()),
-        token: Some(token),
+        token: Some(token.clone()),
     }
 }
 

@@ -1,0 +1,128 @@
+//! Owns the port to the clusters of a kubeconfig for a run that goes on: each
+//! is connected to once, so that an exec plugin runs when its token is over and
+//! not at every poll. After any error the kubeconfig is read anew and the next
+//! poll connects again: files, certificates and addresses change.
+
+use super::api_server::ApiServer;
+use super::kubeconfig::Contexts;
+use super::{Cluster, ClusterError, Clusters, ServiceAccount, Target};
+use async_trait::async_trait;
+use shared::Secret;
+use std::collections::HashMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Reads the kubeconfig.
+type Load = Box<dyn Fn() -> Result<Contexts, ClusterError> + Send + Sync>;
+
+/// The clusters, as far as they were connected to.
+pub struct KeptClusters {
+    load: Load,
+    requests: Arc<AtomicU64>,
+    known: Arc<Mutex<Known>>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// `None` until it is read, and again after an error.
+    contexts: Option<Arc<Contexts>>,
+    connected: HashMap<Option<String>, Arc<ApiServer>>,
+}
+
+fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl KeptClusters {
+    /// Nothing is read or sent yet.
+    pub fn new(load: Load) -> Self {
+        Self { load, requests: Arc::default(), known: Arc::default() }
+    }
+
+    /// How many requests were sent to API servers.
+    pub fn requests(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.requests)
+    }
+
+    fn contexts(&self) -> Result<Arc<Contexts>, ClusterError> {
+        if let Some(contexts) = &locked(&self.known).contexts {
+            return Ok(Arc::clone(contexts));
+        }
+        let contexts = Arc::new((self.load)()?);
+        locked(&self.known).contexts = Some(Arc::clone(&contexts));
+        Ok(contexts)
+    }
+
+    async fn connected(&self, context: Option<&str>) -> Result<ApiServer, ClusterError> {
+        let connection = self.contexts()?.resolve(context)?;
+        Ok(ApiServer::connect(connection).await?.polled(Arc::clone(&self.requests)))
+    }
+}
+
+#[async_trait]
+impl Clusters for KeptClusters {
+    async fn connect(&self, context: Option<&str>) -> Result<Box<dyn Cluster>, ClusterError> {
+        let context = context.map(str::to_owned);
+        let server = locked(&self.known).connected.get(&context).cloned();
+        let server = match server {
+            Some(server) => server,
+            None => {
+                // A kubeconfig that cannot be used may be another one next time.
+                let forget = |_: &ClusterError| locked(&self.known).contexts = None;
+                let server = Arc::new(self.connected(context.as_deref()).await.inspect_err(forget)?);
+                locked(&self.known).connected.insert(context.clone(), Arc::clone(&server));
+                server
+            }
+        };
+        Ok(Box::new(Kept { server, context, known: Arc::clone(&self.known) }))
+    }
+}
+
+/// A server that is forgotten when it answers with an error.
+struct Kept {
+    server: Arc<ApiServer>,
+    context: Option<String>,
+    known: Arc<Mutex<Known>>,
+}
+
+impl Kept {
+    fn hand_on<T>(&self, answer: Result<T, ClusterError>) -> Result<T, ClusterError> {
+        answer.inspect_err(|error| {
+            // Who may not do something is known, and connected.
+            if error.is_of_rights() {
+                return;
+            }
+            let mut known = locked(&self.known);
+            known.contexts = None;
+            known.connected.remove(&self.context);
+        })
+    }
+}
+
+#[async_trait]
+impl Cluster for Kept {
+    fn target(&self) -> &Target {
+        self.server.target()
+    }
+
+    async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {
+        self.hand_on(self.server.discovery_document().await)
+    }
+
+    async fn key_set(&self) -> Result<Vec<u8>, ClusterError> {
+        self.hand_on(self.server.key_set().await)
+    }
+
+    async fn uid(&self) -> Result<String, ClusterError> {
+        self.hand_on(self.server.uid().await)
+    }
+
+    async fn token(
+        &self,
+        account: &ServiceAccount,
+        audiences: &[String],
+        seconds: i64,
+    ) -> Result<Secret, ClusterError> {
+        self.hand_on(self.server.token(account, audiences, seconds).await)
+    }
+}
