@@ -7,6 +7,7 @@ use crate::command::setup::SetupError;
 use crate::command::status::StatusError;
 use crate::command::sync::SyncError;
 use crate::issuer::SiteError;
+use crate::serve::ListenError;
 use crate::vault::VaultError;
 
 /// Why the program ends with an exit code other than 0.
@@ -36,6 +37,9 @@ pub enum Error {
     /// The client for issuers' sites.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// The metrics' address.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// A report that cannot be written.
     #[error("could not write to stdout: {0}")]
     Output(#[from] std::io::Error),
@@ -69,6 +73,7 @@ impl Error {
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,
+            Self::Listen(_) => Some("give another address with --metrics-addr".to_owned()),
             Self::Usage { command, .. } => Some(format!("see: kubectl vaultjwt {command} --help")),
         }
     }

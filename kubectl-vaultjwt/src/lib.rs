@@ -16,5 +16,6 @@ pub mod issuer;
 pub mod keychain;
 pub mod render;
 pub mod run;
+mod serve;
 mod shell;
 pub mod vault;

@@ -6,6 +6,7 @@ mod remove;
 mod setup;
 mod status;
 mod sync;
+mod watch;
 
 use crate::cli::chain::ChainFlags;
 use crate::cli::vault::VaultFlags;
@@ -17,7 +18,7 @@ use crate::render::console::Console;
 use crate::render::text;
 use crate::vault::VaultError;
 use crate::vault::client::Client;
-use crate::vault::settings::{Process, Settings};
+use crate::vault::settings::{Process, Settings, SettingsError};
 use std::sync::Arc;
 
 /// How a command ended: its exit code, or why it failed.
@@ -25,8 +26,16 @@ pub type Ending = Result<u8, Error>;
 
 /// Runs the command line.
 pub async fn run(cli: Cli, console: Console) -> Ending {
+    match cli.command {
+        // To be stopped is its ordinary end.
+        Some(Command::Sync(args)) if args.watch.watch => watch::watch(*args, cli.common.verbosity, interrupted()).await,
+        command => until_interrupted(run_command(command, console)).await,
+    }
+}
+
+async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending {
     tokio::select! {
-        result = command(cli, console) => result,
+        result = command => result,
         () = interrupted() => Err(Error::Interrupted),
     }
 }
@@ -45,8 +54,8 @@ async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-async fn command(cli: Cli, console: Console) -> Ending {
-    match cli.command {
+async fn run_command(command: Option<Command>, console: Console) -> Ending {
+    match command {
         Some(Command::Setup(args)) => setup::setup(*args, console).await,
         Some(Command::Diff(args)) => setup::diff(*args, console).await,
         Some(Command::Sync(args)) => sync::sync(*args, console).await,
@@ -82,14 +91,22 @@ fn put(mut stdout: impl std::io::Write, text: &str) -> Result<(), Error> {
 }
 
 async fn vault(flags: &VaultFlags, console: &Console) -> Result<Client, Error> {
-    // A token helper may ask a person, and must not keep Ctrl-C waiting: a
-    // thread of its own can be left behind, a task of the runtime cannot.
+    let settings = settings(flags).await.map_err(VaultError::from)?;
+    let console = console.clone();
+    Ok(Client::new(settings, Arc::new(move |line: &str| console.request(line)))?)
+}
+
+/// A token helper may ask a person, and must not keep Ctrl-C waiting: a thread
+/// of its own can be left behind, a task of the runtime cannot.
+async fn settings(flags: &VaultFlags) -> Result<Settings, SettingsError> {
     let (resolved, settings) = tokio::sync::oneshot::channel();
     let flags = flags.clone();
     std::thread::spawn(move || resolved.send(Settings::resolve(&flags, &Process)));
-    let settings = settings.await.map_err(|_| Error::Interrupted)?.map_err(VaultError::from)?;
-    let console = console.clone();
-    Ok(Client::new(settings, Arc::new(move |line: &str| console.request(line)))?)
+    match settings.await {
+        Ok(settings) => settings,
+        // The thread is gone without an answer, and so is the program.
+        Err(_) => std::future::pending().await,
+    }
 }
 
 fn terms(chain: &ChainFlags, prune: bool) -> Terms {

@@ -11,6 +11,7 @@ pub mod status;
 pub mod sync;
 pub mod values;
 pub mod vault;
+pub mod watch;
 
 use clap::{Args, Parser, Subcommand};
 

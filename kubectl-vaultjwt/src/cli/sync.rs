@@ -5,6 +5,7 @@ use super::issuer::IssuerFlags;
 use super::kube::KubeFlags;
 use super::values::{DryRun, parse_dry_run};
 use super::vault::VaultFlags;
+use super::watch::WatchFlags;
 use clap::Args;
 use shared::mount::MountPath;
 
@@ -17,7 +18,10 @@ use shared::mount::MountPath;
                   the grace. However many clusters are named, the mount is read once and written at most once, and \
                   only where something changed. A cluster that cannot be read leaves the others alone. A context that \
                   is not on the mount is listed and never added, unless --enroll says so. The table goes to stdout, \
-                  everything else to stderr.",
+                  everything else to stderr.\n\n\
+                  With --watch it goes on until it is stopped: in a cluster or elsewhere, for one context or many. A key \
+                  is retired when three reads in a row are without it. The Vault token is renewed, never revoked, and \
+                  replaced by a login before it ends. The log on stderr has one line for each change and each trouble.",
     after_help = EXAMPLES
 )]
 pub struct SyncArgs {
@@ -53,6 +57,10 @@ pub struct SyncArgs {
     #[command(flatten)]
     pub issuer: IssuerFlags,
 
+    /// Going on.
+    #[command(flatten)]
+    pub watch: WatchFlags,
+
     /// Keys, and who shares the mount.
     #[command(flatten)]
     pub chain: ChainFlags,
@@ -76,7 +84,13 @@ const EXAMPLES: &str = "Examples:
   # Two of them, to see what would change
   kubectl vaultjwt sync --contexts production,staging --dry-run=client
 
-Exit codes: 0 done (also when there was nothing to do), 1 at least one cluster failed, 2 wrong call, 130 interrupted.";
+  # Keep three clusters fresh, and say how it goes
+  kubectl vaultjwt sync --watch --contexts production,staging,edge --metrics-addr :9102
+
+  # The same in a pod for its own cluster, with a login of its own
+  kubectl vaultjwt sync --watch --auth-role vaultjwt-sync --log-format json
+
+Exit codes: 0 done (also when there was nothing to do), 1 at least one cluster failed, 2 wrong call, 130 interrupted. With --watch: 0 stopped by TERM or Ctrl-C.";
 
 /// What goes to stdout in place of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 pub mod api_server;
 mod certificate;
 pub mod error;
-pub mod kubeconfig;
 mod kept_clusters;
+pub mod kubeconfig;
 mod kubeconfig_clusters;
 
 pub use error::ClusterError;

@@ -13,6 +13,7 @@ pub mod rights;
 pub mod setup;
 pub mod status;
 pub mod sync;
+pub mod watch;
 
 pub use confirm::{Confirm, Reply};
 pub use progress::{Progress, Step, patiently};

@@ -4,11 +4,11 @@
 
 use crate::cause::innermost;
 use async_trait::async_trait;
-use serde::Deserialize;
 use reqwest::StatusCode;
 use reqwest::header::{
     ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
 };
+use serde::Deserialize;
 use shared::text::{one_line, os_cause};
 use std::collections::HashMap;
 use std::path::Path;

@@ -298,9 +298,8 @@ impl Refresh<'_> {
         if self.published(id).is_some() {
             return if mark.retired.is_some() { KeyAction::Return } else { KeyAction::Keep };
         }
-        let stays = self.published.is_empty()
-            || self.signer == Some(id)
-            || self.recent.is_some_and(|recent| !recent.lacks(id));
+        let stays =
+            self.published.is_empty() || self.signer == Some(id) || self.recent.is_some_and(|recent| !recent.lacks(id));
         match retired {
             _ if stays && retired.is_some() => KeyAction::KeepRetired,
             _ if stays => KeyAction::Keep,

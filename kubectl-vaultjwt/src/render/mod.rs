@@ -7,6 +7,8 @@ pub mod console;
 pub mod diff;
 pub mod gojson;
 pub mod keys;
+pub mod log;
+pub mod metrics;
 pub mod remove;
 pub mod setup;
 pub mod snippet;

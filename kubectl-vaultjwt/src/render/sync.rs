@@ -110,6 +110,8 @@ mod tests {
             keys: keys.iter().map(key).collect(),
             error: trouble.map(|(why, _)| why.to_owned()),
             hint: trouble.map(|(_, hint)| hint.to_owned()),
+            source: None,
+            retry_after: None,
         }
     }
 

@@ -15,6 +15,41 @@ use crate::render::sync as render_sync;
 
 /// Runs `sync`.
 pub async fn sync(args: SyncArgs, console: Console) -> Ending {
+    check(&args)?;
+    let vault = super::vault(&args.vault, &console).await?;
+    let contexts = Contexts::load(&args.kube, |name| std::env::var(name).ok())?;
+    let scope = scope(&args, &contexts);
+    let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+    let output = args.output;
+    let input = input(args, scope);
+    let clusters = KubeconfigClusters(contexts);
+    let ports = Ports { clusters: &clusters, site: &site, vault: &vault, progress: &console };
+    let report = match sync::run(ports, &input, None).await {
+        Ok(report) => report,
+        Err(failed) => {
+            if let (Some(report), Some(output)) = (&failed.report, output) {
+                document(report, output)?;
+            }
+            return Err(failed.error.into());
+        }
+    };
+    match output {
+        Some(output) => document(&report, output)?,
+        None => painted(&render_sync::table(&report))?,
+    }
+    let fields = report.fields();
+    if !fields.is_empty() {
+        let done = if report.dry_run { "would be changed" } else { "changed" };
+        console.step(Step::Done(format!("configuration {done}: {}", fields.join(", "))));
+    }
+    for line in render_sync::troubles(&report) {
+        console.trouble(&line);
+    }
+    Ok(if report.complete() { 0 } else { 1 })
+}
+
+/// Refuses what clap cannot: flags that do not go together.
+pub(super) fn check(args: &SyncArgs) -> Result<(), Error> {
     let several = args.all_contexts || !args.contexts.is_empty();
     let kube = &args.kube;
     let one_clusters = kube.server.is_some()
@@ -29,24 +64,27 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
         let why = "flags that choose one server, its certificate or one user would hold for every context";
         return Err(Error::usage("sync", why));
     }
-    let vault = super::vault(&args.vault, &console).await?;
-    let contexts = Contexts::load(&args.kube, |name| std::env::var(name).ok())?;
-    let scope = if args.all_contexts {
+    if several && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
+        let why = "--issuer and --cluster-uid are about one cluster, not about several contexts";
+        return Err(Error::usage("sync", why));
+    }
+    Ok(())
+}
+
+/// Whose keys are refreshed.
+pub(super) fn scope(args: &SyncArgs, contexts: &Contexts) -> Scope {
+    if args.all_contexts {
         Scope::All(contexts.names())
     } else if args.contexts.is_empty() {
         Scope::Current(contexts.current())
     } else {
-        Scope::Named(args.contexts)
-    };
-    let single = matches!(scope, Scope::Current(_));
-    if !single && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
-        return Err(Error::usage(
-            "sync",
-            "--issuer and --cluster-uid are about one cluster, not about several contexts",
-        ));
+        Scope::Named(args.contexts.clone())
     }
-    let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
-    let input = SyncInput {
+}
+
+/// What was asked for, resolved.
+pub(super) fn input(args: SyncArgs, scope: Scope) -> SyncInput {
+    SyncInput {
         mount: args.mount,
         scope,
         enroll: args.enroll,
@@ -56,31 +94,7 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
         dry_run: args.dry_run == DryRun::Client,
         now: jiff::Timestamp::now(),
         nonce: super::nonce(),
-    };
-    let clusters = KubeconfigClusters(contexts);
-    let ports = Ports { clusters: &clusters, site: &site, vault: &vault, progress: &console };
-    let report = match sync::run(ports, &input, None).await {
-        Ok(report) => report,
-        Err(failed) => {
-            if let (Some(report), Some(output)) = (&failed.report, args.output) {
-                document(report, output)?;
-            }
-            return Err(failed.error.into());
-        }
-    };
-    match args.output {
-        Some(output) => document(&report, output)?,
-        None => painted(&render_sync::table(&report))?,
     }
-    let fields = report.fields();
-    if !fields.is_empty() {
-        let done = if report.dry_run { "would be changed" } else { "changed" };
-        console.step(Step::Done(format!("configuration {done}: {}", fields.join(", "))));
-    }
-    for line in render_sync::troubles(&report) {
-        console.trouble(&line);
-    }
-    Ok(if report.complete() { 0 } else { 1 })
 }
 
 fn document(report: &SyncReport, output: Output) -> Result<(), Error> {

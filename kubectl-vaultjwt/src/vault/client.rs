@@ -18,6 +18,8 @@ pub struct Client {
     transport: Transport,
     /// What it acts with: at first, what the settings have.
     token: RwLock<Option<Secret>>,
+    /// Held for reading while a configuration is written.
+    writes: tokio::sync::RwLock<()>,
 }
 
 impl Client {
@@ -25,7 +27,7 @@ impl Client {
     /// request.
     pub fn new(settings: Settings, log: Log) -> Result<Self, VaultError> {
         let token = RwLock::new(settings.token.clone());
-        Ok(Self { transport: Transport::new(settings, log)?, token })
+        Ok(Self { transport: Transport::new(settings, log)?, token, writes: tokio::sync::RwLock::default() })
     }
 
     /// The token that requests carry.
@@ -213,7 +215,12 @@ impl Vault for Client {
 
     async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError> {
         let body = Value::Object(config.clone());
+        let _on_its_way = self.writes.read().await;
         self.write(under(mount, &["config"]), &body, self.token()).await.map(drop)
+    }
+
+    async fn between_writes(&self) {
+        drop(self.writes.write().await);
     }
 
     async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError> {
@@ -269,7 +276,9 @@ impl Vault for Client {
         let token = text("client_token").filter(|token| !token.is_empty());
         let policies = list("policies").or_else(|| list("token_policies")).into_iter().flatten();
         Ok(Login {
-            token: Secret::new(token.ok_or_else(|| self.not_vault(&call.shown(), "it has no \"client_token\"".to_owned()))?),
+            token: Secret::new(
+                token.ok_or_else(|| self.not_vault(&call.shown(), "it has no \"client_token\"".to_owned()))?,
+            ),
             accessor: text("accessor").unwrap_or_default().to_owned(),
             policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
             lease_seconds: auth.get("lease_duration").and_then(Value::as_u64).unwrap_or_default(),

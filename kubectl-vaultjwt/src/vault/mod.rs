@@ -9,6 +9,7 @@ pub mod client;
 pub mod config;
 pub mod error;
 pub mod hint;
+pub mod keyring;
 pub mod own_token;
 mod redirect;
 pub mod rewrite;
@@ -73,6 +74,10 @@ pub trait Vault: Send + Sync {
 
     /// `POST auth/<mount>/config`. Replaces every field.
     async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError>;
+
+    /// Waits until no write of a configuration is on its way, and lets none
+    /// begin meanwhile.
+    async fn between_writes(&self) {}
 
     /// `GET auth/<mount>/role/<name>`; `None` where there is none (404).
     async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError>;

@@ -1,8 +1,8 @@
 //! Tests of `settings`, with surroundings that exist only in memory.
 
 use super::*;
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 /// Surroundings for tests: home is `/h`, and nothing is there.
 #[derive(Clone, Debug, Default)]
@@ -11,7 +11,17 @@ pub(in crate::vault) struct Outside {
     home: Option<PathBuf>,
     files: BTreeMap<PathBuf, Option<Vec<u8>>>,
     helpers: BTreeMap<PathBuf, Vec<u8>>,
-    asked: RefCell<Vec<String>>,
+    asked: Asked,
+}
+
+/// A copy has its own.
+#[derive(Debug, Default)]
+struct Asked(Mutex<Vec<String>>);
+
+impl Clone for Asked {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap().clone()))
+    }
 }
 
 impl Outside {
@@ -45,7 +55,7 @@ impl Outside {
 
     /// Which token helpers were run, each with the address it was told.
     pub(in crate::vault) fn asked(&self) -> Vec<String> {
-        self.asked.borrow().clone()
+        self.asked.0.lock().unwrap().clone()
     }
 }
 
@@ -71,7 +81,7 @@ impl Surroundings for Outside {
     }
 
     fn token_helper(&self, helper: &Path, address: &str) -> Result<Vec<u8>, HelperError> {
-        self.asked.borrow_mut().push(format!("{} {address}", helper.display()));
+        self.asked.0.lock().unwrap().push(format!("{} {address}", helper.display()));
         let missing = || HelperError::NotRun {
             helper: helper.display().to_string(),
             why: shared::text::os_cause(&io::Error::from_raw_os_error(2)),

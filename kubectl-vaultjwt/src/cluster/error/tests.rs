@@ -86,12 +86,24 @@ fn every_error_says_what_why_and_what_next() {
             "the cluster needs an https --service-account-issuer; name the issuer with --issuer",
         ),
         (
-            ClusterError::Refused { at: at(), request: request(), status: 503, words: "starting".into(), retry_after: None },
+            ClusterError::Refused {
+                at: at(),
+                request: request(),
+                status: 503,
+                words: "starting".into(),
+                retry_after: None,
+            },
             "API server \"https://h:6443\" of context \"dev\" answered \"GET /x\" with 503: starting",
             "kubectl get --raw '/readyz?verbose' --context dev",
         ),
         (
-            ClusterError::Refused { at: at(), request: request(), status: 400, words: "a\u{1b}b".into(), retry_after: None },
+            ClusterError::Refused {
+                at: at(),
+                request: request(),
+                status: 400,
+                words: "a\u{1b}b".into(),
+                retry_after: None,
+            },
             "API server \"https://h:6443\" of context \"dev\" answered \"GET /x\" with 400: a\\u{1b}b",
             "kubectl cluster-info --context dev",
         ),

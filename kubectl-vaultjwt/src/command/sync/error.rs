@@ -8,6 +8,7 @@ use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
 use shared::mount::MountPath;
+use std::time::Duration;
 
 /// Why nothing could be refreshed.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,16 @@ pub enum MemberError {
 }
 
 impl MemberError {
+    /// How long the cluster asks to be left alone.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Cluster(e)
+            | Self::Issuer(IssuerError::Cluster(e) | IssuerError::Uid(e))
+            | Self::Unproven(Unproven::Cluster(e)) => e.retry_after(),
+            _ => None,
+        }
+    }
+
     /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {

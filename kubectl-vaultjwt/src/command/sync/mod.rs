@@ -42,11 +42,7 @@ pub struct Ports<'a> {
 /// Runs `sync`; with `input.dry_run`, up to the plan and no further. What
 /// concerns one cluster is in its row; an error is about all of them. `memory`
 /// is what a run that goes on knows from its polls before this one.
-pub async fn run(
-    ports: Ports<'_>,
-    input: &SyncInput,
-    memory: Option<&mut Memory>,
-) -> Result<SyncReport, Failed> {
+pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory>) -> Result<SyncReport, Failed> {
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
     let found =

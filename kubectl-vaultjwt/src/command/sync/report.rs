@@ -6,11 +6,13 @@ use super::input::SyncInput;
 use super::plan::{Members, Place, Sync, SyncPlan, SyncRow};
 use crate::command::chain::ChainError;
 use crate::command::report::{ChangeReport, KeyReport, Place as VaultPlace};
+use crate::issuer::KeySource;
 use crate::keychain::Owner;
 use crate::keychain::plan::{ChainPlan, KeyAction};
 use crate::vault::config::{KEYS, differing};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
+use std::time::Duration;
 
 /// The report of `sync`.
 #[derive(Clone, Debug, Serialize)]
@@ -47,6 +49,11 @@ pub struct Row {
     pub error: Option<String>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// Where its keys were read, where they could be.
+    pub source: Option<KeySource>,
+    /// How long its API server asks to be left alone.
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
 }
 
 /// How a context ended.
@@ -129,6 +136,8 @@ impl SyncReport {
                 keys: Vec::new(),
                 error: Some(error.to_string()),
                 hint: error.hint(),
+                source: None,
+                retry_after: error.retry_after(),
             },
             Ok(place) => Self::placed(sync, members, place),
         }
@@ -143,6 +152,8 @@ impl SyncReport {
             keys: Vec::new(),
             error: None,
             hint: None,
+            source: Some(place.cluster.source),
+            retry_after: None,
         };
         match members.of(place) {
             Some(Ok(chain)) => {

@@ -1,0 +1,40 @@
+//! Owns what a run that goes on says about itself: events and figures.
+
+use super::event::{About, Event, Journal};
+use super::stats::StatsCell;
+use super::troubles::Troubles;
+use tokio::time::Instant;
+
+/// Where the run tells what happens.
+pub struct Desk<'a> {
+    journal: &'a dyn Journal,
+    /// The figures.
+    pub stats: &'a StatsCell,
+    troubles: Troubles,
+}
+
+impl<'a> Desk<'a> {
+    /// Nothing is wrong yet.
+    pub fn new(journal: &'a dyn Journal, stats: &'a StatsCell) -> Self {
+        Self { journal, stats, troubles: Troubles::default() }
+    }
+
+    /// One event.
+    pub fn tell(&self, event: &Event) {
+        self.journal.tell(event);
+    }
+
+    /// Something failed.
+    pub fn failed(&mut self, about: About, error: String, hint: Option<String>) {
+        if let Some(event) = self.troubles.failed(Instant::now(), about, error, hint) {
+            self.tell(&event);
+        }
+    }
+
+    /// Something works.
+    pub fn works(&mut self, about: &About) {
+        if let Some(event) = self.troubles.works(Instant::now(), about) {
+            self.tell(&event);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Owns what each poll would say again: warnings are told once, and steps not
+//! at all.
+
+use super::event::{Event, Journal};
+use crate::command::{Progress, Step};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+
+/// Warnings that are remembered; after so many, all are told anew.
+const REMEMBERED: usize = 1_000;
+
+/// Progress of polls, of which only new warnings are told.
+pub struct Notes<'a> {
+    journal: &'a dyn Journal,
+    told: Mutex<HashSet<String>>,
+}
+
+impl<'a> Notes<'a> {
+    /// Nothing was told yet.
+    pub fn new(journal: &'a dyn Journal) -> Self {
+        Self { journal, told: Mutex::default() }
+    }
+}
+
+impl Progress for Notes<'_> {
+    fn step(&self, step: Step) {
+        let Step::Warning(text) = step else { return };
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.len() >= REMEMBERED {
+            told.clear();
+        }
+        if told.insert(text.clone()) {
+            self.journal.tell(&Event::Note { text });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<Event>>);
+
+    impl Journal for Heard {
+        fn tell(&self, event: &Event) {
+            self.0.lock().unwrap().push(event.clone());
+        }
+    }
+
+    #[test]
+    fn a_warning_is_told_once_and_a_step_never() {
+        let heard = Heard::default();
+        let notes = Notes::new(&heard);
+        for _ in 0..3 {
+            notes.step(Step::Warning("w".into()));
+            notes.step(Step::Done("d".into()));
+        }
+        assert_eq!(*heard.0.lock().unwrap(), [Event::Note { text: "w".into() }]);
+    }
+}

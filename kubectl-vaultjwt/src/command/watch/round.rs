@@ -1,0 +1,196 @@
+//! Owns one round: the contexts that are due, synced, and what came of each
+//! told, counted and scheduled.
+
+use super::Watch;
+use super::event::{About, Event};
+use super::schedule::Polled;
+use crate::command::sync::{self, Failed, Outcome, Row, Scope, SyncError, SyncInput, SyncReport};
+use crate::issuer::KeySource;
+use crate::vault::VaultError;
+use crate::vault::rewrite::RewriteError;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, HashSet};
+use tokio::time::Instant;
+
+/// How each context stands after its last poll.
+#[derive(Debug, Default)]
+pub struct Standing {
+    last: BTreeMap<String, Outcome>,
+    /// Contexts that were on the mount at some time.
+    enrolled: HashSet<String>,
+}
+
+impl Standing {
+    /// Takes one more end of a poll; whether the context was taken off the
+    /// mount while this ran.
+    fn take(&mut self, context: &str, outcome: Outcome) -> bool {
+        self.last.insert(context.to_owned(), outcome);
+        match outcome {
+            Outcome::NotEnrolled => self.enrolled.contains(context),
+            Outcome::Failed => false,
+            Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => {
+                self.enrolled.insert(context.to_owned());
+                false
+            }
+        }
+    }
+
+    /// Whether there are contexts, and none is on the mount.
+    fn nobody(&self) -> bool {
+        !self.last.is_empty() && self.last.values().all(|outcome| *outcome == Outcome::NotEnrolled)
+    }
+
+    /// Whether there are contexts, and none could be read.
+    fn all_failed(&self) -> bool {
+        !self.last.is_empty() && self.last.values().all(|outcome| *outcome == Outcome::Failed)
+    }
+}
+
+impl Watch<'_> {
+    /// Syncs the contexts that are due.
+    pub(super) async fn round(&mut self, due: Vec<Option<String>>) {
+        let began = Instant::now();
+        // One for all, so that they stay together; another each time, so that
+        // a fleet of these does not.
+        let jitter = rand::random_range(0.9..1.1);
+        let mut ended = self.sync(&due).await;
+        if ended.as_ref().is_err_and(|failed| refused_by_403(&failed.error)) {
+            // The token may be gone. If another is to be had, all is well.
+            self.session.doubt();
+            if self.session.keep(self.ports, self.input, &mut self.desk).await.is_err() {
+                return;
+            }
+            ended = self.sync(&due).await;
+        }
+        match ended {
+            Ok(report) => self.digest(&due, &report, began, jitter),
+            Err(failed) => self.vault_failed(&failed.error, jitter),
+        }
+    }
+
+    async fn sync(&mut self, due: &[Option<String>]) -> Result<SyncReport, Failed> {
+        let names = || due.iter().flatten().cloned().collect();
+        let input = &self.input.sync;
+        let scope = match &input.scope {
+            Scope::Current(name) => Scope::Current(name.clone()),
+            Scope::Named(_) => Scope::Named(names()),
+            Scope::All(_) => Scope::All(names()),
+        };
+        let input = SyncInput { scope, now: Timestamp::now(), ..input.clone() };
+        sync::run(self.ports.sync, &input, Some(&mut self.memory)).await
+    }
+
+    fn vault_failed(&mut self, error: &SyncError, jitter: f64) {
+        let vault = match error {
+            SyncError::Vault(vault) | SyncError::Rewrite(RewriteError::Vault(vault)) => Some(vault),
+            SyncError::Rewrite(_) | SyncError::Config { .. } => None,
+        };
+        let retry_after = vault.and_then(VaultError::refusal).and_then(|refused| refused.retry_after);
+        self.schedule.vault_failed(Instant::now(), jitter, retry_after);
+        self.desk.stats.with(|stats| {
+            stats.vault_failures += 1;
+            stats.not_ready = Some(error.to_string());
+        });
+        let about = if vault.is_some() { About::Vault } else { self.mount() };
+        self.desk.failed(about, error.to_string(), error.hint());
+    }
+
+    fn digest(&mut self, due: &[Option<String>], report: &SyncReport, began: Instant, jitter: f64) {
+        self.schedule.vault_served();
+        self.desk.works(&About::Vault);
+        let mut told = HashSet::new();
+        for (context, row) in due.iter().zip(&report.clusters) {
+            for event in key_events(row) {
+                // Several contexts can lead to one cluster.
+                if let Event::Key { id, .. } = &event
+                    && told.insert(id.clone())
+                {
+                    self.desk.tell(&event);
+                }
+            }
+            self.row(row);
+            let how = match row.outcome {
+                Outcome::Failed => Polled::Failed(row.retry_after),
+                Outcome::NotEnrolled => Polled::Stranger,
+                _ => Polled::Read(row.source.unwrap_or(KeySource::ApiServer)),
+            };
+            self.schedule.polled(context.as_deref(), began, jitter, how);
+        }
+        self.mount_stands(report);
+    }
+
+    /// What became of one context.
+    fn row(&mut self, row: &Row) {
+        let about = About::Context(row.context.clone());
+        let lost = self.standing.take(&row.context, row.outcome);
+        match row.outcome {
+            Outcome::Failed => {
+                self.desk.failed(about, row.error.clone().unwrap_or_default(), row.hint.clone());
+            }
+            Outcome::NotEnrolled if lost => {
+                let error = "its keys were taken off the mount while this was running".to_owned();
+                self.desk.failed(about, error, row.hint.clone());
+            }
+            Outcome::NotEnrolled => {}
+            Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => self.desk.works(&about),
+        }
+        let now = Timestamp::now();
+        self.desk.stats.with(|stats| match row.outcome {
+            Outcome::Failed => stats.contexts.entry(row.context.clone()).or_default().failures += 1,
+            Outcome::NotEnrolled => {}
+            _ => stats.contexts.entry(row.context.clone()).or_default().last_success = Some(now),
+        });
+    }
+
+    /// What became of the mount.
+    fn mount_stands(&mut self, report: &SyncReport) {
+        let nobody = "none of the clusters is on it";
+        if self.standing.nobody() {
+            let hint = "put them there: kubectl vaultjwt setup".to_owned();
+            self.desk.failed(self.mount(), nobody.to_owned(), Some(hint));
+        } else {
+            self.desk.works(&self.mount());
+        }
+        let (nobody, all_failed) = (self.standing.nobody().then_some(nobody), self.standing.all_failed());
+        let now = Timestamp::now();
+        self.desk.stats.with(|stats| {
+            stats.count_keys(&report.config.after);
+            if report.config.written {
+                stats.last_change = Some(now);
+                stats.changes += 1;
+            }
+            stats.not_ready = nobody.or(all_failed.then_some("no cluster could be read")).map(str::to_owned);
+            if stats.not_ready.is_none() {
+                stats.last_success = Some(now);
+            }
+        });
+    }
+
+    fn mount(&self) -> About {
+        About::Mount(self.input.sync.mount.to_string())
+    }
+}
+
+fn refused_by_403(error: &SyncError) -> bool {
+    match error {
+        SyncError::Vault(error) | SyncError::Rewrite(RewriteError::Vault(error)) => {
+            error.refusal().is_some_and(|refused| refused.status == 403)
+        }
+        _ => false,
+    }
+}
+
+/// The changes of a context's keys.
+fn key_events(row: &Row) -> Vec<Event> {
+    let Some(owner) = &row.owner else { return Vec::new() };
+    let changed = row.keys.iter().filter(|key| key.action.changes());
+    let event = changed.map(|key| Event::Key {
+        context: row.context.clone(),
+        issuer: owner.issuer.clone(),
+        cluster_uid: owner.cluster_uid.clone(),
+        kid: key.kid.clone(),
+        id: key.id.clone(),
+        action: key.action,
+    });
+    event.collect()
+}

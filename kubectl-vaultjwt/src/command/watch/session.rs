@@ -1,0 +1,322 @@
+//! Owns the run's own token: renewed while that goes, replaced by a login
+//! before it ends, and never revoked. While it lives, a rotation of the
+//! cluster that the run itself logs in from cannot lock it out.
+
+use super::desk::Desk;
+use super::event::{About, Event};
+use super::input::{Login, Ports, WatchInput};
+use crate::vault::VaultError;
+use crate::vault::own_token::Lease;
+use shared::refusal::{Refusal, classify};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Parts of a lease after which it is renewed, at random between the two: the
+/// same that Vault Agent has, so that an outage of a third of it does no harm.
+const RENEW: std::ops::Range<f64> = 0.6..0.7;
+/// A renewal that was not answered is tried again after this part of what is
+/// left, and not sooner than that many seconds.
+const RENEW_AGAIN: (f64, f64) = (0.1, 5.0);
+/// First and longest pause between two logins in vain. Each refusal of a
+/// signature costs Vault a verification by every key on the mount.
+const LOGIN_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
+
+/// The run's own token, as far as it is known.
+#[derive(Debug)]
+pub struct Session {
+    state: State,
+    /// Logins in vain since the last that was not.
+    in_vain: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Not looked at yet, or in doubt since Vault refused it; looked at then.
+    Unknown {
+        doubted: bool,
+        at: Instant,
+    },
+    Live(Live),
+    /// There is none, and none was to be had; tried again then.
+    Gone(Instant),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    /// When it ends, where it does.
+    ends: Option<Instant>,
+    /// When it is to be renewed or replaced.
+    act: Option<Instant>,
+    /// The longest lease it had.
+    full: Duration,
+    renewable: bool,
+}
+
+/// There is no token to act with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoToken;
+
+/// A login that Vault, or a missing file, refused.
+struct Refused {
+    error: String,
+    hint: Option<String>,
+    signature: bool,
+}
+
+/// How an attempt to get a token ended.
+enum Got {
+    Token,
+    Refused(Refused),
+    /// Vault did not serve.
+    Unavailable(VaultError),
+}
+
+impl Session {
+    /// Nothing is known yet.
+    pub fn new() -> Self {
+        Self { state: State::Unknown { doubted: false, at: Instant::now() }, in_vain: 0 }
+    }
+
+    /// When there is a token to act with at the earliest; `None` if there is.
+    pub fn awaited(&self) -> Option<Instant> {
+        match self.state {
+            State::Unknown { at, .. } | State::Gone(at) => Some(at),
+            State::Live(_) => None,
+        }
+    }
+
+    /// When a token that lives needs something; `None` for one that neither
+    /// ends nor can be renewed.
+    pub fn due(&self) -> Option<Instant> {
+        match &self.state {
+            State::Live(live) => live.act.into_iter().chain(live.ends).min(),
+            State::Unknown { .. } | State::Gone(_) => None,
+        }
+    }
+
+    /// Vault refused the token: it is looked at before it is used again.
+    pub fn doubt(&mut self) {
+        self.state = State::Unknown { doubted: true, at: Instant::now() };
+    }
+
+    /// Does what is due, so that there is a token to act with.
+    pub async fn keep(&mut self, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) -> Result<(), NoToken> {
+        let now = Instant::now();
+        match self.state {
+            State::Unknown { at, .. } if now < at => Err(NoToken),
+            State::Unknown { doubted, .. } => self.look(doubted, ports, input, desk).await,
+            State::Live(live) if live.ends.is_some_and(|ends| ends <= now) => self.replace(ports, input, desk).await,
+            State::Live(live) if live.act.is_some_and(|act| act <= now) => {
+                self.prolong(live, ports, input, desk).await;
+                Ok(())
+            }
+            State::Live(_) => Ok(()),
+            State::Gone(again) if now < again => Err(NoToken),
+            State::Gone(_) => self.replace(ports, input, desk).await,
+        }
+    }
+
+    /// Looks at a token that is there.
+    async fn look(
+        &mut self,
+        doubted: bool,
+        ports: Ports<'_>,
+        input: &WatchInput,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), NoToken> {
+        if !ports.token.is_there() {
+            return self.replace(ports, input, desk).await;
+        }
+        match ports.token.look_up().await {
+            Ok(lease) => {
+                self.live(lease, desk);
+                Ok(())
+            }
+            Err(VaultError::Refused(refused)) if refused.status == 403 => {
+                if doubted {
+                    return self.replace(ports, input, desk).await;
+                }
+                // OpenBao says the same of a token that may not look at
+                // itself and of one that is gone. The first read will tell.
+                self.live(Lease { ttl: None, renewable: false }, desk);
+                Ok(())
+            }
+            Err(error) => Err(self.away(&error, desk)),
+        }
+    }
+
+    /// Renews a token, or replaces it where that does not go on.
+    async fn prolong(&mut self, live: Live, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) {
+        if live.renewable {
+            match ports.token.renew().await {
+                // Less than half of what it once had: its end is near for good.
+                Ok(lease) if lease.ttl.is_none_or(|ttl| ttl * 2 >= live.full) => return self.live(lease, desk),
+                Ok(lease) => self.live(Lease { renewable: false, ..lease }, desk),
+                Err(VaultError::Refused(refused)) if matches!(refused.status, 400 | 403 | 404) => {}
+                Err(error) => {
+                    desk.failed(About::Vault, error.to_string(), error.hint());
+                    return self.later(live);
+                }
+            }
+        }
+        let State::Live(live) = self.state else { return };
+        let left = live.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(Instant::now()));
+        match self.get(ports, input, desk).await {
+            Got::Token => {}
+            Got::Unavailable(error) => {
+                desk.failed(About::Vault, error.to_string(), error.hint());
+                self.later(Live { renewable: false, ..live });
+            }
+            Got::Refused(refused) => {
+                let ends =
+                    format!("it ends in {} and cannot be renewed; {}", shared::duration::short(left), refused.error);
+                desk.failed(About::Token, ends, refused.hint);
+                self.later(Live { renewable: false, ..live });
+            }
+        }
+    }
+
+    /// Gets a token where there is none.
+    async fn replace(&mut self, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) -> Result<(), NoToken> {
+        let refused = match self.get(ports, input, desk).await {
+            Got::Token => return Ok(()),
+            Got::Unavailable(error) => return Err(self.away(&error, desk)),
+            Got::Refused(refused) => refused,
+        };
+        let Refused { error, hint, signature } = refused;
+        let error = format!("there is none that Vault accepts; {error}");
+        // The cluster that it logs in from has a new key, and the one who
+        // should put it on the mount is this run.
+        let hint = if signature { Some(input.by_hand.clone()) } else { hint };
+        desk.stats.with(|stats| {
+            stats.locked_out = Some(if signature { input.by_hand.clone() } else { String::new() });
+            stats.not_ready = Some(error.clone());
+            stats.token_expires = None;
+        });
+        desk.failed(About::Token, error, hint);
+        self.state = State::Gone(self.pause(None));
+        Err(NoToken)
+    }
+
+    /// One attempt: every login in turn, or the token where the operator
+    /// keeps one.
+    async fn get(&mut self, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) -> Got {
+        if input.logins.is_empty() {
+            return self.find(ports, desk).await;
+        }
+        let mut first: Option<Refused> = None;
+        for (number, login) in input.logins.iter().enumerate() {
+            let refused = match self.log_in(login, number > 0, ports, desk).await {
+                Got::Refused(refused) => refused,
+                got => return got,
+            };
+            first.get_or_insert(refused);
+        }
+        first.map_or(Got::Token, Got::Refused)
+    }
+
+    async fn log_in(&mut self, login: &Login, fallback: bool, ports: Ports<'_>, desk: &mut Desk<'_>) -> Got {
+        let refused = |error: String, hint, signature| {
+            Got::Refused(Refused { error: format!("could not log in with {login}: {error}"), hint, signature })
+        };
+        let credentials = match ports.keyring.credentials(login) {
+            Ok(credentials) => credentials,
+            Err(none) => return refused(none.text, none.hint, false),
+        };
+        match ports.token.log_in(&credentials).await {
+            Ok(lease) => {
+                let ttl = lease.ttl.map(|ttl| ttl.as_secs());
+                desk.tell(&Event::LoggedIn { with: login.to_string(), fallback, ttl });
+                self.live(lease, desk);
+                Got::Token
+            }
+            Err(VaultError::Refused(no)) => match classify(no.status, &no.errors) {
+                Refusal::Unavailable => Got::Unavailable(VaultError::Refused(no)),
+                class => {
+                    let error = VaultError::Refused(no);
+                    refused(error.to_string(), error.hint(), class == Refusal::Signature)
+                }
+            },
+            Err(error) => Got::Unavailable(error),
+        }
+    }
+
+    /// Looks for a newer token where the operator keeps one: whoever keeps it
+    /// there may have replaced it.
+    async fn find(&mut self, ports: Ports<'_>, desk: &mut Desk<'_>) -> Got {
+        let refused = |error: String, hint| Got::Refused(Refused { error, hint, signature: false });
+        match ports.keyring.token().await {
+            Ok(token) => {
+                if !ports.token.take(token) {
+                    let hint = "give it one that can be renewed, or let it log in by itself: --auth-role";
+                    return refused(
+                        "there is no other Vault token where this one came from".to_owned(),
+                        Some(hint.to_owned()),
+                    );
+                }
+            }
+            Err(none) => return refused(none.text, none.hint),
+        }
+        match ports.token.look_up().await {
+            Ok(lease) => {
+                desk.tell(&Event::TokenFound);
+                self.live(lease, desk);
+                Got::Token
+            }
+            Err(VaultError::Refused(no)) if no.status == 403 => {
+                let error = VaultError::Refused(no);
+                refused(error.to_string(), error.hint())
+            }
+            Err(error) => Got::Unavailable(error),
+        }
+    }
+
+    fn live(&mut self, lease: Lease, desk: &mut Desk<'_>) {
+        let now = Instant::now();
+        let known = match self.state {
+            State::Live(live) => live.full,
+            _ => Duration::ZERO,
+        };
+        let ends = lease.ttl.map(|ttl| now + ttl);
+        let act = lease.ttl.map(|ttl| now + ttl.mul_f64(rand::random_range(RENEW)));
+        let full = lease.ttl.unwrap_or_default().max(known);
+        self.state = State::Live(Live { ends, act, full, renewable: lease.renewable });
+        self.in_vain = 0;
+        desk.stats.with(|stats| (stats.token_expires, stats.locked_out) = (ends, None));
+        desk.works(&About::Token);
+    }
+
+    /// Does what is due a little later: the token still lives.
+    fn later(&mut self, live: Live) {
+        let now = Instant::now();
+        let (part, least) = RENEW_AGAIN;
+        let left = live.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(now));
+        let pause = Duration::from_secs_f64((left.as_secs_f64() * part).clamp(least, 300.0));
+        self.state = State::Live(Live { act: Some(now + pause), ..live });
+    }
+
+    /// Vault did not serve.
+    fn away(&mut self, error: &VaultError, desk: &mut Desk<'_>) -> NoToken {
+        desk.stats.with(|stats| {
+            stats.vault_failures += 1;
+            stats.not_ready = Some(error.to_string());
+        });
+        desk.failed(About::Vault, error.to_string(), error.hint());
+        let at = self.pause(error.refusal().and_then(|refused| refused.retry_after));
+        self.state = match self.state {
+            State::Unknown { doubted, .. } => State::Unknown { doubted, at },
+            State::Live(_) | State::Gone(_) => State::Gone(at),
+        };
+        NoToken
+    }
+
+    /// When to try again.
+    fn pause(&mut self, retry_after: Option<Duration>) -> Instant {
+        let (first, longest) = LOGIN_AGAIN;
+        let most = first.saturating_mul(1 << self.in_vain.min(8)).min(longest);
+        self.in_vain = self.in_vain.saturating_add(1);
+        // Full jitter, but for the second in which nothing can have changed.
+        let pause = most.mul_f64(rand::random_range(0.5..=1.0)).max(retry_after.unwrap_or_default());
+        Instant::now() + pause
+    }
+}
