@@ -329,4 +329,4 @@ impl Refresh<'_> {
 
 #[cfg(test)]
 #[path = "plan_tests.rs"]
-pub(super) mod tests;
+pub(crate) mod tests;

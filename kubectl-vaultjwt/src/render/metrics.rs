@@ -117,7 +117,8 @@ mod tests {
         let last_success = Some("2026-11-25T08:00:00.5Z".parse().unwrap());
         stats.contexts.insert("prod".into(), ContextStats { last_success, failures: 3 });
         stats.contexts.insert("never".into(), ContextStats { last_success: None, failures: 1 });
-        (stats.last_success, stats.changes, stats.unmarked) = (last_success, 4, 5);
+        (stats.last_success, stats.last_change) = (last_success, last_success);
+        (stats.changes, stats.unmarked) = (4, 5);
         (stats.not_ready, stats.token_expires) = (None, Some(now + Duration::from_secs(90)));
         stats.locked_out = Some("kubectl vaultjwt sync --mount jwt".into());
         let requests = Requests::default();

@@ -36,8 +36,8 @@ impl Client {
     }
 
     /// Requests carry `token` from now on.
-    pub(super) fn act_with(&self, token: Secret) {
-        *self.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    pub(super) fn act_with(&self, token: Option<Secret>) {
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
     }
 
     fn settings(&self) -> &Settings {

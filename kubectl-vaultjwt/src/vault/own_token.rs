@@ -47,11 +47,11 @@ pub struct Lease {
 /// The port.
 #[async_trait]
 pub trait OwnToken: Send + Sync {
-    /// Whether there is a token to act with.
-    fn is_there(&self) -> bool;
+    /// The token that requests carry, where there is one.
+    fn held(&self) -> Option<Secret>;
 
-    /// Acts with `token` from now on; whether that is another one.
-    fn take(&self, token: Secret) -> bool;
+    /// Requests carry `token` from now on.
+    fn hold(&self, token: Option<Secret>);
 
     /// `GET auth/token/lookup-self`
     async fn look_up(&self) -> Result<Lease, VaultError>;
@@ -79,14 +79,12 @@ impl Client {
 
 #[async_trait]
 impl OwnToken for Client {
-    fn is_there(&self) -> bool {
-        self.token().is_some()
+    fn held(&self) -> Option<Secret> {
+        self.token()
     }
 
-    fn take(&self, token: Secret) -> bool {
-        let other = self.token().as_ref() != Some(&token);
+    fn hold(&self, token: Option<Secret>) {
         self.act_with(token);
-        other
     }
 
     async fn look_up(&self) -> Result<Lease, VaultError> {
@@ -116,7 +114,7 @@ impl OwnToken for Client {
         let path = format!("auth/{mount}/login");
         let auth = self.auth("POST", &path, answer)?;
         match auth.get("client_token").and_then(Value::as_str).filter(|token| !token.is_empty()) {
-            Some(token) => self.act_with(Secret::new(token)),
+            Some(token) => self.act_with(Some(Secret::new(token))),
             None => return Err(self.not_vault(&format!("POST {path}"), "it has no \"client_token\"".to_owned())),
         }
         Ok(lease(&auth, "lease_duration"))

@@ -100,6 +100,7 @@ impl Watch<'_> {
         self.desk.works(&About::Vault);
         let mut told = HashSet::new();
         for (context, row) in due.iter().zip(&report.clusters) {
+            self.row(row);
             for event in key_events(row) {
                 // Several contexts can lead to one cluster.
                 if let Event::Key { id, .. } = &event
@@ -108,7 +109,6 @@ impl Watch<'_> {
                     self.desk.tell(&event);
                 }
             }
-            self.row(row);
             let how = match row.outcome {
                 Outcome::Failed => Polled::Failed(row.retry_after),
                 Outcome::NotEnrolled => Polled::Stranger,

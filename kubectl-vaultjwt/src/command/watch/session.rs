@@ -124,7 +124,7 @@ impl Session {
         input: &WatchInput,
         desk: &mut Desk<'_>,
     ) -> Result<(), NoToken> {
-        if !ports.token.is_there() {
+        if ports.token.held().is_none() {
             return self.replace(ports, input, desk).await;
         }
         match ports.token.look_up().await {
@@ -245,29 +245,33 @@ impl Session {
     /// there may have replaced it.
     async fn find(&mut self, ports: Ports<'_>, desk: &mut Desk<'_>) -> Got {
         let refused = |error: String, hint| Got::Refused(Refused { error, hint, signature: false });
-        match ports.keyring.token().await {
-            Ok(token) => {
-                if !ports.token.take(token) {
-                    let hint = "give it one that can be renewed, or let it log in by itself: --auth-role";
-                    return refused(
-                        "there is no other Vault token where this one came from".to_owned(),
-                        Some(hint.to_owned()),
-                    );
-                }
-            }
+        let token = match ports.keyring.token().await {
+            Ok(token) => token,
             Err(none) => return refused(none.text, none.hint),
+        };
+        let held = ports.token.held();
+        if held.as_ref() == Some(&token) {
+            let hint = "give it one that can be renewed, or let it log in by itself: --auth-role";
+            return refused("there is no other Vault token where this one came from".to_owned(), Some(hint.to_owned()));
         }
+        ports.token.hold(Some(token));
         match ports.token.look_up().await {
             Ok(lease) => {
                 desk.tell(&Event::TokenFound);
                 self.live(lease, desk);
                 Got::Token
             }
-            Err(VaultError::Refused(no)) if no.status == 403 => {
-                let error = VaultError::Refused(no);
-                refused(error.to_string(), error.hint())
+            Err(error) => {
+                // The one before may live still.
+                ports.token.hold(held);
+                match error {
+                    VaultError::Refused(no) if no.status == 403 => {
+                        let error = VaultError::Refused(no);
+                        refused(error.to_string(), error.hint())
+                    }
+                    error => Got::Unavailable(error),
+                }
             }
-            Err(error) => Got::Unavailable(error),
         }
     }
 
