@@ -20,3 +20,5 @@ mod sync;
 mod texts;
 mod trust;
 mod two;
+mod watch;
+mod watching;

@@ -1,0 +1,135 @@
+//! `sync --watch` as people run it: what it changes, says, shows and ends with.
+
+use crate::fleet::{Fleet, elements, soak};
+use crate::watching::Watching;
+use harness::each_product;
+use harness::server::{ManyClusters, ManyOptions, Product, VaultOptions, VaultServer};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+
+fn start_vault(product: Product) -> VaultServer {
+    VaultServer::start(VaultOptions::new(product)).expect("Vault starts")
+}
+
+fn clusters(count: usize) -> ManyClusters {
+    ManyClusters::start(count, ManyOptions::default()).expect("the clusters start")
+}
+
+/// Writes of a mount's configuration in the audit log.
+pub fn writes(vault: &VaultServer, mount: &str) -> usize {
+    let path = format!("auth/{mount}/config");
+    vault.audit_requests().iter().filter(|request| request.path == path && request.operation == "update").count()
+}
+
+fn kid(clusters: &ManyClusters, number: usize) -> String {
+    clusters.keys(number).last().expect("it has a key").kid().to_owned()
+}
+
+each_product!(a_rotation_is_noticed_logged_and_counted, |product| {
+    let (vault, clusters) = (start_vault(product), clusters(3));
+    let fleet = Fleet::new(&clusters, &vault);
+    fleet.enable("jwt");
+    fleet.enroll_all("jwt");
+    let before = writes(&vault, "jwt");
+    let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s", "--grace", "4s"]);
+    run.wait_ready();
+    assert_eq!(run.log(), ["info  watching 3 clusters on auth mount \"jwt/\", every 1s"]);
+    assert_eq!(run.get("/healthz"), Some((200, "ok\n".to_owned())));
+    let old = kid(&clusters, 1);
+    clusters.rotate(1).expect("it rotates");
+    let new = kid(&clusters, 1);
+    run.wait_for(&format!("info  context \"c1\": key \"{new}\" added"));
+    clusters.retire(1);
+    run.wait_for(&format!("info  context \"c1\": key \"{old}\" retired"));
+    assert_eq!(run.figure("vaultjwt_unmarked_keys{mount=\"jwt\"}"), 0.0);
+    let keys = |state: &str| {
+        let (issuer, uid) = (clusters.issuer(1), clusters.uid(1));
+        run.figure(&format!(
+            "vaultjwt_keys{{mount=\"jwt\",issuer=\"{issuer}\",cluster_uid=\"{uid}\",state=\"{state}\"}}"
+        ))
+    };
+    assert_eq!((keys("active"), keys("retired")), (1.0, 1.0));
+    run.wait_for(&format!("info  context \"c1\": key \"{old}\" removed"));
+    assert_eq!(run.figure("vaultjwt_changes_total{mount=\"jwt\"}"), 3.0);
+    assert_eq!(elements(&fleet.config("jwt")).len(), 3);
+    let (took, ended) = run.stop();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!((ended.code, ended.stderr.lines().count()), (0, 5), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("info  stopped\n"));
+    assert_eq!(writes(&vault, "jwt") - before, 3);
+    // Its token is as it was: whoever starts it again goes on with it.
+    assert_eq!(vault.audit_requests().iter().filter(|request| request.path.contains("revoke")).count(), 0);
+});
+
+each_product!(the_log_can_be_json_and_a_broken_cluster_leaves_the_others_alone, |product| {
+    let (vault, clusters) = (start_vault(product), clusters(2));
+    let fleet = Fleet::new(&clusters, &vault);
+    fleet.enable("jwt");
+    fleet.enroll_all("jwt");
+    clusters.break_down(0);
+    let words = ["--contexts", "c0,c1", "--interval", "1s", "--log-format", "json"];
+    let run = Watching::start(fleet.command(&[]), &words);
+    run.wait_for("\"event\":\"trouble\"");
+    run.wait_ready();
+    clusters.rotate(1).expect("it rotates");
+    let kid = kid(&clusters, 1);
+    run.wait_for("\"event\":\"key\"");
+    clusters.heal(0);
+    run.wait_for("\"event\":\"recovered\"");
+    assert!(run.figure("vaultjwt_read_failures_total{context=\"c0\"}") >= 1.0);
+    let (_, ended) = run.stop();
+    let lines: Vec<Value> = ended.stderr.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let events: Vec<&str> = lines.iter().map(|line| line["event"].as_str().unwrap_or_default()).collect();
+    assert_eq!(events, ["started", "trouble", "key", "recovered", "stopped"]);
+    assert_eq!((&lines[1]["about"]["name"], &lines[1]["level"]), (&"c0".into(), &"warn".into()));
+    assert_eq!((&lines[2]["kid"], &lines[2]["action"]), (&kid.into(), &"add".into()));
+});
+
+#[test]
+fn a_port_that_is_taken_ends_it_at_once() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let (vault, clusters) = (start_vault(Product::OpenBao), clusters(1));
+    let fleet = Fleet::new(&clusters, &vault);
+    let ran = fleet.run(&["sync", "--watch", "--metrics-addr", &address]);
+    let said = format!(
+        "error: could not listen on {address} for metrics: address already in use\nhint: give another address with --metrics-addr\n"
+    );
+    ran.failed(1, &said);
+}
+
+each_product!(
+    #[ignore = "takes an hour: cargo soak"]
+    soak_of_watching,
+    |product| {
+        let seconds = soak("SOAK_WATCH_SECONDS", 3_600);
+        let count = soak("SOAK_WATCH_CLUSTERS", 50);
+        let (vault, clusters) = (start_vault(product), clusters(count));
+        let fleet = Fleet::new(&clusters, &vault);
+        fleet.enable("jwt");
+        fleet.enroll_all("jwt");
+        let before = writes(&vault, "jwt");
+        let run = Watching::start(fleet.command(&[]), &["--all-contexts"]);
+        run.wait_ready();
+        let requests = |to: &str| run.figure(&format!("vaultjwt_requests_total{{to=\"{to}\"}}"));
+        println!("{product}: {count} clusters, default interval");
+        println!("minute  RSS KiB  most KiB  CPU s  to Vault  to clusters  writes");
+        let (start, parts) = (Instant::now(), 12);
+        for part in 0..=parts {
+            let due = Duration::from_secs_f64(seconds as f64 * f64::from(part) / f64::from(parts));
+            std::thread::sleep(due.saturating_sub(start.elapsed()));
+            let (now, most, cpu) = run.costs();
+            println!(
+                "{:6.1}  {now:7}  {most:8}  {cpu:5.2}  {:8}  {:11}  {:6}",
+                start.elapsed().as_secs_f64() / 60.0,
+                requests("vault"),
+                requests("api-server"),
+                writes(&vault, "jwt") - before,
+            );
+        }
+        let (took, ended) = run.stop();
+        println!("stopped in {} ms; its log:\n{}", took.as_millis(), ended.stderr);
+        assert_eq!(writes(&vault, "jwt"), before);
+        assert_eq!(ended.stderr.lines().count(), 2, "{}", ended.stderr);
+    }
+);
