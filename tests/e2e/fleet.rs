@@ -7,6 +7,7 @@ use harness::keys::{Alg, SigningKey};
 use harness::process::clean_environment;
 use harness::server::{ManyClusters, VaultServer};
 use serde_json::{Value, json};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// Many clusters and a Vault, asked directly or through a proxy.
@@ -15,11 +16,14 @@ pub struct Fleet<'a> {
     pub vault: &'a VaultServer,
     /// Where the plugin finds Vault.
     pub address: String,
+    /// The plugin.
+    pub plugin: PathBuf,
 }
 
 impl<'a> Fleet<'a> {
     pub fn new(clusters: &'a ManyClusters, vault: &'a VaultServer) -> Self {
-        Self { clusters, vault, address: vault.address().to_owned() }
+        let plugin = artefacts::plugin().expect("the plugin is built");
+        Self { clusters, vault, address: vault.address().to_owned(), plugin }
     }
 
     /// The same, with the plugin's requests to Vault sent to a proxy.
@@ -30,7 +34,7 @@ impl<'a> Fleet<'a> {
 
     /// The plugin with these words, not run.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(artefacts::plugin().expect("the plugin is built"));
+        let mut command = Command::new(&self.plugin);
         clean_environment(&mut command, self.clusters.scratch().path(), &[]);
         command.envs(self.vault.client_environment()).env("VAULT_ADDR", &self.address);
         command.env("VAULT_TOKEN", self.vault.root_token().expose());

@@ -105,7 +105,9 @@ each_product!(
         let seconds = soak("SOAK_WATCH_SECONDS", 3_600);
         let count = soak("SOAK_WATCH_CLUSTERS", 50);
         let (vault, clusters) = (start_vault(product), clusters(count));
-        let fleet = Fleet::new(&clusters, &vault);
+        let mut fleet = Fleet::new(&clusters, &vault);
+        // What it costs is asked of the program that users have.
+        fleet.plugin = harness::artefacts::released_plugin().expect("the plugin is built");
         fleet.enable("jwt");
         fleet.enroll_all("jwt");
         let before = writes(&vault, "jwt");

@@ -87,6 +87,14 @@ pub fn plugin() -> Result<PathBuf, ArtefactError> {
     BUILT.get_or_init(|| build("kubectl-vaultjwt", "kubectl-vaultjwt", &[], &[])).clone()
 }
 
+/// The plugin as it is shipped. Takes minutes to build.
+///
+/// # Errors
+/// It does not build.
+pub fn released_plugin() -> Result<PathBuf, ArtefactError> {
+    build("kubectl-vaultjwt", "kubectl-vaultjwt", &["--release"], &[])
+}
+
 /// The pod binary: release profile, static. Built once per process.
 ///
 /// # Errors
