@@ -70,8 +70,10 @@ fn many(terms: &Terms) -> Result<(), Failure> {
         let mut clusters: Vec<Resolved> = (0..count).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
         let now = Timestamp::now();
         let plan = |clusters: &[Resolved], document| {
-            let members: Vec<Member<'_>> =
-                clusters.iter().map(|cluster| Member { cluster, name: "c", enrol: true, signer: None, recent: None }).collect();
+            let members: Vec<Member<'_>> = clusters
+                .iter()
+                .map(|cluster| Member { cluster, name: "c", enrol: true, signer: None, recent: None })
+                .collect();
             let started = Instant::now();
             let plan = MountPlan::make(Standing { document, now }, &members, terms, &Roles::NotRead);
             plan.map(|plan| (started.elapsed(), plan.document))

@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 use serde_json::{Value, json};
 use shared::Secret;
 
-use super::control_plane::start_etcd;
+use super::control_plane::{Differing, start_etcd};
 use super::kubeconfig::{Credentials, kubeconfig};
 use super::{ServerError, ready, success, with_free_ports};
 use crate::certificates::{Authority, Certificate};
@@ -213,10 +213,32 @@ impl Cluster {
     /// # Errors
     /// The API server refuses.
     pub fn token(&self, namespace: &str, name: &str, audiences: &[&str]) -> Result<Secret, ServerError> {
+        self.token_by(&self.http, namespace, name, audiences)
+    }
+
+    /// A client of this cluster's administrator at another address of it.
+    ///
+    /// # Errors
+    /// A certificate cannot be read.
+    pub fn http_at(&self, url: &str) -> Result<Http, ServerError> {
+        Ok(Http::new(url, Some(&self.authority.pem()), Some(&self.admin))?)
+    }
+
+    /// As [`Cluster::token`], asked for at another address of the cluster.
+    ///
+    /// # Errors
+    /// The API server refuses.
+    pub fn token_by(
+        &self,
+        http: &Http,
+        namespace: &str,
+        name: &str,
+        audiences: &[&str],
+    ) -> Result<Secret, ServerError> {
         let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token");
         let body = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
             "spec": {"audiences": audiences, "expirationSeconds": 3_600}});
-        let answer = success(format!("token of {namespace}/{name}"), self.http("POST", &path, Some(&body))?)?;
+        let answer = success(format!("token of {namespace}/{name}"), http.send("POST", &path, &[], Some(&body))?)?;
         Ok(Secret::new(answer.json()["status"]["token"].as_str().unwrap_or_default()))
     }
 
@@ -313,19 +335,26 @@ impl Cluster {
     }
 
     fn start_api_server_from(&self, program: &Path) -> Result<(), ServerError> {
-        let arguments = self.api_server_arguments()?;
+        let (published, signs) = (self.signing_keys(), self.signing_key());
+        let of = Differing { port: self.port, published: &published, signs: &signs };
+        *locked(&self.api) = Some(self.launch(program, &of, &self.http)?);
+        Ok(())
+    }
+
+    /// Starts an API server and waits until it serves.
+    pub(super) fn launch(&self, program: &Path, of: &Differing<'_>, http: &Http) -> Result<Supervised, ServerError> {
+        let arguments = self.api_server_arguments(of)?;
         let home = self.scratch.path();
         let api = Supervised::start(&self.scratch, "kube-apiserver", program, arguments, |command| {
             clean_environment(command, home, &[]);
             command.current_dir(home);
         });
         let api = api.map_err(ServerError::io("starting kube-apiserver"))?;
-        ready::wait(&api, || match self.http.send("GET", "/readyz", &[], None) {
+        ready::wait(&api, || match http.send("GET", "/readyz", &[], None) {
             Ok(answer) if answer.status == 200 => Ok(()),
             Ok(answer) => Err(format!("/readyz: HTTP {}", answer.status)),
             Err(error) => Err(error.to_string()),
         })?;
-        *locked(&self.api) = Some(api);
-        Ok(())
+        Ok(api)
     }
 }

@@ -5,10 +5,20 @@ use std::path::Path;
 use super::cluster::Cluster;
 use super::{ServerError, ready, text};
 use crate::http::Http;
+use crate::keys::SigningKey;
 use crate::process::{self, Scratch, Supervised, clean_environment};
 
+/// What tells one API server of a cluster from another.
+pub(super) struct Differing<'a> {
+    pub(super) port: u16,
+    /// The keys whose tokens it accepts, and publishes.
+    pub(super) published: &'a [SigningKey],
+    /// The one that it signs with.
+    pub(super) signs: &'a SigningKey,
+}
+
 impl Cluster {
-    pub(super) fn api_server_arguments(&self) -> Result<Vec<String>, ServerError> {
+    pub(super) fn api_server_arguments(&self, of: &Differing<'_>) -> Result<Vec<String>, ServerError> {
         let path = |name: &str| text(&self.scratch.path().join(name));
         let mut arguments: Vec<String> = [
             "--bind-address=127.0.0.1",
@@ -24,7 +34,7 @@ impl Cluster {
         .map(String::from)
         .into();
         arguments.extend([
-            format!("--secure-port={}", self.port),
+            format!("--secure-port={}", of.port),
             format!("--etcd-servers={}", self.etcd_address),
             format!("--cert-dir={}", path("certificates")),
             format!("--tls-cert-file={}", path("server.crt")),
@@ -42,12 +52,13 @@ impl Cluster {
         if let Some(uri) = &self.options.jwks_uri {
             arguments.push(format!("--service-account-jwks-uri={uri}"));
         }
-        for key in self.signing_keys() {
+        for key in of.published {
             let public = format!("sa-{}.pub", key.kid());
             let written = self.scratch.write(&public, key.public_pem()).map_err(ServerError::io("writing a key"))?;
             arguments.push(format!("--service-account-key-file={}", text(&written)));
         }
-        let signs = self.scratch.write("sa.key", self.signing_key().private_pem());
+        // Beside the keys of others: it is read again while it runs.
+        let signs = self.scratch.write(&format!("sa-{}.key", of.port), of.signs.private_pem());
         let signs = signs.map_err(ServerError::io("writing the signing key"))?;
         arguments.push(format!("--service-account-signing-key-file={}", text(&signs)));
         Ok(arguments)

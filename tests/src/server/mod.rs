@@ -1,7 +1,7 @@
-//! Owns the running servers of a test: [`Cluster`] (etcd and an API server),
-//! [`VaultServer`] and [`VaultPair`] (Vault or `OpenBao`), [`ManyClusters`] (a
+//! Owns the running servers of a test: [`Cluster`] (etcd and an API server, or several: [`ApiServerTwin`]),
+//! [`VaultServer`], [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
 //! stand-in for more API servers than a machine can run), and the proxies that
-//! stand in front of them ([`DelayingProxy`], [`GatedProxy`]).
+//! stand in front of them ([`DelayingProxy`], [`GatedProxy`], [`SwitchingProxy`]).
 
 mod access;
 mod cluster;
@@ -16,6 +16,9 @@ mod product;
 mod proxy;
 mod ready;
 mod scripted;
+mod switch;
+mod trio;
+mod twin;
 mod vault;
 mod vault_config;
 mod wire;
@@ -27,6 +30,9 @@ pub use many::{ManyClusters, ManyIssuers, ManyOptions};
 pub use pair::VaultPair;
 pub use product::Product;
 pub use proxy::{DelayingProxy, GatedProxy};
+pub use switch::SwitchingProxy;
+pub use trio::VaultTrio;
+pub use twin::{ApiServerKeys, ApiServerTwin};
 pub use vault::{AuditRequest, VaultServer};
 pub use vault_config::{Storage, VaultOptions};
 

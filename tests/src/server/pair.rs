@@ -51,8 +51,8 @@ impl VaultPair {
 }
 
 impl VaultServer {
-    /// Becomes the standby of `active`.
-    fn join(&self, active: &Self, authority: &Authority) -> Result<(), ServerError> {
+    /// Becomes a standby of `active`.
+    pub(super) fn join(&self, active: &Self, authority: &Authority) -> Result<(), ServerError> {
         let leader = json!({"leader_api_addr": active.address(), "leader_ca_cert": authority.pem()});
         success("joining", self.http.send("POST", "/v1/sys/storage/raft/join", &[], Some(&leader))?)?;
         let key = self.unseal_key.as_ref().map(shared::Secret::expose).unwrap_or_default();

@@ -17,7 +17,7 @@ use super::listener::{Listener, Open};
 use super::wire::Request;
 use crate::process::locked;
 
-fn connect(port: u16) -> io::Result<TcpStream> {
+pub(super) fn connect(port: u16) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -62,6 +62,16 @@ fn relay(client: &TcpStream, server: &TcpStream, delay: &RangeInclusive<u64>, op
     })
 }
 
+/// Passes on what both sides say, until both have ended.
+pub(super) fn pass_both_ways(client: &TcpStream, server: &TcpStream) -> io::Result<()> {
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _ = pass_on(client, server, || ());
+        });
+        pass_on(server, client, || ())
+    })
+}
+
 /// Copies until one side ends, then tells the other.
 fn pass_on(mut from: &TcpStream, mut to: &TcpStream, before: impl Fn()) -> io::Result<()> {
     let mut chunk = [0; 16 * 1024];
@@ -101,6 +111,8 @@ pub struct GatedProxy {
 struct Shared {
     gates: Gates,
     seen: Mutex<Vec<String>>,
+    /// What is answered in the target's place.
+    instead: Mutex<Option<Vec<u8>>>,
 }
 
 impl GatedProxy {
@@ -132,6 +144,19 @@ impl GatedProxy {
         self.shared.gates.hold(point, method, path_suffix, nth)
     }
 
+    /// From now on every request gets this answer, and the target none of them:
+    /// a status with its reason, further header lines, a body.
+    pub fn answer_with(&self, status: &str, headers: &str, body: &str) {
+        let answer =
+            format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        *locked(&self.shared.instead) = Some(answer.into_bytes());
+    }
+
+    /// Requests go to the target again.
+    pub fn pass_on(&self) {
+        *locked(&self.shared.instead) = None;
+    }
+
     /// The requests that have come, as `GET /v1/…`, in order.
     pub fn requests(&self) -> Vec<String> {
         locked(&self.shared.seen).clone()
@@ -148,6 +173,11 @@ impl Shared {
     fn serve(&self, mut client: TcpStream, target: u16, open: &Open) -> io::Result<()> {
         let Some(request) = Request::read(&mut client, &mut Vec::new())? else { return Ok(()) };
         locked(&self.seen).push(format!("{} {}", request.method, request.target));
+        let instead = locked(&self.instead).clone();
+        if let Some(answer) = instead {
+            client.write_all(&answer)?;
+            return client.shutdown(Shutdown::Both);
+        }
         let holds = self.gates.of(&request);
         let pass = |point| holds.iter().all(|hold| hold.pass(point));
         if !pass(Point::BeforeForwarding) {

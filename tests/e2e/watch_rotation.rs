@@ -1,0 +1,240 @@
+//! A real cluster's signing key rotates under load, on Vault and on `OpenBao`
+//! at once: the cluster is the same, and so is the load.
+
+use crate::fleet::elements;
+use crate::load::{Load, log_in};
+use crate::rig::{data, run};
+use crate::watch::writes;
+use crate::watching::Watching;
+use harness::artefacts;
+use harness::keys::{Alg, SigningKey};
+use harness::process::clean_environment;
+use harness::server::{
+    ApiServerKeys, ApiServerTwin, Cluster, ClusterOptions, Credentials, Issuer, Product, SwitchingProxy, VaultOptions,
+    VaultServer,
+};
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::{self, sleep};
+use std::time::{Duration, Instant};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(15);
+/// Longest span of refusals where a key signs before anybody could read it.
+const SPAN: Duration = Duration::from_secs(INTERVAL.as_secs() + 2);
+const SOON: Duration = Duration::from_secs(60);
+
+/// A cluster whose API servers are behind one address, and both products.
+struct Place {
+    cluster: Cluster,
+    proxy: SwitchingProxy,
+    kubeconfig: PathBuf,
+    vaults: [VaultServer; 2],
+}
+
+impl Place {
+    fn new() -> Self {
+        let issuer = Issuer::Url("https://rotating.svc".to_owned());
+        let cluster =
+            Cluster::start(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("the cluster starts");
+        cluster.create_service_account("shop", "app").expect("a service account is made");
+        let port = cluster.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let proxy = SwitchingProxy::start(&[port]).expect("the proxy starts");
+        let admin = Credentials::Certificate(cluster.admin().clone());
+        let kubeconfig = cluster.kubeconfig_at(&proxy.url(), "admin", &admin).expect("a kubeconfig");
+        let start = |product| {
+            let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+            vault.write_policy("app-read", "path \"secret/app\" { capabilities = [\"read\"] }").expect("a policy");
+            vault
+        };
+        Self { cluster, proxy, kubeconfig, vaults: [start(Product::Vault), start(Product::OpenBao)] }
+    }
+
+    fn plugin(&self, vault: &VaultServer) -> Command {
+        let mut command = Command::new(artefacts::plugin().expect("the plugin is built"));
+        clean_environment(&mut command, self.cluster.scratch().path(), &[]);
+        command.env("KUBECONFIG", &self.kubeconfig).envs(vault.client_environment());
+        command.env("VAULT_TOKEN", vault.root_token().expose());
+        command
+    }
+
+    fn setup(&self) {
+        for vault in &self.vaults {
+            let role = ["setup", "--role", "app", "--service-account", "shop:app", "--policy", "app-read"];
+            run(self.plugin(vault).args(role)).ok();
+        }
+    }
+
+    fn watch(&self, words: &[&str]) -> [Watching; 2] {
+        let runs = self.vaults.each_ref().map(|vault| Watching::start(self.plugin(vault), words));
+        runs.iter().for_each(Watching::wait_ready);
+        runs
+    }
+
+    /// Another API server of the cluster, and the only one behind the address.
+    fn switch(&self, published: &[&SigningKey], signs: &SigningKey) -> ApiServerTwin {
+        let twin = self.server(published, signs);
+        self.proxy.point_at(&[twin.port()]);
+        twin
+    }
+
+    fn server(&self, published: &[&SigningKey], signs: &SigningKey) -> ApiServerTwin {
+        let published = published.iter().map(|key| (*key).clone()).collect();
+        let keys = ApiServerKeys { published, signs: signs.clone() };
+        self.cluster.another_api_server(&keys).expect("an API server starts")
+    }
+
+    /// The keys on a mount, as the harness's numbers of `keys`.
+    fn on(&self, vault: &VaultServer, keys: &[&SigningKey]) -> Vec<usize> {
+        let config = data(&vault.http("GET", "auth/jwt/config", None).expect("Vault answers"));
+        let elements = elements(&config);
+        let holds = |key: &SigningKey| elements.iter().any(|element| element.contains(key.public_pem().trim()));
+        (0..keys.len()).filter(|number| holds(keys[*number])).collect()
+    }
+}
+
+fn key(alg: Alg) -> SigningKey {
+    SigningKey::generate(alg).expect("a key")
+}
+
+#[test]
+fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
+    let place = Place::new();
+    place.setup();
+    let first = place.cluster.signing_key();
+    let [second, third, fourth, fifth, sixth] =
+        [Alg::Rs256, Alg::Rs256, Alg::Es256, Alg::Rs256, Alg::Es256].map(key);
+    let all = [&first, &second, &third, &fourth, &fifth, &sixth];
+    let loads = [Load::default(), Load::default()];
+    thread::scope(|scope| {
+        for (load, vault) in loads.iter().zip(&place.vaults) {
+            scope.spawn(|| load.run(&place.cluster, &place.proxy, vault));
+        }
+        // A panic must not leave the threads running.
+        let _end = End(&loads);
+
+        // Without sync --watch there are refusals, or the test is void.
+        loads.iter().for_each(|load| load.wait_granted(5, SOON));
+        let sync_off = Instant::now();
+        let server = place.switch(&all[..2], &second);
+        sleep(SPAN + INTERVAL);
+        for load in &loads {
+            assert!(load.refused(sync_off).len() > 20, "void: {:?}", load.refused(sync_off));
+            assert!(load.refused(sync_off)[0].contains("no known key"), "{:?}", load.refused(sync_off));
+        }
+
+        let runs = place.watch(&["--interval", "1s", "--grace", "15s"]);
+        loads.iter().for_each(|load| load.wait_granted(5, SOON));
+
+        // RSA to RSA, then to ES256, each published before it signs.
+        let published_first = Instant::now();
+        let wait_added = |key: &SigningKey| {
+            for run in &runs {
+                run.wait_for(&format!("key \"{}\" added", key.kid()));
+            }
+        };
+        let next = place.switch(&all[..3], &second);
+        drop(server);
+        wait_added(&third);
+        let server = place.switch(&all[..4], &third);
+        drop(next);
+        wait_added(&fourth);
+        let next = place.switch(&all[..4], &fourth);
+        drop(server);
+        let http = place.cluster.http_at(&next.url()).expect("a client");
+        let old = place.cluster.token_by(&http, "shop", "app", &["vault"]).expect("a token");
+        while loads.iter().any(|load| load.count(published_first) < 600) {
+            sleep(INTERVAL);
+        }
+        for load in &loads {
+            assert_eq!(load.refused(published_first), Vec::<String>::new());
+        }
+        let counts = loads.each_ref().map(|load| load.count(published_first));
+        println!("published before it signs: {counts:?} logins, none refused");
+
+        // Signs at once: first RSA, then ES256.
+        let mut server = next;
+        for (known, signs) in [(5, &fifth), (6, &sixth)] {
+            let next = place.server(&all[..known], signs);
+            let at_once = Instant::now();
+            place.proxy.point_at(&[next.port()]);
+            server = next;
+            wait_added(signs);
+            loads.iter().for_each(|load| load.wait_granted(5, SOON));
+            // The change is seen to stay before the next one.
+            sleep(SPAN);
+            let spans = loads.each_ref().map(|load| load.span(at_once));
+            println!("{} signs at once: refused for {spans:?}", signs.alg().name());
+            assert!(spans.iter().all(|span| *span <= SPAN), "{spans:?}");
+        }
+
+        // Old tokens work through the grace, then the old keys are gone.
+        let next = place.switch(&[&sixth], &sixth);
+        drop(server);
+        let switched = Instant::now();
+        for run in &runs {
+            run.wait_for(&format!("key \"{}\" retired", fourth.kid()));
+        }
+        while switched.elapsed() < GRACE {
+            for vault in &place.vaults {
+                assert_eq!(log_in(vault, old.expose()), Ok(()));
+            }
+            sleep(INTERVAL);
+        }
+        for (run, vault) in runs.iter().zip(&place.vaults) {
+            run.wait_for(&format!("key \"{}\" removed", fourth.kid()));
+            assert!(log_in(vault, old.expose()).is_err_and(|why| why.contains("no known key")));
+            let start = Instant::now();
+            while place.on(vault, &all) != [5] {
+                assert!(start.elapsed() < SOON, "{:?} {:#?}", place.on(vault, &all), run.log());
+                sleep(INTERVAL);
+            }
+        }
+        for load in &loads {
+            assert_eq!(load.refused(switched), Vec::<String>::new());
+        }
+        drop(next);
+    });
+}
+
+struct End<'a>(&'a [Load; 2]);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(Load::end);
+    }
+}
+
+#[test]
+fn two_servers_that_publish_different_sets_cause_no_flapping() {
+    let place = Place::new();
+    place.setup();
+    let first = place.cluster.signing_key();
+    let (second, third) = (key(Alg::Es256), key(Alg::Es256));
+    let all = [&first, &second, &third];
+    // The one was upgraded, the other was not yet.
+    let servers = [place.server(&[&first, &second], &first), place.server(&[&first, &third], &first)];
+    place.cluster.stop_api_server();
+    let before = place.vaults.each_ref().map(|vault| writes(vault, "jwt"));
+    place.proxy.point_at(&servers.each_ref().map(ApiServerTwin::port));
+    let runs = place.watch(&["--interval", "1s", "--grace", "1s"]);
+    for run in &runs {
+        run.wait_for(&format!("key \"{}\" added", second.kid()));
+        run.wait_for(&format!("key \"{}\" added", third.kid()));
+    }
+    sleep(Duration::from_secs(15));
+    // By chance now: the same one can answer several times in a row.
+    place.proxy.point_at_any(&servers.each_ref().map(ApiServerTwin::port));
+    sleep(Duration::from_secs(15));
+    for ((run, vault), before) in runs.iter().zip(&place.vaults).zip(before) {
+        assert_eq!(writes(vault, "jwt") - before, 2, "{:#?}", run.log());
+        assert_eq!(place.on(vault, &all), [0, 1, 2]);
+        assert_eq!(run.log().len(), 3, "{:#?}", run.log());
+    }
+    // The upgrade is over: what the last server does not publish goes.
+    place.proxy.point_at(&[servers[1].port()]);
+    for (run, vault) in runs.iter().zip(&place.vaults) {
+        run.wait_for(&format!("key \"{}\" removed", second.kid()));
+        assert_eq!(place.on(vault, &all), [0, 2]);
+    }
+}
