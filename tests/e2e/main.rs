@@ -22,5 +22,6 @@ mod texts;
 mod trust;
 mod two;
 mod watch;
+mod watch_outages;
 mod watch_rotation;
 mod watching;

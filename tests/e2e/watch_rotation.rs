@@ -102,8 +102,7 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
     let place = Place::new();
     place.setup();
     let first = place.cluster.signing_key();
-    let [second, third, fourth, fifth, sixth] =
-        [Alg::Rs256, Alg::Rs256, Alg::Es256, Alg::Rs256, Alg::Es256].map(key);
+    let [second, third, fourth, fifth, sixth] = [Alg::Rs256, Alg::Rs256, Alg::Es256, Alg::Rs256, Alg::Es256].map(key);
     let all = [&first, &second, &third, &fourth, &fifth, &sixth];
     let loads = [Load::default(), Load::default()];
     thread::scope(|scope| {

@@ -4,6 +4,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
+use super::ready::AT_MOST;
 use super::vault_config::VaultOptions;
 use super::{Product, ServerError, VaultServer, success, with_free_ports};
 use crate::certificates::Authority;
@@ -18,7 +21,7 @@ pub struct VaultTrio {
 
 impl VaultTrio {
     /// Starts all three, with TLS, and waits until the standbys answer for
-    /// them. The third one is the active one.
+    /// them and have a vote. The third one is the active one.
     ///
     /// # Errors
     /// The peer is missing, or a node does not become ready.
@@ -27,6 +30,9 @@ impl VaultTrio {
         let program = peers::locate(product.peer())?;
         let authority = Authority::new("test Vault")?;
         let active = VaultServer::start_signed(options.clone(), &authority)?;
+        // Else a node has no vote for ten seconds after it came.
+        let quickly = json!({"server_stabilization_time": "1s"});
+        active.ok("POST", "sys/storage/raft/autopilot/configuration", Some(&quickly))?;
         let standby = |node: &str| {
             let mut standby = with_free_ports(|| VaultServer::start_once(&options, &program, &authority, node))?;
             standby.root_token = active.root_token.clone();
@@ -35,7 +41,24 @@ impl VaultTrio {
             Ok::<_, ServerError>(standby)
         };
         let (first, second) = (standby("second")?, standby("third")?);
-        Ok(Self { nodes: [first, second, active] })
+        let trio = Self { nodes: [first, second, active] };
+        trio.wait_for_votes()?;
+        Ok(trio)
+    }
+
+    fn wait_for_votes(&self) -> Result<(), ServerError> {
+        let start = Instant::now();
+        loop {
+            let found = self.nodes[2].ok("GET", "sys/storage/raft/configuration", None)?;
+            let servers = found["data"]["config"]["servers"].as_array().cloned().unwrap_or_default();
+            if servers.iter().filter(|server| server["voter"] == true).count() == 3 {
+                return Ok(());
+            }
+            if start.elapsed() > AT_MOST {
+                return Err(ServerError::io("waiting for three votes")(std::io::ErrorKind::TimedOut.into()));
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
     /// One of the nodes.

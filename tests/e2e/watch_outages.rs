@@ -1,0 +1,156 @@
+//! Vault goes away, is sealed, is busy, changes its leader: `sync --watch`
+//! stays quiet, and is right when it is over.
+
+use crate::fleet::{Fleet, elements};
+use crate::rig::data;
+use crate::watch::writes;
+use crate::watching::Watching;
+use harness::each_product;
+use harness::server::{GatedProxy, ManyClusters, ManyOptions, VaultOptions, VaultServer, VaultTrio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+const DOWN: Duration = Duration::from_secs(30);
+const SEALED: Duration = Duration::from_secs(10);
+
+/// A fleet of two clusters that is watched every second.
+fn fleet<'a>(clusters: &'a ManyClusters, vault: &'a VaultServer) -> Fleet<'a> {
+    let fleet = Fleet::new(clusters, vault);
+    fleet.enable("jwt");
+    fleet.enroll_all("jwt");
+    fleet
+}
+
+fn clusters() -> ManyClusters {
+    ManyClusters::start(2, ManyOptions::default()).expect("the clusters start")
+}
+
+fn to_vault(run: &Watching) -> f64 {
+    run.figure("vaultjwt_requests_total{to=\"vault\"}")
+}
+
+/// Requests to Vault while `during` goes on, for each minute of it.
+fn per_minute(run: &Watching, during: impl FnOnce()) -> f64 {
+    let (before, start) = (to_vault(run), Instant::now());
+    during();
+    (to_vault(run) - before) / start.elapsed().as_secs_f64() * 60.0
+}
+
+/// What it says about Vault, from line `first` on.
+fn about_vault(run: &Watching, first: usize) -> Vec<String> {
+    let log = run.log();
+    log[first..].iter().filter(|line| !line.contains(": key \"")).cloned().collect()
+}
+
+each_product!(vault_is_down_and_then_sealed, |product| {
+    let clusters = clusters();
+    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+    let fleet = fleet(&clusters, &vault);
+    let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s"]);
+    run.wait_ready();
+    for (what, how_long, words) in [("down", DOWN, "could not reach Vault"), ("sealed", SEALED, "is sealed")] {
+        let (first, asked) = (run.log().len(), clusters.requests());
+        match what {
+            "down" => vault.stop(),
+            _ => vault.seal().expect("it is sealed"),
+        }
+        run.wait_for(words);
+        clusters.rotate(0).expect("it rotates");
+        let kid = clusters.keys(0).last().expect("a key").kid().to_owned();
+        let rate = per_minute(&run, || sleep(how_long));
+        println!("{product} {what} for {how_long:?}: {rate:.0} requests a minute to Vault");
+        assert_eq!(run.get("/readyz").map(|(status, _)| status), Some(503));
+        assert_eq!(run.get("/healthz").map(|(status, _)| status), Some(200));
+        // Each round of 1, 2, 4, 8, 10, 10 s asks at most three times.
+        assert!(rate <= 60.0, "{rate}");
+        // While Vault is away no cluster is asked, but in the round that was
+        // on its way.
+        assert!(clusters.requests() - asked <= 9, "{}", clusters.requests() - asked);
+        match what {
+            "down" => vault.restart().expect("it is there again"),
+            _ => vault.unseal().expect("it is unsealed"),
+        }
+        run.wait_for(&format!("context \"c0\": key \"{kid}\" added"));
+        let said = about_vault(&run, first);
+        assert_eq!(said.len(), 2, "{said:#?}");
+        assert!(said[0].starts_with("error vault: ") && said[0].contains("; hint: "), "{said:#?}");
+        assert!(said[1].starts_with("info  vault: works again after "), "{said:#?}");
+    }
+    assert_eq!(run.stop().1.code, 0);
+});
+
+each_product!(busy_vault_is_left_alone_as_long_as_it_asks, |product| {
+    let clusters = clusters();
+    let vault = VaultServer::start(VaultOptions { tls: false, ..VaultOptions::new(product) }).expect("Vault starts");
+    let port = vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = GatedProxy::start(port).expect("the proxy starts");
+    let fleet = fleet(&clusters, &vault).through(proxy.address());
+    let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s"]);
+    run.wait_ready();
+    let first = run.log().len();
+    let busy = r#"{"errors":["request path \"auth/jwt/config\": rate limit quota exceeded"]}"#;
+    proxy.answer_with("429 Too Many Requests", "Retry-After: 4\r\nContent-Type: application/json\r\n", busy);
+    let asked = proxy.requests().len();
+    sleep(Duration::from_secs(18));
+    let while_busy = proxy.requests().len() - asked;
+    println!("{product} busy, Retry-After 4: {while_busy} requests in 18 s");
+    // The first, and then one every four seconds, or later.
+    assert!((3..=6).contains(&while_busy), "{:?}", &proxy.requests()[asked..]);
+    proxy.pass_on();
+    clusters.rotate(1).expect("it rotates");
+    run.wait_for("context \"c1\": key ");
+    let said = about_vault(&run, first);
+    assert!(said.len() <= 2, "{said:#?}");
+});
+
+each_product!(the_leader_of_three_changes, |product| {
+    let clusters = clusters();
+    let trio = VaultTrio::start(product).expect("three nodes start");
+    // It is told of one node, which is a standby at first.
+    let fleet = fleet(&clusters, trio.node(0));
+    let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s", "--grace", "1s"]);
+    run.wait_ready();
+    let kid = |number: usize| clusters.keys(number).last().expect("a key").kid().to_owned();
+
+    let before = trio.wait_active(Duration::from_secs(30)).expect("a leader");
+    trio.step_down().expect("it steps down");
+    clusters.rotate(0).expect("it rotates");
+    run.wait_for(&format!("context \"c0\": key \"{}\" added", kid(0)));
+    let after = trio.wait_active(Duration::from_secs(30)).expect("a leader");
+    println!("{product}: node {before} steps down, node {after} leads");
+
+    // The leader dies, but it is not the node that is asked.
+    if after == 0 {
+        trio.step_down().expect("it steps down");
+    }
+    let start = Instant::now();
+    let dies = loop {
+        match trio.wait_active(Duration::from_secs(30)).expect("a leader") {
+            0 if start.elapsed() < Duration::from_secs(60) => sleep(Duration::from_millis(200)),
+            leader => break leader,
+        }
+    };
+    assert_ne!(dies, 0, "the node that is asked keeps leading");
+    let rate = per_minute(&run, || {
+        trio.node(dies).stop();
+        clusters.rotate(1).expect("it rotates");
+        run.wait_for(&format!("context \"c1\": key \"{}\" added", kid(1)));
+    });
+    println!("{product}: node {dies} dies: {rate:.0} requests a minute to Vault until the key is there");
+    clusters.retire(0);
+    clusters.retire(1);
+    run.wait_for("context \"c0\": key ");
+    let removed = || run.log().iter().filter(|line| line.ends_with(" removed")).count();
+    let start = Instant::now();
+    while removed() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "{:#?}", run.log());
+        sleep(Duration::from_millis(100));
+    }
+    let config = data(&trio.node(0).http("GET", "auth/jwt/config", None).expect("Vault answers"));
+    assert_eq!(elements(&config).len(), 2);
+    for number in 0..2 {
+        let newest = clusters.keys(number).last().expect("a key").public_pem().trim().to_owned();
+        assert!(elements(&config).iter().any(|element| element.contains(&newest)));
+    }
+    assert!(writes(trio.node(0), "jwt") < 20);
+});
