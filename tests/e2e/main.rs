@@ -24,4 +24,5 @@ mod two;
 mod watch;
 mod watch_outages;
 mod watch_rotation;
+mod watch_token;
 mod watching;

@@ -1,0 +1,197 @@
+//! The token of a `sync --watch` that logs in from a cluster which it looks
+//! after itself: in a pod, and locked out by a rotation.
+
+use crate::load::log_in;
+use crate::rig::{Owned, Rig, run};
+use crate::watching::Watching;
+use harness::artefacts;
+use harness::each_product;
+use harness::keys::Alg;
+use harness::process::{Scratch, clean_environment};
+use harness::server::{Cluster, ClusterOptions, Issuer, VaultOptions};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A cluster of its own, a Vault with the policy and the role of the guide,
+/// and the guide's service account.
+fn rig(product: harness::server::Product) -> Rig {
+    let issuer = Issuer::Url("https://own.svc".to_owned());
+    let cluster = Cluster::start(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("a cluster starts");
+    let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
+    apply(&rig, &guide("```yaml\n"));
+    let policy = guide("vault policy write vaultjwt-sync - <<< '");
+    rig.vault.write_policy("vaultjwt-sync", policy.trim()).expect("a policy");
+    let words = guide("$ kubectl vaultjwt setup ");
+    let words: Vec<&str> = words.lines().next().unwrap_or_default().split_whitespace().collect();
+    rig.setup(&words).ok();
+    rig
+}
+
+/// What the guide has between this and the end of the quote or block.
+fn guide(start: &str) -> String {
+    let path = harness::workspace::root().join("docs/watching.md");
+    let guide = fs::read_to_string(&path).expect("the guide is there");
+    let (_, rest) = guide.split_once(start).unwrap_or_else(|| panic!("no {start:?} in {}", path.display()));
+    let end = if start.ends_with('\'') { "'" } else { "```" };
+    rest.split(end).next().unwrap_or_default().to_owned()
+}
+
+fn apply(rig: &Rig, manifest: &str) {
+    let file = rig.folder.write("manifest.yaml", manifest).expect("a file");
+    rig.cluster.kubectl_ok(&["apply", "-f", file.to_str().expect("a path")]).expect("it is applied");
+}
+
+/// The pod's token for Vault, as it is now.
+fn write_jwt(rig: &Rig) -> PathBuf {
+    let token = rig.cluster.token("vaultjwt", "sync", &["vault"]).expect("a token");
+    rig.folder.write("jwt", token.expose()).expect("a file")
+}
+
+/// The plugin without a token of anybody.
+fn plugin(rig: &Rig) -> Command {
+    let mut command = Command::new(artefacts::plugin().expect("the plugin is built"));
+    clean_environment(&mut command, rig.folder.path(), &[]);
+    command.envs(rig.vault.client_environment()).env_remove("VAULT_TOKEN");
+    command.env("KUBECONFIG", rig.cluster.kubeconfig());
+    command
+}
+
+/// Whether a token that the cluster issues now opens Vault.
+fn pods_log_in(rig: &Rig) -> Result<(), String> {
+    let token = rig.cluster.token("shop", "app", &["vault"]).expect("a token");
+    log_in(&rig.vault, token.expose())
+}
+
+fn role_app(rig: &Rig) {
+    rig.setup(&crate::rig::ROLE).ok();
+}
+
+each_product!(locked_out_it_names_the_command_and_with_a_fallback_it_needs_none, |product| {
+    let rig = rig(product);
+    role_app(&rig);
+    let jwt = write_jwt(&rig);
+    let jwt = ["--auth-jwt-file", jwt.to_str().expect("a path")];
+    let words = [&["--auth-role", "vaultjwt-sync", "--interval", "1s"], &jwt[..]].concat();
+    let run_1 = Watching::start(plugin(&rig), &words);
+    run_1.wait_ready();
+    let line = run_1.wait_for("logged in");
+    assert_eq!(line, "info  logged in with role \"vaultjwt-sync\" of auth mount \"jwt/\", for 1h");
+    let ttl = run_1.figure("vaultjwt_token_ttl_seconds");
+    assert!((3_000.0..=3_600.0).contains(&ttl), "{ttl}");
+    // While it runs, a rotation of its own cluster does not lock it out.
+    rig.cluster.rotate(Alg::Rs256).expect("it rotates");
+    run_1.wait_for("\" added");
+    write_jwt(&rig);
+    assert_eq!(run_1.stop().1.code, 0);
+
+    // While it does not, it does.
+    rig.cluster.rotate(Alg::Es256).expect("it rotates");
+    write_jwt(&rig);
+    assert!(pods_log_in(&rig).is_err(), "void: the new key is on the mount");
+    let run_2 = Watching::start(plugin(&rig), &words);
+    let line = run_2.wait_for("error own token: ");
+    let by_hand = format!("kubectl vaultjwt sync --mount jwt --vault-addr {}", rig.vault.address());
+    assert!(line.contains("no known key successfully validated the token signature"), "{line}");
+    assert!(line.ends_with(&format!("; hint: {by_hand}")), "{line}");
+    assert_eq!(run_2.figure(&format!("vaultjwt_locked_out{{command=\"{by_hand}\"}}")), 1.0);
+    assert_eq!(run_2.get("/readyz").map(|(status, _)| status), Some(503));
+    assert!(pods_log_in(&rig).is_err());
+    // Somebody runs it, word for word.
+    let mut by_hand: Vec<&str> = by_hand.split_whitespace().collect();
+    by_hand.remove(0);
+    run(&mut rig.kubectl(&by_hand)).ok();
+    run_2.wait_ready();
+    run_2.wait_for("info  own token: works again after ");
+    assert_eq!(run_2.figure("vaultjwt_locked_out{command=\"\"}"), 0.0);
+    assert_eq!(pods_log_in(&rig), Ok(()));
+    assert_eq!(run_2.stop().1.code, 0);
+
+    // With a second way to log in, nobody has to.
+    let fallback = approle(&rig);
+    rig.cluster.rotate(Alg::Rs256).expect("it rotates");
+    write_jwt(&rig);
+    assert!(pods_log_in(&rig).is_err(), "void: the new key is on the mount");
+    let run_3 = Watching::start(plugin(&rig), &[&words[..], &["--auth-fallback", &fallback]].concat());
+    let line = run_3.wait_for("logged in");
+    assert_eq!(line, "warn  logged in with AppRole of auth mount \"ops/\" (fallback), for 20m");
+    run_3.wait_for("\" added");
+    assert_eq!(pods_log_in(&rig), Ok(()));
+    let (_, ended) = run_3.stop();
+    assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
+    for secret in [fs::read_to_string(rig.folder.path().join("jwt")).expect("a token"), secret_id(&rig)] {
+        assert!(!ended.stderr.contains(secret.trim()));
+    }
+});
+
+fn secret_id(rig: &Rig) -> String {
+    fs::read_to_string(rig.folder.path().join("secret-id")).expect("a secret id")
+}
+
+/// An `AppRole` for `--auth-fallback`.
+fn approle(rig: &Rig) -> String {
+    rig.write("sys/auth/ops", json!({"type": "approle"}));
+    rig.write("auth/ops/role/sync", json!({"token_policies": ["vaultjwt-sync"], "token_ttl": "20m"}));
+    let field = |answer: Value, name: &str| answer["data"][name].as_str().expect("an id").to_owned();
+    let role_id = field(rig.vault.ok("GET", "auth/ops/role/sync/role-id", None).expect("a role id"), "role_id");
+    let secret_id = rig.vault.ok("POST", "auth/ops/role/sync/secret-id", Some(&json!({}))).expect("a secret id");
+    let role_id = rig.folder.write("role-id", role_id).expect("a file");
+    let secret_id = rig.folder.write("secret-id", field(secret_id, "secret_id")).expect("a file");
+    format!("mount=ops,role-id-file={},secret-id-file={}", role_id.display(), secret_id.display())
+}
+
+each_product!(in_a_pod_it_looks_after_its_own_cluster, |product| {
+    let rig = rig(product);
+    role_app(&rig);
+    let pod = Pod::of(&rig);
+    let run = Watching::start(pod.plugin(&rig), &["--auth-role", "vaultjwt-sync", "--interval", "1s"]);
+    run.wait_ready();
+    assert_eq!(run.log().len(), 2, "{:#?}", run.log());
+    rig.cluster.rotate(Alg::Es256).expect("it rotates");
+    let line = run.wait_for("\" added");
+    assert!(line.starts_with("info  context \"in-cluster\": key \""), "{line}");
+    assert_eq!(pods_log_in(&rig), Ok(()));
+    assert_eq!(run.stop().1.code, 0);
+});
+
+/// Files as the kubelet gives them to a pod of the guide's service account.
+struct Pod {
+    files: Scratch,
+}
+
+impl Pod {
+    fn of(rig: &Rig) -> Self {
+        let files = Scratch::new("pod").expect("a folder");
+        let api = rig.cluster.token("vaultjwt", "sync", &[]).expect("a token");
+        let vault = rig.cluster.token("vaultjwt", "sync", &["vault"]).expect("a token");
+        let account = files.folder("kubernetes.io/serviceaccount").expect("a folder");
+        let tokens = files.folder("tokens").expect("a folder");
+        let put = |folder: &Path, name: &str, text: &str| fs::write(folder.join(name), text).expect("a file");
+        put(&account, "token", api.expose());
+        put(&account, "ca.crt", &rig.cluster.ca_pem());
+        put(&account, "namespace", "vaultjwt");
+        put(&tokens, "vault-token", vault.expose());
+        Self { files }
+    }
+
+    /// The plugin where these files are at /var/run/secrets: in a mount
+    /// namespace of its own.
+    fn plugin(&self, rig: &Rig) -> Command {
+        let mut command = Command::new("unshare");
+        clean_environment(&mut command, rig.folder.path(), &[]);
+        let probe = command.args(["-Urm", "true"]).stdin(Stdio::null()).output().expect("util-linux is installed");
+        assert!(probe.status.success(), "no user namespaces: {}", String::from_utf8_lossy(&probe.stderr));
+        let mut command = Command::new("unshare");
+        clean_environment(&mut command, rig.folder.path(), &[]);
+        // The folder is reached by its file descriptor where it is hidden.
+        let script = "exec 3<\"$1\" && mount -t tmpfs tmpfs /run && mkdir -p /run/secrets && \
+                      mount --bind /proc/self/fd/3 /run/secrets && shift && exec \"$@\"";
+        command.args(["-Urm", "sh", "-c", script, "sh"]).arg(self.files.path());
+        command.arg(artefacts::plugin().expect("the plugin is built"));
+        command.envs(rig.vault.client_environment()).env_remove("VAULT_TOKEN").env_remove("KUBECONFIG");
+        let port = rig.cluster.url().rsplit(':').next().unwrap_or_default().to_owned();
+        command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", port);
+        command
+    }
+}
