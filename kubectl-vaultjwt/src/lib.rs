@@ -15,6 +15,7 @@ pub mod error;
 pub mod issuer;
 pub mod keychain;
 pub mod render;
+mod retry_after;
 pub mod run;
 mod serve;
 mod shell;

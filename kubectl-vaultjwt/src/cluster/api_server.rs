@@ -6,6 +6,7 @@ mod failure;
 use super::error::{ClusterError, Place};
 use super::kubeconfig::{Connection, without_userinfo};
 use super::{Cluster, ServiceAccount, Target};
+use crate::retry_after;
 use async_trait::async_trait;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -133,7 +134,8 @@ impl ApiServer {
         };
         let response = self.client.send(request).await.map_err(|error| failed(&error))?;
         let status = response.status();
-        let seconds = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let asked = response.headers().get(header::RETRY_AFTER);
+        let retry_after = asked.and_then(|value| retry_after::parse(value.to_str().ok()?));
         let body = Limited::new(response.into_body(), BODY_LIMIT).collect().await.map_err(|error| {
             if error.is::<LengthLimitError>() {
                 ClusterError::TooLarge { at: self.place.clone(), request: shown(method, path), limit: BODY_LIMIT }
@@ -141,7 +143,7 @@ impl ApiServer {
                 failed(error.as_ref())
             }
         })?;
-        Ok(Answer { status, body: body.to_bytes().to_vec(), retry_after: seconds.map(Duration::from_secs) })
+        Ok(Answer { status, body: body.to_bytes().to_vec(), retry_after })
     }
 
     /// What an answer other than success means, where it means the same for

@@ -3,6 +3,7 @@
 //! in size and time.
 
 use crate::cause::innermost;
+use crate::retry_after;
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::{
@@ -159,16 +160,6 @@ fn condition(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
     by_tag.or_else(|| header(LAST_MODIFIED).map(|time| (IF_MODIFIED_SINCE, time)))
 }
 
-/// `Retry-After` in seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Duration::try_from(jiff::Timestamp::now().duration_until(date)).ok()
-}
-
 #[async_trait]
 impl IssuerSite for HttpsSite {
     async fn get(&self, url: &Url) -> Result<Vec<u8>, SiteError> {
@@ -189,7 +180,8 @@ impl IssuerSite for HttpsSite {
         }
         if status != StatusCode::OK {
             let status = status.as_u16();
-            let left = retry_after(response.headers()).filter(|_| matches!(status, 429 | 503));
+            let asked = response.headers().get(RETRY_AFTER).filter(|_| matches!(status, 429 | 503));
+            let left = asked.and_then(|value| retry_after::parse(value.to_str().ok()?));
             return Err(match left.filter(|left| !left.is_zero()) {
                 Some(left) => {
                     let left = left.min(ALONE_AT_MOST);
@@ -235,20 +227,5 @@ pub fn discovery_url(issuer: &str) -> Option<Url> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_slash_before_the_well_known_path() {
-        for (issuer, url) in [
-            ("https://a/id/1", Some("https://a/id/1/.well-known/openid-configuration")),
-            ("https://a/t/u/", Some("https://a/t/u/.well-known/openid-configuration")),
-            ("https://a", Some("https://a/.well-known/openid-configuration")),
-            ("http://a", None),
-            ("https://a?x=1", None),
-            ("kubernetes/serviceaccount", None),
-        ] {
-            assert_eq!(discovery_url(issuer).as_ref().map(Url::as_str), url, "{issuer}");
-        }
-    }
-}
+#[path = "site_tests.rs"]
+mod tests;

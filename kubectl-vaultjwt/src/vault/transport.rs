@@ -5,6 +5,7 @@ use super::active_node::ActiveNode;
 use super::settings::{Pem, Settings, Trust};
 use super::{VaultError, cause, redirect};
 use crate::cause::innermost;
+use crate::retry_after;
 use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
@@ -95,14 +96,9 @@ impl Answer {
         matches!(self.status, 412 | 429 | 500 | 502..=599) && !self.sealed()
     }
 
-    /// `Retry-After` in seconds or as a date.
+    /// How long it asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
-        let value = self.header(RETRY_AFTER)?;
-        if let Ok(seconds) = value.parse() {
-            return Some(Duration::from_secs(seconds));
-        }
-        let date = jiff::fmt::rfc2822::parse(value).ok()?;
-        Some(Duration::try_from(jiff::Timestamp::now().duration_until(date.timestamp())).unwrap_or_default())
+        retry_after::parse(self.header(RETRY_AFTER)?)
     }
 }
 
