@@ -19,7 +19,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(cli, console.clone())) {
+    let ended = runtime.block_on(run(cli, console.clone()));
+    // An exec plugin that waits for a person, or a name server that does not
+    // answer, must not keep the end waiting.
+    runtime.shutdown_background();
+    match ended {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             console.error(&error);

@@ -86,6 +86,32 @@ each_product!(the_log_can_be_json_and_a_broken_cluster_leaves_the_others_alone, 
 });
 
 #[test]
+fn an_exec_plugin_that_hangs_does_not_keep_the_end_waiting() {
+    let (vault, clusters) = (start_vault(Product::OpenBao), clusters(1));
+    let fleet = Fleet::new(&clusters, &vault);
+    let config = std::fs::read_to_string(clusters.kubeconfig()).expect("a kubeconfig");
+    let (head, rest) = config.split_once("    token: ").expect("a token");
+    let (_, tail) = rest.split_once('\n').expect("more lines");
+    let exec = "    exec: {apiVersion: client.authentication.k8s.io/v1, command: sleep, args: ['300'], interactiveMode: Never}";
+    let file = clusters.scratch().write("hanging.kubeconfig", format!("{head}{exec}\n{tail}")).expect("a file");
+    fleet.enable("jwt");
+    let mut command = fleet.command(&[]);
+    command.env("KUBECONFIG", file).env("PATH", "/usr/bin:/bin");
+    let run = Watching::start(command, &["--contexts", "c0", "--interval", "1s"]);
+    run.wait_for("watching 1 cluster");
+    // Its first request was answered, and now it waits for the plugin.
+    let start = Instant::now();
+    while run.figure("vaultjwt_requests_total{to=\"vault\"}") < 2.0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{:#?}", run.log());
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let (took, ended) = run.stop();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert_eq!((ended.code, ended.stderr.lines().count()), (0, 2), "{}", ended.stderr);
+}
+
+#[test]
 fn a_port_that_is_taken_ends_it_at_once() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();

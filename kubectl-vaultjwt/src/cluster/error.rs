@@ -100,6 +100,14 @@ pub enum ClusterError {
         /// The bound.
         after: Duration,
     },
+    /// The user entry's exec plugin is not done.
+    #[error("the credential plugin of {} is not done within {}", plugin_of(.context), shown(*.after))]
+    SlowPlugin {
+        /// The context; `None` for the current one.
+        context: Option<String>,
+        /// The bound.
+        after: Duration,
+    },
     /// The server's certificate does not lead to the trusted authorities.
     #[error("the certificate of {at} is not trusted: {}", one_line(.cause))]
     Untrusted {
@@ -280,6 +288,10 @@ impl ClusterError {
             Self::Timeout { at, .. } => {
                 format!("give it longer with --request-timeout, or look with: {}", at.kubectl("cluster-info"))
             }
+            Self::SlowPlugin { context, .. } => {
+                let context = context.iter().map(|name| format!(" --context {}", word(name))).collect::<String>();
+                format!("see what it waits for: kubectl auth whoami{context}")
+            }
             Self::Untrusted { at, name: true, .. } => format!(
                 "if the server is the right one, give its name with --tls-server-name; look with: {}",
                 at.kubectl("config view --minify")
@@ -314,6 +326,10 @@ impl ClusterError {
             Self::NotAName { .. } => return None,
         })
     }
+}
+
+fn plugin_of(context: &Option<String>) -> String {
+    context.as_ref().map_or_else(|| "the current context".to_owned(), |name| format!("context \"{}\"", one_line(name)))
 }
 
 /// The command that grants the right, with the subject as the server named

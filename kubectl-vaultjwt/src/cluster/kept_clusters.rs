@@ -11,6 +11,12 @@ use shared::Secret;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// Longest wait for a connection, which is longest where an exec plugin runs.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Reads the kubeconfig.
 type Load = Box<dyn Fn() -> Result<Contexts, ClusterError> + Send + Sync>;
@@ -27,6 +33,9 @@ struct Known {
     /// `None` until it is read, and again after an error.
     contexts: Option<Arc<Contexts>>,
     connected: HashMap<Option<String>, Arc<ApiServer>>,
+    /// Connections that take longer than a poll waits, by context: one each,
+    /// however often it is polled.
+    connecting: HashMap<Option<String>, JoinHandle<Result<ApiServer, ClusterError>>>,
 }
 
 fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
@@ -53,9 +62,26 @@ impl KeptClusters {
         Ok(contexts)
     }
 
+    /// Connects to a context, which may mean that an exec plugin runs. A person
+    /// that it could ask is not there; it gets its time, and is not run again
+    /// while it still runs.
     async fn connected(&self, context: Option<&str>) -> Result<ApiServer, ClusterError> {
-        let connection = self.contexts()?.resolve(context)?;
-        Ok(ApiServer::connect(connection).await?.polled(Arc::clone(&self.requests)))
+        let key = context.map(str::to_owned);
+        let going_on = locked(&self.known).connecting.remove(&key);
+        let mut connecting = match going_on {
+            Some(going_on) => going_on,
+            None => tokio::spawn(ApiServer::connect(self.contexts()?.resolve(context)?)),
+        };
+        let slow = ClusterError::SlowPlugin { context: key.clone(), after: PATIENCE };
+        match timeout(PATIENCE, &mut connecting).await {
+            Ok(Ok(connected)) => Ok(connected?.polled(Arc::clone(&self.requests))),
+            // It ended in a panic: the next poll begins anew.
+            Ok(Err(_)) => Err(slow),
+            Err(_) => {
+                locked(&self.known).connecting.insert(key, connecting);
+                Err(slow)
+            }
+        }
     }
 }
 

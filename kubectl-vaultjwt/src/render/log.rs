@@ -67,7 +67,7 @@ fn line(format: LogFormat, event: &Event, now: Timestamp) -> String {
                 Level::Error => "error",
             };
             let hint = match event {
-                Event::Trouble { hint: Some(hint), .. } => format!("; hint: {}", one_line(hint)),
+                Event::Trouble { hint: Some(hint), .. } => format!("; hint: {}", one_line(&hint.replace('\n', " "))),
                 _ => String::new(),
             };
             format!("{time} {level} {message}{hint}")
@@ -103,7 +103,11 @@ mod tests {
     }
 
     fn trouble() -> Event {
-        Event::Trouble { about: About::Context("prod".into()), error: "no\nanswer".into(), hint: Some("look".into()) }
+        Event::Trouble {
+            about: About::Context("prod".into()),
+            error: "no\nanswer".into(),
+            hint: Some("look at:\nit".into()),
+        }
     }
 
     fn said(format: LogFormat, event: &Event) -> String {
@@ -127,7 +131,7 @@ mod tests {
             ),
             (started(3, 10, 10), "info  watching 3 clusters on auth mount \"jwt/\", every 10s"),
             (key(), "info  context \"prod\": key \"k1\\u{1b}\" retired"),
-            (trouble(), "warn  context \"prod\": no\\u{a}answer; hint: look"),
+            (trouble(), "warn  context \"prod\": no\\u{a}answer; hint: look at: it"),
             (recovered, "info  vault: works again after 1m30s (2 failures)"),
             (logged_in(false, Some(3_600)), "info  logged in with role \"sync\", for 1h"),
             (logged_in(true, None), "warn  logged in with role \"sync\" (fallback)"),
@@ -148,7 +152,7 @@ mod tests {
         );
         assert_eq!(
             said(LogFormat::Json, &trouble()),
-            r#"{"time":"2026-11-25T08:00:00Z","level":"warn","message":"context \"prod\": no\\u{a}answer","event":"trouble","about":{"about":"context","name":"prod"},"error":"no\nanswer","hint":"look"}"#
+            r#"{"time":"2026-11-25T08:00:00Z","level":"warn","message":"context \"prod\": no\\u{a}answer","event":"trouble","about":{"kind":"context","name":"prod"},"error":"no\nanswer","hint":"look at:\nit"}"#
         );
         assert_eq!(
             said(LogFormat::Json, &Event::Stopped),

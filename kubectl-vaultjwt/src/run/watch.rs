@@ -88,7 +88,7 @@ impl Prepared {
     }
 
     async fn run(&self, stop: impl Future<Output = ()>) {
-        let notes = Notes::new(&self.log);
+        let notes = Notes::new(&self.log, &self.stats);
         let ports = Ports {
             sync: SyncPorts { clusters: &self.clusters, site: &self.site, vault: &self.vault, progress: &notes },
             token: &self.vault,

@@ -41,6 +41,16 @@ fn every_error_says_what_why_and_what_next() {
             "give it longer with --request-timeout, or look with: kubectl cluster-info --context dev",
         ),
         (
+            ClusterError::SlowPlugin { context: Some("a b".into()), after: Duration::from_secs(60) },
+            "the credential plugin of context \"a b\" is not done within 1m",
+            "see what it waits for: kubectl auth whoami --context 'a b'",
+        ),
+        (
+            ClusterError::SlowPlugin { context: None, after: Duration::from_secs(60) },
+            "the credential plugin of the current context is not done within 1m",
+            "see what it waits for: kubectl auth whoami",
+        ),
+        (
             ClusterError::Untrusted { at: at(), cause: "it has expired".into(), name: false },
             "the certificate of API server \"https://h:6443\" of context \"dev\" is not trusted: it has expired",
             "if the server is the right one, give its authority with --certificate-authority; look with: kubectl config view --minify --context dev",

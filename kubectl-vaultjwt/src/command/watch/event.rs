@@ -78,7 +78,7 @@ pub enum Event {
 
 /// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(tag = "about", content = "name", rename_all = "camelCase")]
+#[serde(tag = "kind", content = "name", rename_all = "camelCase")]
 pub enum About {
     /// One context's cluster, by the context's name.
     Context(String),

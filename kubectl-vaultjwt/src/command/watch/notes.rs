@@ -1,10 +1,12 @@
 //! Owns what each poll would say again: warnings are told once, and steps not
-//! at all.
+//! at all. That clusters are being read shows that the run is alive.
 
 use super::event::{Event, Journal};
+use super::stats::StatsCell;
 use crate::command::{Progress, Step};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
+use tokio::time::Instant;
 
 /// Warnings that are remembered; after so many, all are told anew.
 const REMEMBERED: usize = 1_000;
@@ -12,13 +14,14 @@ const REMEMBERED: usize = 1_000;
 /// Progress of polls, of which only new warnings are told.
 pub struct Notes<'a> {
     journal: &'a dyn Journal,
+    stats: &'a StatsCell,
     told: Mutex<HashSet<String>>,
 }
 
 impl<'a> Notes<'a> {
     /// Nothing was told yet.
-    pub fn new(journal: &'a dyn Journal) -> Self {
-        Self { journal, told: Mutex::default() }
+    pub fn new(journal: &'a dyn Journal, stats: &'a StatsCell) -> Self {
+        Self { journal, stats, told: Mutex::default() }
     }
 }
 
@@ -32,6 +35,10 @@ impl Progress for Notes<'_> {
         if told.insert(text.clone()) {
             self.journal.tell(&Event::Note { text });
         }
+    }
+
+    fn advance(&self, _: &str, _: usize, _: usize) {
+        self.stats.with(|stats| stats.turn_by = Instant::now());
     }
 }
 
@@ -51,7 +58,8 @@ mod tests {
     #[test]
     fn a_warning_is_told_once_and_a_step_never() {
         let heard = Heard::default();
-        let notes = Notes::new(&heard);
+        let stats = StatsCell::new("jwt");
+        let notes = Notes::new(&heard, &stats);
         for _ in 0..3 {
             notes.step(Step::Warning("w".into()));
             notes.step(Step::Done("d".into()));

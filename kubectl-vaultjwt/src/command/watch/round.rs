@@ -6,6 +6,7 @@ use super::event::{About, Event};
 use super::schedule::Polled;
 use crate::command::sync::{self, Failed, Outcome, Row, Scope, SyncError, SyncInput, SyncReport};
 use crate::issuer::KeySource;
+use crate::shell::word;
 use crate::vault::VaultError;
 use crate::vault::rewrite::RewriteError;
 use jiff::Timestamp;
@@ -91,8 +92,17 @@ impl Watch<'_> {
             stats.vault_failures += 1;
             stats.not_ready = Some(error.to_string());
         });
-        let about = if vault.is_some() { About::Vault } else { self.mount() };
-        self.desk.failed(about, error.to_string(), error.hint());
+        match (vault, error) {
+            (Some(vault), _) => self.desk.vault_failed(vault),
+            (None, SyncError::Rewrite(RewriteError::Slow { .. })) => {
+                self.desk.failed(self.mount(), error.to_string(), Some("look at the load of both".to_owned()));
+            }
+            (None, SyncError::Rewrite(_)) => {
+                let hint = "find the other writer (Terraform, an operator)".to_owned();
+                self.desk.failed(self.mount(), error.to_string(), Some(hint));
+            }
+            (None, _) => self.desk.failed(self.mount(), error.to_string(), error.hint()),
+        }
     }
 
     fn digest(&mut self, due: &[Option<String>], report: &SyncReport, began: Instant, jitter: f64) {
@@ -129,7 +139,9 @@ impl Watch<'_> {
             }
             Outcome::NotEnrolled if lost => {
                 let error = "its keys were taken off the mount while this was running".to_owned();
-                self.desk.failed(about, error, row.hint.clone());
+                let mount = self.input.sync.mount.as_str();
+                let setup = format!("kubectl vaultjwt setup --context {} --mount {}", word(&row.context), word(mount));
+                self.desk.failed(about, error, Some(format!("to put them back: {setup}")));
             }
             Outcome::NotEnrolled => {}
             Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => self.desk.works(&about),

@@ -154,7 +154,7 @@ impl Session {
                 Ok(lease) => self.live(Lease { renewable: false, ..lease }, desk),
                 Err(VaultError::Refused(refused)) if matches!(refused.status, 400 | 403 | 404) => {}
                 Err(error) => {
-                    desk.failed(About::Vault, error.to_string(), error.hint());
+                    desk.vault_failed(&error);
                     return self.later(live);
                 }
             }
@@ -164,7 +164,7 @@ impl Session {
         match self.get(ports, input, desk).await {
             Got::Token => {}
             Got::Unavailable(error) => {
-                desk.failed(About::Vault, error.to_string(), error.hint());
+                desk.vault_failed(&error);
                 self.later(Live { renewable: false, ..live });
             }
             Got::Refused(refused) => {
@@ -305,7 +305,7 @@ impl Session {
             stats.vault_failures += 1;
             stats.not_ready = Some(error.to_string());
         });
-        desk.failed(About::Vault, error.to_string(), error.hint());
+        desk.vault_failed(error);
         let at = self.pause(error.refusal().and_then(|refused| refused.retry_after));
         self.state = match self.state {
             State::Unknown { doubted, .. } => State::Unknown { doubted, at },

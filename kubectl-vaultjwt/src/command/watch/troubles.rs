@@ -2,18 +2,21 @@
 //! it ends, and not at every attempt in between.
 
 use super::event::{About, Event};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// A trouble that goes on is told again after this long.
 const REMINDER: Duration = Duration::from_secs(3_600);
+/// So many different things to do about one trouble are told at once.
+const HINTS: usize = 8;
 
 #[derive(Debug)]
 struct Open {
     since: Instant,
     told: Instant,
-    hint: Option<String>,
+    /// What was said that can be done about it.
+    hints: HashSet<Option<String>>,
     failures: u32,
 }
 
@@ -22,21 +25,23 @@ struct Open {
 pub struct Troubles(HashMap<About, Open>);
 
 impl Troubles {
-    /// Something failed (again); what is to be told, if anything. Another
-    /// thing to do about it is another trouble; another wording is not: a
-    /// server that is going down words it differently each time.
+    /// Something failed (again); what is to be told, if anything. A thing to do
+    /// about it that was not told yet is; another wording is not: a server that
+    /// is going down words it differently each time.
     pub fn failed(&mut self, now: Instant, about: About, error: String, hint: Option<String>) -> Option<Event> {
         let tell = match self.0.get_mut(&about) {
             Some(open) => {
                 open.failures = open.failures.saturating_add(1);
-                let tell = open.hint != hint || now.duration_since(open.told) >= REMINDER;
+                let new = open.hints.len() < HINTS && open.hints.insert(hint.clone());
+                let tell = new || now.duration_since(open.told) >= REMINDER;
                 if tell {
-                    (open.told, open.hint) = (now, hint.clone());
+                    open.told = now;
                 }
                 tell
             }
             None => {
-                self.0.insert(about.clone(), Open { since: now, told: now, hint: hint.clone(), failures: 1 });
+                let hints = HashSet::from([hint.clone()]);
+                self.0.insert(about.clone(), Open { since: now, told: now, hints, failures: 1 });
                 true
             }
         };
@@ -80,5 +85,9 @@ mod tests {
         assert!(failed(&mut troubles, "a"));
         assert!(!failed(&mut troubles, "a"));
         assert!(failed(&mut troubles, "b"));
+        // Not each time that they take turns.
+        assert!(!failed(&mut troubles, "a") && !failed(&mut troubles, "b"));
+        let told = (0..100).filter(|number| failed(&mut troubles, &number.to_string())).count();
+        assert_eq!(told, 6);
     }
 }

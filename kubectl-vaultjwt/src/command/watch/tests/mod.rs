@@ -327,7 +327,7 @@ async fn a_cluster_that_is_taken_off_is_told_and_not_put_back() {
         assert_eq!(world.keys(), ["kid-2"]);
         assert_eq!(
             world.told()[1],
-            "Warn context \"a\": its keys were taken off the mount while this was running; put the cluster on the mount with 'kubectl vaultjwt setup', or with --enroll"
+            "Warn context \"a\": its keys were taken off the mount while this was running; to put them back: kubectl vaultjwt setup --context a --mount jwt"
         );
         assert_eq!(world.count("write", 0..u64::MAX), 0);
         // Strangers every five minutes.

@@ -392,7 +392,7 @@ pub fn enrol(world: &World, contexts: &[&str]) {
 /// Runs until the test's own steps are done.
 pub async fn watching<F: Future<Output = ()>>(world: &World, input: &WatchInput, steps: F) -> Stats {
     let stats = StatsCell::new("jwt");
-    let notes = Notes::new(world);
+    let notes = Notes::new(world, &stats);
     let ports = Ports {
         sync: SyncPorts { clusters: world, site: world, vault: world, progress: &notes },
         token: world,
