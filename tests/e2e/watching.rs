@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Longest wait for something that should come within seconds; the machine
-/// may be busy.
-const SOON: Duration = Duration::from_secs(60);
+/// Longest wait for something that should come soon (a key is retired after 30
+/// polls); the machine may be busy.
+const SOON: Duration = Duration::from_secs(150);
 
 /// One run. Dropped, it is killed.
 pub struct Watching {

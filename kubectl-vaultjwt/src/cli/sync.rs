@@ -20,7 +20,7 @@ use shared::mount::MountPath;
                   is not on the mount is listed and never added, unless --enroll says so. The table goes to stdout, \
                   everything else to stderr.\n\n\
                   With --watch it goes on until it is stopped: in a cluster or elsewhere, for one context or many. A key \
-                  is retired when three reads in a row are without it. The Vault token is renewed, never revoked, and \
+                  is retired when three reads in a row are without it, or thirty while a cluster's keys change. The Vault token is renewed, never revoked, and \
                   replaced by a login before it ends. The log on stderr has one line for each change and each trouble.",
     after_help = EXAMPLES
 )]

@@ -330,7 +330,7 @@ fn where_there_were_several_polls_they_decide_when_a_key_is_gone() {
     let mut recent = Recent::default();
     recent.see(&old);
     let mut seen = Vec::new();
-    for minute in 0..70 {
+    for minute in 0..95 {
         recent.see(&new);
         let refresh = Refresh { now: at(minute), recent: Some(&recent), ..refresh(&me, &new) };
         let plan = ChainPlan::make(&standing, &refresh).unwrap();
@@ -343,8 +343,8 @@ fn where_there_were_several_polls_they_decide_when_a_key_is_gone() {
         seen,
         [
             (0, vec![KeyAction::Add, KeyAction::Keep]),
-            (2, vec![KeyAction::Keep, KeyAction::Retire]),
-            (63, vec![KeyAction::Keep, KeyAction::Remove]),
+            (29, vec![KeyAction::Keep, KeyAction::Retire]),
+            (90, vec![KeyAction::Keep, KeyAction::Remove]),
         ]
     );
 }

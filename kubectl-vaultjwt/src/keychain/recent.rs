@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 /// Polls in a row without a key, after which it is gone.
 pub const POLLS: u32 = 3;
-/// The same where a key went and came back lately: then servers disagree. If
-/// two of three of them lack a key, one in 200,000 runs of so many polls
-/// would miss it by chance; of three polls, one in three.
-pub const POLLS_AFTER_RETURN: u32 = 30;
+/// The same while the set changes: in the last polls, so many, a key came, for
+/// the first time or again. Then servers may disagree. If two of three of them
+/// lack a key, one in 200,000 runs of thirty polls would miss it by chance; of
+/// three polls, one in three.
+pub const POLLS_IN_CHANGE: u32 = 30;
 
 /// An owner's last polls: only those that were answered in full count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct Recent {
     polls: u32,
     /// Number of the last poll that showed a key.
     seen: BTreeMap<KeyId, u32>,
-    /// Number of the last poll that showed a key which an earlier one had not.
-    returned: Option<u32>,
+    /// Number of the last poll that showed a key which the one before had not.
+    came: Option<u32>,
 }
 
 impl Recent {
@@ -32,20 +33,22 @@ impl Recent {
         let before = self.polls;
         self.polls = self.polls.saturating_add(1);
         for key in published {
-            if self.seen.insert(key.key.id(), self.polls).is_some_and(|last| last != before) {
-                self.returned = Some(self.polls);
+            let last = self.seen.insert(key.key.id(), self.polls);
+            // Of the first poll nothing is known that it could differ from.
+            if before > 0 && last.is_none_or(|last| last < before) {
+                self.came = Some(self.polls);
             }
         }
         // What is gone by any measure need not be known.
         let polls = self.polls;
-        self.seen.retain(|_, last| polls - *last < POLLS_AFTER_RETURN);
+        self.seen.retain(|_, last| polls - *last < POLLS_IN_CHANGE);
     }
 
     /// Whether so many of the last polls were without this key that none of
     /// the owner's servers publishes it any more.
     pub fn lacks(&self, key: KeyId) -> bool {
-        let disagree = self.returned.is_some_and(|at| self.polls - at < POLLS_AFTER_RETURN);
-        let needed = if disagree { POLLS_AFTER_RETURN } else { POLLS };
+        let in_change = self.came.is_some_and(|at| self.polls - at < POLLS_IN_CHANGE);
+        let needed = if in_change { POLLS_IN_CHANGE } else { POLLS };
         self.polls - self.seen.get(&key).copied().unwrap_or(0) >= needed
     }
 }
@@ -60,52 +63,41 @@ mod tests {
         recent.lacks(key(number).key.id())
     }
 
+    /// The polls, counted from 1, after which key `number` counts as gone.
+    fn gone(number: u8, polls: &[(usize, &[u8])]) -> Vec<usize> {
+        let mut recent = Recent::default();
+        let polls = polls.iter().flat_map(|(times, set)| std::iter::repeat_n(*set, *times));
+        let gone = (1..).zip(polls).filter(|(_, set)| {
+            recent.see(&keys(set.iter().copied()));
+            lacks(&recent, number)
+        });
+        gone.map(|(at, _)| at).collect()
+    }
+
+    #[test]
+    fn nothing_is_gone_before_anything_was_seen() {
+        assert!(!lacks(&Recent::default(), 1));
+    }
+
     #[test]
     fn three_polls_in_a_row_and_no_less() {
-        let mut recent = Recent::default();
-        assert!(!lacks(&recent, 1));
-        recent.see(&keys([1]));
-        for _ in 0..2 {
-            recent.see(&keys([2]));
-            assert!(!lacks(&recent, 1));
-        }
-        recent.see(&keys([2]));
-        assert!(lacks(&recent, 1) && !lacks(&recent, 2));
+        assert_eq!(gone(1, &[(5, &[1, 2]), (4, &[2])]), [8, 9]);
+        // Nobody knows when it was last there.
+        assert_eq!(gone(1, &[(4, &[2])]), [3, 4]);
     }
 
     #[test]
-    fn a_key_never_seen_is_not_known_to_be_gone_before_three_polls() {
-        let mut recent = Recent::default();
-        for polls in 1..=3 {
-            recent.see(&keys([2]));
-            assert_eq!(lacks(&recent, 1), polls == 3);
-        }
+    fn thirty_polls_after_a_key_came_for_the_first_time() {
+        // Both keys at once, and one after the other.
+        assert_eq!(gone(1, &[(5, &[1]), (40, &[2])])[0], 35);
+        assert_eq!(gone(1, &[(5, &[1]), (10, &[1, 2]), (40, &[2])])[0], 36);
+        // Long after that, it takes three.
+        assert_eq!(gone(1, &[(5, &[1]), (60, &[1, 2]), (40, &[2])])[0], 68);
     }
 
     #[test]
-    fn servers_that_disagree_are_given_thirty() {
-        let mut recent = Recent::default();
-        recent.see(&keys([1]));
-        recent.see(&keys([2]));
-        recent.see(&keys([1]));
-        for polls in 1..=30 {
-            recent.see(&keys([2]));
-            assert_eq!(lacks(&recent, 1), polls == 30, "{polls}");
-        }
-        // They agree again, and the next rotation takes three.
-        for polls in 1..=3 {
-            recent.see(&keys([3]));
-            assert_eq!(lacks(&recent, 2), polls == 3);
-        }
-    }
-
-    #[test]
-    fn a_rotation_is_no_disagreement() {
-        let mut recent = Recent::default();
-        for set in [&[1][..], &[1, 2], &[2], &[2], &[2]] {
-            recent.see(&keys(set.iter().copied()));
-        }
-        assert!(lacks(&recent, 1) && !lacks(&recent, 2));
+    fn thirty_polls_after_a_key_came_back() {
+        assert_eq!(gone(1, &[(5, &[1, 2]), (1, &[2]), (1, &[1, 2]), (40, &[2])])[0], 37);
     }
 
     proptest! {
@@ -124,18 +116,17 @@ mod tests {
             }
         }
 
-        /// Two servers that publish one key each, the poll reaching either by
-        /// chance: neither key is retired, as long as chance is not absurd.
+        /// Two servers that have one key in common and one each, the poll
+        /// reaching either by chance: as long as chance is not absurd, no key
+        /// is gone once both were heard.
         #[test]
-        fn no_flapping_between_two_servers(polls in prop::collection::vec(prop::bool::ANY, 30..300)) {
+        fn no_flapping_between_two_servers(polls in prop::collection::vec(prop::bool::ANY, 1..300)) {
             let mut recent = Recent::default();
-            // Both have been seen, one after the other and back.
-            for number in [0, 1, 0] {
-                recent.see(&keys([number]));
-            }
-            for first in polls {
-                recent.see(&keys([u8::from(!first)]));
-                prop_assert!(!lacks(&recent, 0) && !lacks(&recent, 1));
+            for (at, first) in polls.iter().enumerate() {
+                recent.see(&keys([9, u8::from(*first)]));
+                if polls[..=at].contains(&!polls[0]) {
+                    prop_assert!(!lacks(&recent, 0) && !lacks(&recent, 1));
+                }
             }
         }
     }

@@ -55,6 +55,8 @@ async fn a_rotation_is_on_the_mount_at_the_next_poll_and_the_old_key_leaves_afte
             world.publish("a", &[1, 7]);
             sleep(2 * MINUTE).await;
             assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1"]);
+            // Hours later, the new key signs all tokens.
+            sleep(2 * HOUR).await;
             world.publish("a", &[7]);
             sleep(2 * MINUTE).await;
             assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1"]);
@@ -119,7 +121,9 @@ async fn a_cluster_that_is_away_for_an_hour_is_asked_less_and_loses_nothing() {
         assert!(told[1].starts_with("Warn context \"a\": could not reach"), "{told:#?}");
         assert!(told[2].starts_with("Info context \"a\": works again after 1h"), "{told:#?}");
         assert_eq!(told[3], "Info context \"a\": key \"kid-7\" added");
-        assert_eq!(stats.contexts["a"].failures as usize, asked);
+        // A poll can be at the very second at which it goes or comes back.
+        let failures = stats.contexts["a"].failures as usize;
+        assert!(failures.abs_diff(asked) <= 2, "{failures}, {asked}");
     })
     .await;
 }
