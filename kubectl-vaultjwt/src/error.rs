@@ -2,6 +2,7 @@
 //! way to print it, `error: …` then `hint: …`.
 
 use crate::cluster::ClusterError;
+use crate::command::issuer::FindError;
 use crate::command::remove::RemoveError;
 use crate::command::setup::SetupError;
 use crate::command::status::StatusError;
@@ -28,6 +29,9 @@ pub enum Error {
     /// `remove` stopped.
     #[error(transparent)]
     Remove(#[from] RemoveError),
+    /// `issuer` found nothing, or a contradiction.
+    #[error(transparent)]
+    Issuer(#[from] FindError),
     /// The kubeconfig or its cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -70,6 +74,7 @@ impl Error {
             Self::Diff(e) => e.hint(),
             Self::Status(e) => e.hint(),
             Self::Remove(e) => e.hint(),
+            Self::Issuer(e) => e.hint(),
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,

@@ -9,6 +9,7 @@
 
 mod cause;
 pub mod cli;
+pub mod cloud;
 pub mod cluster;
 pub mod command;
 pub mod error;

@@ -2,6 +2,7 @@
 //! command, and handing its report to a renderer. The one place where the
 //! pieces meet; one file for each command.
 
+mod issuer;
 mod remove;
 mod setup;
 mod status;
@@ -61,6 +62,7 @@ async fn run_command(command: Option<Command>, console: Console) -> Ending {
         Some(Command::Sync(args)) => sync::sync(*args, console).await,
         Some(Command::Status(args)) => status::status(*args, console).await,
         Some(Command::Remove(args)) => remove::remove(*args, console).await,
+        Some(Command::Issuer(args)) => issuer::issuer(*args, console).await,
         Some(Command::Version) => {
             out(&format!("kubectl-vaultjwt {}\n", env!("CARGO_PKG_VERSION")))?;
             Ok(0)

@@ -7,6 +7,7 @@ mod chain;
 mod commands;
 mod fleet;
 mod hostile;
+mod issuer;
 mod killed;
 mod load;
 mod login;

@@ -3,6 +3,7 @@
 pub mod chain;
 pub mod diff;
 pub mod issuer;
+pub mod issuer_command;
 pub mod kube;
 pub mod remove;
 pub mod role;
@@ -70,6 +71,8 @@ pub enum Command {
     Diff(Box<diff::DiffArgs>),
     /// Take one cluster's keys, and only those, off a JWT auth mount
     Remove(Box<remove::RemoveArgs>),
+    /// Show who issues the current cluster's tokens, with which keys, and how that was found
+    Issuer(Box<issuer_command::IssuerArgs>),
     /// Print the version
     Version,
 }

@@ -60,7 +60,7 @@ impl ApiServer {
     /// plugin if there is one: without a bound on time, since it may ask a
     /// person.
     pub async fn connect(connection: Connection) -> Result<Self, ClusterError> {
-        let Connection { config, target, user, timeout, kubectl_flags } = connection;
+        let Connection { config, target, entry: _, user, timeout, kubectl_flags } = connection;
         let place = Arc::new(Place {
             server: target.server.clone(),
             context: target.context.clone(),

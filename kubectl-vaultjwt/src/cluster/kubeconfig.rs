@@ -16,7 +16,9 @@ pub use error::KubeconfigError;
 
 use super::{ClusterError, Target};
 use crate::cli::kube::KubeFlags;
+use crate::cloud::entry::{AuthProvider, Entry, Exec};
 use crate::shell::word;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
@@ -34,6 +36,8 @@ pub struct Connection {
     pub config: kube::Config,
     /// Which cluster it is, for messages and reports.
     pub target: Target,
+    /// What the kubeconfig says about it, to tell whose it is.
+    pub entry: Entry,
     /// The user entry's name; `None` in a pod, or where no user is chosen.
     pub user: Option<String>,
     /// Bound on one request; `None` for no bound.
@@ -152,8 +156,44 @@ fn connection(
     config.tls_server_name = cluster.tls_server_name;
     config.auth_info = user;
     let kubectl_flags = kubectl_flags(flags, files, context.as_deref());
+    let entry = entry(&context, &cluster_name, &user_name, &server, &config);
     let target = Target { context, cluster: cluster_name.unwrap_or_else(|| server.clone()), server, namespace };
-    Ok(finish(config, target, user_name, flags, kubectl_flags))
+    Ok(Connection { entry, ..finish(config, target, user_name, flags, kubectl_flags) })
+}
+
+/// What names, server and plugins say. Of the user entry nothing that is, or
+/// could be, a credential.
+fn entry(
+    context: &Option<String>,
+    cluster: &Option<String>,
+    user: &Option<String>,
+    server: &str,
+    config: &kube::Config,
+) -> Entry {
+    let exec = config.auth_info.exec.as_ref().map(|exec| {
+        let pair = |entry: &HashMap<String, String>| Some((entry.get("name")?.clone(), entry.get("value")?.clone()));
+        Exec {
+            command: exec.command.clone().unwrap_or_default(),
+            args: exec.args.clone().unwrap_or_default(),
+            env: exec.env.iter().flatten().filter_map(pair).collect(),
+        }
+    });
+    let auth_provider = config.auth_info.auth_provider.as_ref().map(|provider| AuthProvider {
+        name: provider.name.clone(),
+        config: ["apiserver-id", "tenant-id", "environment"]
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), provider.config.get(*name)?.clone())))
+            .collect(),
+    });
+    Entry {
+        context: context.clone(),
+        cluster: cluster.clone(),
+        user: user.clone(),
+        server: server.to_owned(),
+        tls_server_name: config.tls_server_name.clone(),
+        exec,
+        auth_provider,
+    }
 }
 
 /// What holds for every connection, whatever it was made from.
@@ -174,7 +214,8 @@ fn finish(
     // kube would retry 15 times with growing pauses inside our bound, and its
     // caller would learn "timed out" in place of the server's answer.
     config.default_retry = false;
-    Connection { config, target, user, timeout, kubectl_flags }
+    let entry = Entry { server: target.server.clone(), ..Entry::default() };
+    Connection { config, target, entry, user, timeout, kubectl_flags }
 }
 
 fn kubectl_flags(flags: &KubeFlags, files: &error::Files, context: Option<&str>) -> String {

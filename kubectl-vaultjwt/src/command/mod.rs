@@ -5,6 +5,7 @@
 
 pub mod chain;
 pub mod confirm;
+pub mod issuer;
 pub mod progress;
 pub mod proof;
 pub mod remove;

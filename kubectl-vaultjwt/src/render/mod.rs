@@ -6,6 +6,7 @@ pub mod commands;
 pub mod console;
 pub mod diff;
 pub mod gojson;
+pub mod issuer;
 pub mod keys;
 pub mod log;
 pub mod metrics;

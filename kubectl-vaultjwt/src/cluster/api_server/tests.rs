@@ -72,8 +72,14 @@ async fn connect_as(url: &str, timeout: Duration, user: AuthInfo) -> ApiServer {
         server: "http://stub".into(),
         namespace: "default".into(),
     };
-    let connection =
-        Connection { config, target, user: Some("jane".into()), timeout: Some(timeout), kubectl_flags: String::new() };
+    let connection = Connection {
+        config,
+        target,
+        entry: Default::default(),
+        user: Some("jane".into()),
+        timeout: Some(timeout),
+        kubectl_flags: String::new(),
+    };
     ApiServer::connect(connection).await.unwrap()
 }
 

@@ -1,0 +1,66 @@
+//! Owns the flags of `issuer`.
+
+use super::issuer::parse_uid;
+use super::kube::KubeFlags;
+use clap::Args;
+use std::path::PathBuf;
+
+/// `kubectl vaultjwt issuer`
+#[derive(Args, Debug)]
+#[command(
+    about = "Show who issues the current cluster's tokens, with which keys, and how that was found",
+    long_about = "Shows what the kubeconfig says about the cluster, piece by piece, the strongest first, and which cloud \
+                  they point to; then the issuer, who says so, and its keys. A fresh token of the cluster proves that \
+                  API server and issuer belong together. Nothing is changed, and Vault is not asked.",
+    after_help = EXAMPLES
+)]
+pub struct IssuerArgs {
+    /// Issuer of the cluster's tokens, in place of what the API server says
+    #[arg(long, value_name = "URL", help_heading = "Issuer")]
+    pub issuer: Option<String>,
+
+    /// PEM file with the only authorities to trust for the issuer's own site
+    #[arg(long, value_name = "FILE", help_heading = "Issuer")]
+    pub issuer_ca_cert: Option<PathBuf>,
+
+    /// UID that stands for the cluster, where namespace kube-system cannot be read
+    #[arg(long, value_name = "UID", value_parser = parse_uid, help_heading = "Issuer")]
+    pub cluster_uid: Option<String>,
+
+    /// Output format. One of: (table, json, yaml)
+    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output, default_value = "table")]
+    pub output: Output,
+
+    /// Which cluster, and as whom.
+    #[command(flatten)]
+    pub kube: KubeFlags,
+}
+
+const EXAMPLES: &str = "Examples:
+  # Of the current context
+  kubectl vaultjwt issuer
+
+  # The issuer alone, for a script
+  kubectl vaultjwt issuer --context production -o json | jq -r .issuer
+
+Exit codes: 0 found, 1 not found or contradicted, 2 wrong call, 130 interrupted.";
+
+/// How it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// For people.
+    Table,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+fn parse_output(typed: &str) -> Result<Output, String> {
+    match typed {
+        "table" => Ok(Output::Table),
+        "json" => Ok(Output::Json),
+        "yaml" => Ok(Output::Yaml),
+        _ => Err("allowed formats are: table, json, yaml".to_owned()),
+    }
+}

@@ -1,0 +1,143 @@
+//! Owns the traces of AKS: the shape of its hosts, the names that `az aks
+//! get-credentials` writes, and kubelogin's arguments.
+
+use super::entry::{AuthProvider, Exec};
+use serde::Serialize;
+
+/// Which of Azure's clouds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AzureCloud {
+    /// The one for everybody.
+    Public,
+    /// Azure China.
+    China,
+    /// Azure US Government.
+    UsGovernment,
+}
+
+/// What a trace says about an AKS cluster; nothing where it is silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AksClaim {
+    /// The cloud.
+    pub cloud: Option<AzureCloud>,
+    /// The region.
+    pub region: Option<String>,
+    /// The API server's name, which is the cluster's `fqdn` or `privateFQDN`.
+    pub fqdn: Option<String>,
+    /// The subscription's id.
+    pub subscription: Option<String>,
+    /// The tenant's id.
+    pub tenant: Option<String>,
+    /// What resource group and name can be: `_` may be in both.
+    pub names: Vec<AksName>,
+}
+
+/// A resource group and a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AksName {
+    /// The resource group.
+    pub resource_group: String,
+    /// The cluster's name.
+    pub name: String,
+}
+
+/// The server application of AKS in Entra, the same in every cloud.
+const SERVER_ID: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
+
+/// `….hcp.<region>.azmk8s.io` and the private forms, of each cloud.
+pub fn host(host: &str) -> Option<AksClaim> {
+    let (rest, cloud) = [
+        (".azmk8s.io", AzureCloud::Public),
+        (".cx.prod.service.azk8s.cn", AzureCloud::China),
+        (".cx.aks.containerservice.azure.us", AzureCloud::UsGovernment),
+    ]
+    .iter()
+    .find_map(|(suffix, cloud)| Some((host.strip_suffix(suffix)?, *cloud)))?;
+    let (before, region) = rest.rsplit_once('.')?;
+    let kind = before.rsplit('.').next().unwrap_or_default();
+    let is = !region.is_empty() && matches!(kind, "hcp" | "privatelink" | "private");
+    is.then(|| AksClaim {
+        cloud: Some(cloud),
+        region: Some(region.to_owned()),
+        fqdn: Some(host.to_owned()),
+        ..AksClaim::default()
+    })
+}
+
+/// `clusterUser_<resource group>_<name>` and `clusterAdmin_…`, which keep their
+/// names when the context is given another one. The name of the cluster entry
+/// says where to split, where it was not renamed.
+pub fn user(user: &str, cluster: Option<&str>) -> Option<AksClaim> {
+    let rest = user.strip_prefix("clusterUser_").or_else(|| user.strip_prefix("clusterAdmin_"))?;
+    let mut names: Vec<AksName> = rest
+        .match_indices('_')
+        .map(|(at, _)| AksName { resource_group: rest[..at].to_owned(), name: rest[at + 1..].to_owned() })
+        .filter(|found| !found.resource_group.is_empty() && is_name(&found.name))
+        .collect();
+    // The likeliest first.
+    names.sort_by_key(|found| cluster != Some(found.name.as_str()));
+    (!names.is_empty()).then(|| AksClaim { names, ..AksClaim::default() })
+}
+
+/// As Azure restricts them: letters, digits, `-` and `_`, none of these at an end.
+fn is_name(name: &str) -> bool {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let inner = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    name.len() <= 63 && edge(name.chars().next()) && edge(name.chars().last()) && name.chars().all(inner)
+}
+
+/// Azure's kubelogin. Another program of the same name (int128's) has neither
+/// `get-token` with a server id nor Azure's ways to log in.
+pub fn exec(exec: &Exec) -> Option<AksClaim> {
+    let server = exec.flag(&["--server-id"])?;
+    if exec.program() != "kubelogin" || server != SERVER_ID {
+        return None;
+    }
+    let id =
+        exec.flag(&["--pop-claims"]).and_then(|claims| claims.split(',').find_map(|claim| claim.strip_prefix("u=")));
+    let mut claim = id.and_then(resource_id).unwrap_or_default();
+    claim.cloud = exec.flag(&["--environment", "-e"]).and_then(environment);
+    claim.tenant = exec.flag(&["--tenant-id", "-t"]).map(str::to_owned);
+    claim.subscription = claim.subscription.or_else(|| exec.flag(&["--subscription"]).map(str::to_owned));
+    Some(claim)
+}
+
+/// The auth provider that came before kubelogin.
+pub fn auth_provider(provider: &AuthProvider) -> Option<AksClaim> {
+    let of = |name: &str| provider.config.get(name).cloned();
+    (provider.name == "azure" && of("apiserver-id").is_none_or(|id| id == SERVER_ID)).then(|| AksClaim {
+        tenant: of("tenant-id"),
+        cloud: of("environment").as_deref().and_then(environment),
+        ..AksClaim::default()
+    })
+}
+
+fn environment(name: &str) -> Option<AzureCloud> {
+    match name {
+        "AzurePublicCloud" | "AzureCloud" => Some(AzureCloud::Public),
+        "AzureChinaCloud" => Some(AzureCloud::China),
+        "AzureUSGovernmentCloud" | "AzureUSGovernment" => Some(AzureCloud::UsGovernment),
+        _ => None,
+    }
+}
+
+/// `/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/…`;
+/// ARM itself varies the case of its words.
+pub fn resource_id(id: &str) -> Option<AksClaim> {
+    let words: Vec<&str> = id.trim_matches('/').split('/').collect();
+    let [subscriptions, subscription, groups, group, providers, provider, clusters, name] = words.as_slice() else {
+        return None;
+    };
+    let is = subscriptions.eq_ignore_ascii_case("subscriptions")
+        && groups.eq_ignore_ascii_case("resourceGroups")
+        && providers.eq_ignore_ascii_case("providers")
+        && provider.eq_ignore_ascii_case("Microsoft.ContainerService")
+        && clusters.eq_ignore_ascii_case("managedClusters");
+    is.then(|| AksClaim {
+        subscription: Some((*subscription).to_owned()),
+        names: vec![AksName { resource_group: (*group).to_owned(), name: (*name).to_owned() }],
+        ..AksClaim::default()
+    })
+}

@@ -1,0 +1,108 @@
+//! Owns the traces of EKS: what `aws eks update-kubeconfig`, eksctl and
+//! aws-iam-authenticator write, and the shape of EKS endpoints.
+
+use super::entry::Exec;
+
+/// What a trace says about an EKS cluster; nothing where it is silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EksClaim {
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The account's number.
+    pub account: Option<String>,
+    /// The cluster's name.
+    pub name: Option<String>,
+    /// The id of a local cluster on Outposts, in place of a name.
+    pub id: Option<String>,
+    /// The role that the token is asked for with.
+    pub role: Option<String>,
+    /// The profile of AWS's configuration that the entry names.
+    pub profile: Option<String>,
+}
+
+/// `arn:<partition>:eks:<region>:<account>:cluster/<name>`, which update-kubeconfig
+/// gives the cluster entry even where the context has an alias.
+pub fn arn(text: &str) -> Option<EksClaim> {
+    let mut parts = text.splitn(6, ':');
+    let (prefix, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+    let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+    let name = resource.strip_prefix("cluster/").filter(|name| !name.is_empty() && !name.contains('/'))?;
+    let is = prefix == "arn" && service == "eks" && partition.starts_with("aws") && !region.is_empty();
+    let number = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    (is && number).then(|| EksClaim {
+        partition: Some(partition.to_owned()),
+        region: Some(region.to_owned()),
+        account: Some(account.to_owned()),
+        name: Some(name.to_owned()),
+        ..EksClaim::default()
+    })
+}
+
+/// Suffixes of endpoints, by partition. The region stands before them.
+const ENDPOINTS: &[(&str, &str)] = &[
+    // Before its own suffix, of which it is a longer form.
+    (".eks.amazonaws.com.cn", "aws-cn"),
+    (".eks.amazonaws.com", "aws"),
+    (".eks.amazonaws.eu", "aws-eusc"),
+    (".api.amazonwebservices.com.cn", "aws-cn"),
+    (".api.aws", "aws"),
+];
+
+/// `<32 hex>.<2 or 3 characters>.<region>.eks.amazonaws.com` and, since the end
+/// of 2024, `<…>.eks-cluster.<region>.api.aws`.
+pub fn endpoint(host: &str) -> Option<EksClaim> {
+    let (rest, partition) =
+        ENDPOINTS.iter().find_map(|(suffix, partition)| Some((host.strip_suffix(suffix)?, *partition)))?;
+    let labels: Vec<&str> = rest.split('.').collect();
+    let hex = |label: &str| label.len() == 32 && label.bytes().all(|b| b.is_ascii_hexdigit());
+    let region = match labels.as_slice() {
+        [id, _, region] if hex(id) && !host.contains(".api.") => *region,
+        [id, .., "eks-cluster", region] if hex(id) && host.contains(".api.") => *region,
+        _ => return None,
+    };
+    let partition = if region.starts_with("us-gov-") { "aws-us-gov" } else { partition };
+    Some(EksClaim { partition: Some(partition.to_owned()), region: Some(region.to_owned()), ..EksClaim::default() })
+}
+
+/// `<name>.<region>.eksctl.io`
+pub fn eksctl(cluster: &str) -> Option<EksClaim> {
+    let (name, region) = cluster.strip_suffix(".eksctl.io")?.rsplit_once('.')?;
+    let named = !name.is_empty() && !region.is_empty();
+    named.then(|| EksClaim { name: Some(name.to_owned()), region: Some(region.to_owned()), ..EksClaim::default() })
+}
+
+/// The call of `aws eks get-token` or `aws-iam-authenticator token`.
+pub fn exec(exec: &Exec) -> Option<EksClaim> {
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    let (cluster, role) = match exec.program() {
+        "aws" if exec.has("eks") && exec.has("get-token") => {
+            // `--role` is how update-kubeconfig abbreviates it.
+            (exec.flag(&["--cluster-name"]), exec.flag(&["--role-arn", "--role"]))
+        }
+        "aws-iam-authenticator" if exec.has("token") => {
+            (exec.flag(&["-i", "--cluster-id"]), exec.flag(&["-r", "--role"]))
+        }
+        _ => return None,
+    };
+    let id = match exec.program() {
+        "aws" => exec.flag(&["--cluster-id"]),
+        // It has one flag for both.
+        _ => cluster.filter(|cluster| is_uuid(cluster)),
+    };
+    let region = exec.flag(&["--region"]).or(exec.variable("AWS_REGION")).or(exec.variable("AWS_DEFAULT_REGION"));
+    Some(EksClaim {
+        region: text(region),
+        name: text(cluster.filter(|cluster| Some(*cluster) != id)),
+        id: text(id),
+        role: text(role),
+        profile: text(exec.flag(&["--profile"]).or(exec.variable("AWS_PROFILE"))),
+        ..EksClaim::default()
+    })
+}
+
+fn is_uuid(text: &str) -> bool {
+    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
+    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+}

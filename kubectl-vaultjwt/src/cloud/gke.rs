@@ -1,0 +1,57 @@
+//! Owns the traces of GKE: the names that gcloud writes, its exec plugin, and
+//! the shape of DNS endpoints.
+
+use super::entry::{AuthProvider, Exec};
+
+/// What a trace says about a GKE cluster; nothing where it is silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GkeClaim {
+    /// The project's id.
+    pub project: Option<String>,
+    /// The zone or region.
+    pub location: Option<String>,
+    /// The cluster's name.
+    pub name: Option<String>,
+}
+
+impl GkeClaim {
+    /// The issuer that GKE gives the cluster, where all of it is known. Its own
+    /// discovery document has to say the same.
+    pub fn issuer(&self) -> Option<String> {
+        let (project, location, name) = (self.project.as_ref()?, self.location.as_ref()?, self.name.as_ref()?);
+        Some(format!("https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}"))
+    }
+}
+
+/// `gke_<project>_<zone or region>_<name>`: none of the three has a `_`.
+pub fn name(entry: &str) -> Option<GkeClaim> {
+    let mut parts = entry.strip_prefix("gke_")?.split('_');
+    let (project, location, name) = (parts.next()?, parts.next()?, parts.next()?);
+    let all = [project, location, name];
+    // A domain-scoped project is `example.com:project`.
+    let legal =
+        |part: &str| part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':'));
+    let is = parts.next().is_none() && all.iter().all(|part| !part.is_empty() && legal(part));
+    is.then(|| GkeClaim {
+        project: Some(project.to_owned()),
+        location: Some(location.to_owned()),
+        name: Some(name.to_owned()),
+    })
+}
+
+/// gcloud's exec plugin, which says no more than that.
+pub fn exec(exec: &Exec) -> Option<GkeClaim> {
+    (exec.program() == "gke-gcloud-auth-plugin").then(GkeClaim::default)
+}
+
+/// The auth provider that came before it.
+pub fn auth_provider(provider: &AuthProvider) -> Option<GkeClaim> {
+    (provider.name == "gcp").then(GkeClaim::default)
+}
+
+/// `gke-….<location>.gke.goog`
+pub fn host(host: &str) -> Option<GkeClaim> {
+    let (first, location) = host.strip_suffix(".gke.goog")?.rsplit_once('.')?;
+    (first.starts_with("gke-") && !location.is_empty())
+        .then(|| GkeClaim { location: Some(location.to_owned()), ..GkeClaim::default() })
+}

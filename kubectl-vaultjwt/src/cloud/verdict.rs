@@ -1,0 +1,231 @@
+//! Owns what follows from the evidence: one cluster of one cloud, or two pieces
+//! that cannot both be true.
+
+use super::aks::{AksName, AzureCloud};
+use super::evidence::{Claim, Evidence};
+use super::gke::GkeClaim;
+use serde::Serialize;
+use shared::text::one_line;
+use std::fmt;
+
+/// Whose a cluster is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Verdict {
+    /// EKS.
+    Eks(EksCluster),
+    /// AKS.
+    Aks(AksCluster),
+    /// GKE.
+    Gke(GkeCluster),
+    /// Whatever speaks Kubernetes.
+    Generic,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let or = |value: &Option<String>, otherwise: &str| {
+            value.as_ref().map_or_else(|| otherwise.to_owned(), |value| format!("\"{}\"", one_line(value)))
+        };
+        let of = |what: &str, value: &Option<String>| {
+            value.as_ref().map_or_else(String::new, |value| format!(" {what} {}", one_line(value)))
+        };
+        match self {
+            Self::Eks(eks) => {
+                write!(f, "EKS cluster {}{}", or(&eks.name, "of unknown name"), of("in", &eks.region))?;
+                write!(f, "{}", of("of account", &eks.account))
+            }
+            Self::Aks(aks) => match aks.names.as_slice() {
+                [] => write!(f, "AKS cluster at {}", or(&aks.fqdn, "an unknown address")),
+                [only] => {
+                    let (name, group) = (one_line(&only.name), one_line(&only.resource_group));
+                    write!(f, "AKS cluster \"{name}\" in resource group \"{group}\"")
+                }
+                [first, ..] => {
+                    let (name, group) = (one_line(&first.name), one_line(&first.resource_group));
+                    write!(f, "AKS cluster, perhaps \"{name}\" in resource group \"{group}\"")
+                }
+            },
+            Self::Gke(gke) => {
+                write!(f, "GKE cluster {}{}", or(&gke.name, "of unknown name"), of("in", &gke.location))?;
+                write!(f, "{}", of("of project", &gke.project))
+            }
+            Self::Generic => f.write_str("none of EKS, AKS and GKE, as far as the kubeconfig shows"),
+        }
+    }
+}
+
+/// An EKS cluster, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EksCluster {
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// The account's number.
+    pub account: Option<String>,
+    /// The name, or the id of a local cluster on Outposts; without either, it is
+    /// looked for by its endpoint.
+    pub name: Option<String>,
+    /// Host of its endpoint, where the kubeconfig leads there directly.
+    pub endpoint: Option<String>,
+    /// The role that tokens are asked for with.
+    pub role: Option<String>,
+    /// The profile that the kubeconfig names.
+    pub profile: Option<String>,
+}
+
+/// An AKS cluster, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AksCluster {
+    /// The cloud.
+    pub cloud: AzureCloud,
+    /// The API server's name.
+    pub fqdn: Option<String>,
+    /// The subscription's id.
+    pub subscription: Option<String>,
+    /// The tenant's id.
+    pub tenant: Option<String>,
+    /// What resource group and name can be, the likeliest first; where there is
+    /// none, it is looked for by its fqdn.
+    pub names: Vec<AksName>,
+}
+
+/// A GKE cluster, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GkeCluster {
+    /// The project's id.
+    pub project: Option<String>,
+    /// The zone or region.
+    pub location: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+}
+
+/// Two pieces that cannot both be true.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contradiction {
+    /// The stronger one.
+    pub first: Evidence,
+    /// The other.
+    pub second: Evidence,
+    /// What they differ in.
+    pub about: &'static str,
+}
+
+impl fmt::Display for Contradiction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let piece = |evidence: &Evidence| {
+            format!("the {} \"{}\" ({})", evidence.source.words(), one_line(&evidence.found), evidence.claim.words())
+        };
+        write!(f, "{} and {} differ in the {}", piece(&self.first), piece(&self.second), self.about)
+    }
+}
+
+impl std::error::Error for Contradiction {}
+
+/// Decides on what was collected, the strongest first.
+pub fn decide(evidence: &[Evidence]) -> Result<Verdict, Box<Contradiction>> {
+    // Names alone decide only where nothing better is there: people copy and
+    // change them.
+    let strong: Vec<&Evidence> = evidence.iter().filter(|e| is_cloud(e) && !e.source.is_a_name()).collect();
+    let named: Vec<&Evidence> = evidence.iter().filter(|e| is_cloud(e) && e.source.is_a_name()).collect();
+    let Some(first) = strong.first().or(named.first()).copied() else { return Ok(Verdict::Generic) };
+    for other in &strong {
+        if other.claim.words() != first.claim.words() {
+            return Err(contradiction(first, other, "cloud"));
+        }
+    }
+    let same = |other: &&&Evidence| other.claim.words() == first.claim.words();
+    let all: Vec<&Evidence> = strong.iter().chain(named.iter().filter(same)).copied().collect();
+    match &first.claim {
+        Claim::Eks(_) => eks(&all).map(Verdict::Eks),
+        Claim::Aks(_) => aks(&all).map(Verdict::Aks),
+        Claim::Gke(_) => gke(&all).map(Verdict::Gke),
+        Claim::Other(_) => Ok(Verdict::Generic),
+    }
+}
+
+fn is_cloud(evidence: &Evidence) -> bool {
+    !matches!(evidence.claim, Claim::Other(_))
+}
+
+fn contradiction(first: &Evidence, second: &Evidence, about: &'static str) -> Box<Contradiction> {
+    Box::new(Contradiction { first: first.clone(), second: second.clone(), about })
+}
+
+/// The strongest piece's word on one thing. Another strong piece that says
+/// something else contradicts; a name is passed over.
+fn agreed<T: PartialEq>(
+    evidence: &[&Evidence],
+    of: impl Fn(&Claim) -> Option<T>,
+    about: &'static str,
+) -> Result<Option<T>, Box<Contradiction>> {
+    let mut found: Option<(T, &Evidence)> = None;
+    for piece in evidence {
+        let Some(value) = of(&piece.claim) else { continue };
+        match &found {
+            None => found = Some((value, piece)),
+            Some((first, said)) if *first != value && !piece.source.is_a_name() => {
+                return Err(contradiction(said, piece, about));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(found.map(|(value, _)| value))
+}
+
+fn eks(evidence: &[&Evidence]) -> Result<EksCluster, Box<Contradiction>> {
+    use super::eks::EksClaim;
+    let of = |field: fn(&EksClaim) -> Option<String>| {
+        move |claim: &Claim| match claim {
+            Claim::Eks(claim) => field(claim),
+            _ => None,
+        }
+    };
+    let host = evidence.iter().find(|e| e.source <= super::evidence::Source::TlsServerName);
+    Ok(EksCluster {
+        partition: agreed(evidence, of(|c| c.partition.clone()), "partition")?,
+        region: agreed(evidence, of(|c| c.region.clone()), "region")?,
+        account: agreed(evidence, of(|c| c.account.clone()), "account")?,
+        name: agreed(evidence, of(|c| c.id.clone().or_else(|| c.name.clone())), "cluster name")?,
+        endpoint: host.map(|host| host.found.clone()),
+        role: agreed(evidence, of(|c| c.role.clone()), "role")?,
+        profile: agreed(evidence, of(|c| c.profile.clone()), "profile")?,
+    })
+}
+
+fn aks(evidence: &[&Evidence]) -> Result<AksCluster, Box<Contradiction>> {
+    use super::aks::AksClaim;
+    fn of<T>(field: impl Fn(&AksClaim) -> Option<T>) -> impl Fn(&Claim) -> Option<T> {
+        move |claim| match claim {
+            Claim::Aks(claim) => field(claim),
+            _ => None,
+        }
+    }
+    let names = of(|c| Some(c.names.clone()).filter(|names| !names.is_empty()));
+    Ok(AksCluster {
+        cloud: agreed(evidence, of(|c| c.cloud), "cloud")?.unwrap_or(AzureCloud::Public),
+        fqdn: agreed(evidence, of(|c| c.fqdn.clone()), "API server")?,
+        subscription: agreed(evidence, of(|c| c.subscription.clone()), "subscription")?,
+        tenant: agreed(evidence, of(|c| c.tenant.clone()), "tenant")?,
+        names: evidence.iter().find_map(|e| names(&e.claim)).unwrap_or_default(),
+    })
+}
+
+fn gke(evidence: &[&Evidence]) -> Result<GkeCluster, Box<Contradiction>> {
+    let of = |field: fn(&GkeClaim) -> Option<String>| {
+        move |claim: &Claim| match claim {
+            Claim::Gke(claim) => field(claim),
+            _ => None,
+        }
+    };
+    Ok(GkeCluster {
+        project: agreed(evidence, of(|c| c.project.clone()), "project")?,
+        location: agreed(evidence, of(|c| c.location.clone()), "location")?,
+        name: agreed(evidence, of(|c| c.name.clone()), "cluster name")?,
+    })
+}

@@ -1,0 +1,214 @@
+//! `issuer`: how the cluster was identified, and what follows. Changes nothing.
+
+use super::{Progress, patiently, proof};
+use crate::cloud::entry::Entry;
+use crate::cloud::{Verdict, evidence, verdict};
+use crate::cluster::Cluster;
+use crate::issuer::resolve::{Wishes, resolve};
+use crate::issuer::{IssuerError, IssuerSite, KeySource, Resolved};
+use crate::vault::role::DEFAULT_AUDIENCE;
+use serde::Serialize;
+
+/// What `issuer` was asked for, resolved.
+#[derive(Clone, Debug)]
+pub struct IssuerInput {
+    /// What the kubeconfig says about the cluster.
+    pub entry: Entry,
+    /// Issuer and UID given by hand.
+    pub wishes: Wishes,
+    /// A random audience, new for each run.
+    pub nonce: String,
+}
+
+/// The report of `issuer`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerReport {
+    /// The context, where there is one.
+    pub context: Option<String>,
+    /// URL of the API server.
+    pub server: String,
+    /// What points to a cloud or a tool, the strongest first.
+    pub evidence: Vec<EvidenceReport>,
+    /// Whose the cluster is; `null` where the evidence contradicts itself.
+    pub verdict: Option<Verdict>,
+    /// Which two pieces cannot both be true.
+    pub contradiction: Option<String>,
+    /// The issuer, byte for byte.
+    pub issuer: Option<String>,
+    /// UID of the cluster, where it is part of whose keys they are.
+    pub cluster_uid: Option<String>,
+    /// Who named the issuer.
+    pub named_by: Option<NamedBy>,
+    /// Where the keys were read.
+    pub key_source: Option<KeySource>,
+    /// Why the issuer's own site was not used.
+    pub site_unused: Option<String>,
+    /// Why the API server's key set was not compared with the site's.
+    pub not_compared: Option<String>,
+    /// The keys.
+    pub keys: Vec<KeyReport>,
+    /// Keys that were left out, and why.
+    pub skipped: Vec<String>,
+    /// The token that proved it; `null` where it is not proven.
+    pub proof: Option<ProofReport>,
+    /// Why it is not proven.
+    pub unproven: Option<String>,
+}
+
+/// One piece of evidence.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EvidenceReport {
+    /// Where it was found.
+    pub source: evidence::Source,
+    /// What is written there.
+    pub found: String,
+    /// EKS, AKS, GKE, or a tool.
+    pub points_to: &'static str,
+}
+
+/// Who named the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NamedBy {
+    /// `--issuer`
+    Flag,
+    /// The API server's discovery document.
+    ApiServer,
+}
+
+/// One key.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct KeyReport {
+    /// kid, where there is one.
+    pub kid: Option<String>,
+    /// The algorithm that is published.
+    pub alg: Option<String>,
+    /// Its type with its size.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// SHA-256 of the SPKI, base64url.
+    pub fingerprint: String,
+}
+
+/// What proved the issuer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProofReport {
+    /// `namespace:name` of the service account whose token it was.
+    pub service_account: String,
+    /// kid of the key that signed it.
+    pub kid: Option<String>,
+    /// Its algorithm.
+    pub alg: String,
+}
+
+/// Why it ended before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// Issuer and keys.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
+    /// Two pieces of evidence.
+    #[error("{0}")]
+    Contradiction(Box<verdict::Contradiction>),
+    /// A token says something else.
+    #[error(transparent)]
+    Refuted(proof::Unproven),
+}
+
+impl FindError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Issuer(error) => error.hint(),
+            Self::Contradiction(_) => Some("correct the entry that is wrong: kubectl config view --minify".to_owned()),
+            Self::Refuted(error) => error.hint(),
+        }
+    }
+}
+
+impl IssuerReport {
+    /// What the kubeconfig alone says, and whether it contradicts itself.
+    pub fn of_entry(entry: &Entry) -> (Self, Option<FindError>) {
+        let found = evidence::collect(entry);
+        let decided = verdict::decide(&found);
+        let row = |evidence: &evidence::Evidence| EvidenceReport {
+            source: evidence.source,
+            found: evidence.found.clone(),
+            points_to: evidence.claim.words(),
+        };
+        let report = Self {
+            context: entry.context.clone(),
+            server: entry.server.clone(),
+            evidence: found.iter().map(row).collect(),
+            contradiction: decided.as_ref().err().map(ToString::to_string),
+            verdict: decided.as_ref().ok().cloned(),
+            issuer: None,
+            cluster_uid: None,
+            named_by: None,
+            key_source: None,
+            site_unused: None,
+            not_compared: None,
+            keys: Vec::new(),
+            skipped: Vec::new(),
+            proof: None,
+            unproven: None,
+        };
+        (report, decided.err().map(FindError::Contradiction))
+    }
+
+    fn tell(&mut self, resolved: &Resolved, wishes: &Wishes) {
+        self.issuer = Some(resolved.owner.issuer.clone());
+        self.cluster_uid = resolved.owner.cluster_uid.clone();
+        self.named_by = Some(if wishes.issuer.is_some() { NamedBy::Flag } else { NamedBy::ApiServer });
+        self.key_source = Some(resolved.source);
+        self.site_unused = resolved.site_unused.as_ref().map(ToString::to_string);
+        self.not_compared = resolved.no_witness.clone();
+        self.skipped = resolved.keys.skipped.iter().map(ToString::to_string).collect();
+        let keys = resolved.keys.keys.iter().map(|published| KeyReport {
+            kid: published.kid.clone(),
+            alg: published.alg.clone(),
+            kind: published.key.kind().to_string(),
+            fingerprint: published.key.id().to_string(),
+        });
+        self.keys = keys.collect();
+    }
+}
+
+/// Finds issuer and keys, and proves them where that can be done. What was
+/// found before an error is in the report.
+pub async fn run(
+    cluster: &dyn Cluster,
+    site: &dyn IssuerSite,
+    progress: &dyn Progress,
+    input: &IssuerInput,
+) -> (IssuerReport, Option<FindError>) {
+    let (mut report, contradiction) = IssuerReport::of_entry(&input.entry);
+    let work = resolve(cluster, site, &input.wishes);
+    let resolved = match patiently(progress, "reading the issuer and its keys", work).await {
+        Ok(resolved) => resolved,
+        Err(error) => return (report, contradiction.or(Some(error.into()))),
+    };
+    report.tell(&resolved, &input.wishes);
+    let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
+    let work = proof::ask(cluster, progress, &resolved, &[], &audiences);
+    match patiently(progress, "asking for a token", work).await {
+        Ok(proven) => {
+            report.proof = Some(ProofReport {
+                service_account: proven.account.to_string(),
+                kid: proven.proof.kid,
+                alg: proven.proof.alg,
+            });
+            (report, contradiction)
+        }
+        Err(error) => {
+            report.unproven = Some(error.to_string());
+            // That no token may be created contradicts nothing.
+            let refuted = matches!(error, proof::Unproven::Refuted(_)).then_some(FindError::Refuted(error));
+            (report, contradiction.or(refuted))
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! Owns the text form of `issuer`'s report: the evidence, the verdict, the
+//! issuer and its keys.
+
+use super::table::{end_cut, lines as columns, middle_cut};
+use crate::command::issuer::{IssuerReport, NamedBy};
+use crate::issuer::KeySource;
+use shared::text::one_line;
+
+/// The table fits 80 columns; the report has the whole text.
+const FOUND_AT_MOST: usize = 46;
+const KID_AT_MOST: usize = 20;
+
+/// For people.
+pub fn text(report: &IssuerReport) -> String {
+    let mut text = String::new();
+    let mut put = |line: String| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    if report.evidence.is_empty() {
+        put("The kubeconfig entry points to no cloud and no tool that is known.".to_owned());
+    } else {
+        let rows: Vec<Vec<String>> = report.evidence.iter().map(evidence).collect();
+        columns(&["EVIDENCE", "FOUND", "POINTS TO"], &rows).into_iter().for_each(&mut put);
+    }
+    put(String::new());
+    if let Some(verdict) = &report.verdict {
+        put(format!("Cluster:  {verdict}"));
+    }
+    if let Some(issuer) = &report.issuer {
+        put(format!("Issuer:   {}", one_line(issuer)));
+        put(format!("Named by: {}", named_by(report)));
+        if let Some(uid) = &report.cluster_uid {
+            put(format!("UID:      {}", one_line(uid)));
+        }
+        put(format!("Keys:     {}", keys_from(report)));
+        put(format!("Proof:    {}", proof(report)));
+        put(String::new());
+        let rows: Vec<Vec<String>> = report.keys.iter().map(key).collect();
+        columns(&["KID", "ALG", "TYPE", "FINGERPRINT"], &rows).into_iter().for_each(&mut put);
+    }
+    text
+}
+
+fn evidence(piece: &crate::command::issuer::EvidenceReport) -> Vec<String> {
+    let found = middle_cut(&one_line(&piece.found), FOUND_AT_MOST);
+    vec![piece.source.words().to_owned(), found, piece.points_to.to_owned()]
+}
+
+fn key(key: &crate::command::issuer::KeyReport) -> Vec<String> {
+    let cell = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), one_line);
+    vec![
+        end_cut(&cell(&key.kid), KID_AT_MOST),
+        cell(&key.alg),
+        key.kind.clone(),
+        end_cut(&key.fingerprint, KID_AT_MOST),
+    ]
+}
+
+fn named_by(report: &IssuerReport) -> &'static str {
+    match report.named_by {
+        Some(NamedBy::Flag) => "--issuer",
+        Some(NamedBy::ApiServer) | None => "the API server's discovery document",
+    }
+}
+
+fn keys_from(report: &IssuerReport) -> String {
+    match (report.key_source, &report.site_unused, &report.not_compared) {
+        (Some(KeySource::IssuerSite), _, None) => {
+            "the issuer's own site; the API server's have one in common".to_owned()
+        }
+        (Some(KeySource::IssuerSite), _, Some(why)) => {
+            format!("the issuer's own site; not compared with the API server's: {}", one_line(why))
+        }
+        (_, Some(why), _) => format!("the API server; the issuer's own site was not used: {}", one_line(why)),
+        (_, None, _) => "the API server".to_owned(),
+    }
+}
+
+fn proof(report: &IssuerReport) -> String {
+    match (&report.proof, &report.unproven) {
+        (Some(proof), _) => format!("a token of service account \"{}\"", one_line(&proof.service_account)),
+        (None, Some(why)) => format!("none; {}", one_line(why)),
+        (None, None) => "none".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::entry::Entry;
+    use crate::command::issuer::{KeyReport, ProofReport};
+
+    fn report() -> IssuerReport {
+        let arn = "arn:aws:eks:eu-central-1:123456789012:cluster/prod";
+        let entry = Entry {
+            context: Some("prod".into()),
+            cluster: Some(arn.into()),
+            user: Some(arn.into()),
+            server: "https://0123456789ABCDEF0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com".into(),
+            ..Entry::default()
+        };
+        IssuerReport::of_entry(&entry).0
+    }
+
+    #[test]
+    fn the_text_word_for_word() {
+        let mut report = report();
+        report.issuer = Some("https://oidc.eks.eu-central-1.amazonaws.com/id/1".into());
+        report.named_by = Some(NamedBy::ApiServer);
+        report.key_source = Some(KeySource::IssuerSite);
+        report.keys = vec![KeyReport {
+            kid: Some("0123456789abcdef0123456789abcdef01234567".into()),
+            alg: Some("RS256".into()),
+            kind: "RSA-2048".into(),
+            fingerprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs".into(),
+        }];
+        let proof = ProofReport { service_account: "default:default".into(), kid: None, alg: "RS256".into() };
+        report.proof = Some(proof);
+        assert_eq!(
+            text(&report),
+            "EVIDENCE        FOUND                                            POINTS TO\n\
+             server          0123456789abcdef012345…ral-1.eks.amazonaws.com   EKS\n\
+             cluster entry   arn:aws:eks:eu-central…3456789012:cluster/prod   EKS\n\
+             user entry      arn:aws:eks:eu-central…3456789012:cluster/prod   EKS\n\
+             \n\
+             Cluster:  EKS cluster \"prod\" in eu-central-1 of account 123456789012\n\
+             Issuer:   https://oidc.eks.eu-central-1.amazonaws.com/id/1\n\
+             Named by: the API server's discovery document\n\
+             Keys:     the issuer's own site; the API server's have one in common\n\
+             Proof:    a token of service account \"default:default\"\n\
+             \n\
+             KID                    ALG     TYPE       FINGERPRINT\n\
+             0123456789abcdef012…   RS256   RSA-2048   NzbLsXh8uDCcd-6MNwX…\n"
+        );
+        assert!(text(&report).lines().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn where_nothing_is_known() {
+        let entry = Entry { server: "https://10.0.0.1".into(), ..Entry::default() };
+        let mut report = IssuerReport::of_entry(&entry).0;
+        assert_eq!(
+            text(&report),
+            "The kubeconfig entry points to no cloud and no tool that is known.\n\
+             \n\
+             Cluster:  none of EKS, AKS and GKE, as far as the kubeconfig shows\n"
+        );
+        report.issuer = Some("https://k".into());
+        report.site_unused = Some("its host exists only inside the cluster".into());
+        report.cluster_uid = Some("u1".into());
+        report.unproven = Some("no token".into());
+        let said = text(&report);
+        for line in [
+            "Keys:     the API server; the issuer's own site was not used: its host exists only inside the cluster",
+            "UID:      u1",
+            "Proof:    none; no token",
+        ] {
+            assert!(said.lines().any(|said| said == line), "{said}");
+        }
+    }
+}
