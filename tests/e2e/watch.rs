@@ -86,6 +86,15 @@ each_product!(the_log_can_be_json_and_a_broken_cluster_leaves_the_others_alone, 
 });
 
 #[test]
+fn without_a_context_there_is_nothing_to_watch() {
+    let (vault, clusters) = (start_vault(Product::OpenBao), clusters(1));
+    let fleet = Fleet::new(&clusters, &vault);
+    let empty = clusters.scratch().write("empty.kubeconfig", "apiVersion: v1\nkind: Config\n").expect("a file");
+    let ran = crate::rig::run(fleet.command(&["sync", "--watch", "--all-contexts"]).env("KUBECONFIG", empty));
+    ran.failed(2, "error: the kubeconfig has no context to watch\nhint: see: kubectl vaultjwt sync --help\n");
+}
+
+#[test]
 fn an_exec_plugin_that_hangs_does_not_keep_the_end_waiting() {
     let (vault, clusters) = (start_vault(Product::OpenBao), clusters(1));
     let fleet = Fleet::new(&clusters, &vault);

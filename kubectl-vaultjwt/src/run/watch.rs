@@ -15,6 +15,7 @@ use crate::shell::word;
 use crate::vault::client::Client;
 use crate::vault::keyring::Files;
 use crate::vault::settings::{Process, Settings, SettingsError};
+use crate::vault::token::TokenError;
 use crate::vault::{Vault as _, VaultError};
 use shared::env::Lookup;
 use shared::mount::MountPath;
@@ -67,6 +68,9 @@ impl Prepared {
         let kube = args.kube.clone();
         let load = move || Contexts::load(&kube, |name| std::env::var(name).ok());
         let scope = named(&args, sync::scope(&args, &load()?));
+        if matches!(&scope, Scope::All(names) if names.is_empty()) {
+            return Err(Error::usage("sync", "the kubeconfig has no context to watch"));
+        }
         let clusters = KeptClusters::new(Box::new(load));
         let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
         (requests.api_server, requests.issuer) = (clusters.requests(), site.requests());
@@ -107,7 +111,7 @@ async fn settings(args: &SyncArgs) -> Result<Settings, Error> {
     }
     match super::settings(&args.vault).await {
         // The second way to log in is one, too.
-        Err(SettingsError::Token(_)) if args.watch.auth_fallback.is_some() => {
+        Err(SettingsError::Token(TokenError::Missing)) if args.watch.auth_fallback.is_some() => {
             Ok(Settings::resolve_for_login(&args.vault, &Process).map_err(VaultError::from)?)
         }
         settings => Ok(settings.map_err(VaultError::from)?),
@@ -155,6 +159,9 @@ fn logins(flags: &WatchFlags, mount: &MountPath) -> Vec<Login> {
 /// The command with which a person does the same once.
 fn by_hand(args: &SyncArgs, scope: &Scope, vault: &Client) -> String {
     let mut command = "kubectl vaultjwt sync".to_owned();
+    if let Some(kubeconfig) = &args.kube.kubeconfig {
+        command.push_str(&format!(" --kubeconfig {}", word(&kubeconfig.to_string_lossy())));
+    }
     match scope {
         Scope::All(_) => command.push_str(" --all-contexts"),
         Scope::Named(names) => command.push_str(&format!(" --contexts {}", word(&names.join(",")))),

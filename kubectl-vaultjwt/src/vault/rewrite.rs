@@ -24,6 +24,8 @@ const SLOW_PAUSE: u64 = 250;
 /// Wait from a write to the look at it, shortest and longest, in milliseconds.
 /// More than twice [`READ_TO_WRITE`]: others that read before it are done.
 const SETTLE: std::ops::RangeInclusive<u64> = 1_000..=1_600;
+/// The longest `Retry-After` of a refused write that is waited for here.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Writes of one run that were not there afterwards, or failed.
 const ROUNDS: u32 = 20;
 /// Looks of one run. Where others write all the time, what stood in every look
@@ -146,10 +148,14 @@ impl<'a> Rewrite<'a> {
             match answer {
                 Ok(()) => return Ok(Rewritten { before, after: wanted.document }),
                 // Failed or unanswered: it may have been done all the same, so back to the read.
-                Err(error) if may_pass(&error) && self.rounds < ROUNDS => {
-                    sleep(Duration::from_millis(rand::random_range(100..=500))).await;
+                Err(error) => {
+                    let asked = error.refusal().and_then(|refused| refused.retry_after).unwrap_or_default();
+                    if !may_pass(&error) || self.rounds >= ROUNDS || asked > LONGEST_PAUSE {
+                        return Err(RewriteError::from(error).into());
+                    }
+                    let pause = Duration::from_millis(rand::random_range(100..=500));
+                    sleep(pause.max(asked)).await;
                 }
-                Err(error) => return Err(RewriteError::from(error).into()),
             }
         }
     }

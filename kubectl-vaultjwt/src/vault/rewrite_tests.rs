@@ -22,6 +22,8 @@ struct Memory {
     late: Mutex<Vec<u64>>,
     /// How many writes are answered with 500 before one is done.
     failing: AtomicU32,
+    /// How long such an answer asks to be left alone.
+    busy: Option<Duration>,
     /// Whether a write that is answered with 500 is done all the same.
     done_all_the_same: bool,
     reads: AtomicU32,
@@ -76,7 +78,12 @@ impl Vault for Memory {
             if self.done_all_the_same {
                 *self.keys.lock().unwrap() = Some(of(config));
             }
-            return Err(refused(500));
+            return Err(match (refused(500), self.busy) {
+                (VaultError::Refused(no), busy @ Some(_)) => {
+                    VaultError::Refused(Box::new(Refused { status: 429, retry_after: busy, ..*no }))
+                }
+                (no, _) => no,
+            });
         }
         *self.keys.lock().unwrap() = Some(of(config));
         Ok(())
@@ -164,6 +171,21 @@ async fn where_nothing_changes_nothing_is_written_or_awaited() {
     whole(&vault, "a").await.unwrap();
     assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (1, 0));
     assert!(start.elapsed() < Duration::from_millis(100));
+}
+
+#[tokio::test(start_paused = true)]
+async fn vault_that_asks_for_it_is_left_alone() {
+    let vault =
+        |seconds| Memory { failing: AtomicU32::new(2), busy: Some(Duration::from_secs(seconds)), ..Memory::default() };
+    let (start, busy) = (Instant::now(), vault(10));
+    whole(&busy, "a").await.unwrap();
+    assert!((20_000..25_000).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
+    assert_eq!(busy.writes.into_inner(), 3);
+    // A person is told, and what goes on comes back later.
+    let very_busy = vault(11);
+    let error = whole(&very_busy, "a").await.unwrap_err();
+    assert!(matches!(error, RewriteError::Vault(VaultError::Refused(no)) if no.status == 429));
+    assert_eq!(very_busy.writes.into_inner(), 1);
 }
 
 /// Twelve writers at once, each with a key of its own: the keys at the end.

@@ -84,7 +84,8 @@ impl Schedule {
     /// When the next poll is due.
     pub fn next(&self) -> Instant {
         let earliest = self.contexts.iter().map(|entry| entry.due).min();
-        earliest.unwrap_or(self.not_before).max(self.not_before)
+        // Without a context there is never anything to do.
+        earliest.unwrap_or_else(|| Instant::now() + self.pace.api_server).max(self.not_before)
     }
 
     /// Whom to poll now, if it is time for anybody.
@@ -192,6 +193,13 @@ mod tests {
         schedule.polled(Some("a"), start, 1.0, Polled::Read(KeySource::ApiServer));
         schedule.polled(Some("a"), start, 1.0, Polled::Failed(None));
         assert_eq!(schedule.next(), start + seconds(60));
+    }
+
+    #[test]
+    fn without_a_context_there_is_nothing_to_do() {
+        let (schedule, start) = schedule(&[]);
+        assert!(schedule.next() > start + seconds(59));
+        assert_eq!(schedule.due_now(start), []);
     }
 
     #[test]

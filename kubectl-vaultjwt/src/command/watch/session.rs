@@ -129,7 +129,7 @@ impl Session {
         }
         match ports.token.look_up().await {
             Ok(lease) => {
-                self.live(lease, desk);
+                self.live(lease, None, desk);
                 Ok(())
             }
             Err(VaultError::Refused(refused)) if refused.status == 403 => {
@@ -138,7 +138,7 @@ impl Session {
                 }
                 // OpenBao says the same of a token that may not look at
                 // itself and of one that is gone. The first read will tell.
-                self.live(Lease { ttl: None, renewable: false }, desk);
+                self.live(Lease { ttl: None, renewable: false }, None, desk);
                 Ok(())
             }
             Err(error) => Err(self.away(&error, desk)),
@@ -150,8 +150,10 @@ impl Session {
         if live.renewable {
             match ports.token.renew().await {
                 // Less than half of what it once had: its end is near for good.
-                Ok(lease) if lease.ttl.is_none_or(|ttl| ttl * 2 >= live.full) => return self.live(lease, desk),
-                Ok(lease) => self.live(Lease { renewable: false, ..lease }, desk),
+                Ok(lease) if lease.ttl.is_none_or(|ttl| ttl * 2 >= live.full) => {
+                    return self.live(lease, Some(live), desk);
+                }
+                Ok(lease) => self.live(Lease { renewable: false, ..lease }, Some(live), desk),
                 Err(VaultError::Refused(refused)) if matches!(refused.status, 400 | 403 | 404) => {}
                 Err(error) => {
                     desk.vault_failed(&error);
@@ -204,15 +206,21 @@ impl Session {
         if input.logins.is_empty() {
             return self.find(ports, desk).await;
         }
-        let mut first: Option<Refused> = None;
+        let mut first: Option<Got> = None;
         for (number, login) in input.logins.iter().enumerate() {
-            let refused = match self.log_in(login, number > 0, ports, desk).await {
-                Got::Refused(refused) => refused,
-                got => return got,
+            let got = self.log_in(login, number > 0, ports, desk).await;
+            let next_may_help = match &got {
+                Got::Token => return got,
+                Got::Refused(_) => true,
+                // One mount can be broken and another one not.
+                Got::Unavailable(error) => error.refusal().is_some_and(|refused| refused.status >= 500),
             };
-            first.get_or_insert(refused);
+            first.get_or_insert(got);
+            if !next_may_help {
+                break;
+            }
         }
-        first.map_or(Got::Token, Got::Refused)
+        first.unwrap_or(Got::Token)
     }
 
     async fn log_in(&mut self, login: &Login, fallback: bool, ports: Ports<'_>, desk: &mut Desk<'_>) -> Got {
@@ -227,7 +235,7 @@ impl Session {
             Ok(lease) => {
                 let ttl = lease.ttl.map(|ttl| ttl.as_secs());
                 desk.tell(&Event::LoggedIn { with: login.to_string(), fallback, ttl });
-                self.live(lease, desk);
+                self.live(lease, None, desk);
                 Got::Token
             }
             Err(VaultError::Refused(no)) => match classify(no.status, &no.errors) {
@@ -258,7 +266,7 @@ impl Session {
         match ports.token.look_up().await {
             Ok(lease) => {
                 desk.tell(&Event::TokenFound);
-                self.live(lease, desk);
+                self.live(lease, None, desk);
                 Got::Token
             }
             Err(error) => {
@@ -275,12 +283,10 @@ impl Session {
         }
     }
 
-    fn live(&mut self, lease: Lease, desk: &mut Desk<'_>) {
+    /// There is a token; `before` is the same one, before it was renewed.
+    fn live(&mut self, lease: Lease, before: Option<Live>, desk: &mut Desk<'_>) {
         let now = Instant::now();
-        let known = match self.state {
-            State::Live(live) => live.full,
-            _ => Duration::ZERO,
-        };
+        let known = before.map_or(Duration::ZERO, |before| before.full);
         let ends = lease.ttl.map(|ttl| now + ttl);
         let act = lease.ttl.map(|ttl| now + ttl.mul_f64(rand::random_range(RENEW)));
         let full = lease.ttl.unwrap_or_default().max(known);

@@ -274,6 +274,42 @@ async fn the_second_way_to_log_in_is_used_where_the_first_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_mount_that_is_broken_does_not_keep_the_second_way_from_being_used() {
+    in_time(async {
+        let world = world(&["a"]);
+        world.state().acts_with = None;
+        world.state().broken.push("sync".into());
+        let logins = vec![role("jwt", "sync"), role("ops", "other")];
+        let stats = watching(&world, &input(&["a"], logins), sleep(MINUTE)).await;
+        assert!(world.told()[1].starts_with("Warn logged in with role \"other\""), "{:#?}", world.told());
+        assert_eq!(stats.not_ready, None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_token_than_the_last_one_is_renewed_like_any_other() {
+    in_time(async {
+        let world = world(&["a"]);
+        world.token("file", HOUR);
+        let steps = async {
+            sleep(5 * MINUTE).await;
+            world.state().tokens.clear();
+            world.state().refuses.insert("sync".into(), "role could not be found".into());
+            world.state().gives_role.insert("other".into(), 20 * MINUTE);
+            world.state().renews = 20 * MINUTE;
+            sleep(6 * HOUR).await;
+        };
+        let logins = vec![role("jwt", "sync"), role("ops", "other")];
+        watching(&world, &input(&["a"], logins), steps).await;
+        assert_eq!(world.count("vault login", 0..u64::MAX), 2);
+        let renewed = world.count("vault renew", 0..u64::MAX);
+        assert!((25..=30).contains(&renewed), "{renewed}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_is_revoked_is_replaced_at_once() {
     in_time(async {
         let world = world(&["a"]);

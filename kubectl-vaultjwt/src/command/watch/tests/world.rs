@@ -45,6 +45,10 @@ pub struct State {
     pub gives: Duration,
     /// What a login is refused with, by role.
     pub refuses: BTreeMap<String, String>,
+    /// Roles whose mount is broken.
+    pub broken: Vec<String>,
+    /// How long the token of a role lives, where not as all do.
+    pub gives_role: BTreeMap<String, Duration>,
     /// How long a write takes.
     pub write_takes: Duration,
     /// Requests, in order, each with its second since the start.
@@ -302,9 +306,12 @@ impl OwnToken for World {
         if let Some(words) = state.refuses.get(&role) {
             return Err(VaultError::Refused(Box::new(refused(400, words, None))));
         }
+        if state.broken.contains(&role) {
+            return Err(VaultError::Refused(Box::new(refused(500, "internal error", None))));
+        }
         state.given += 1;
         let token = format!("given-{}", state.given);
-        let lives = state.gives;
+        let lives = state.gives_role.get(&role).copied().unwrap_or(state.gives);
         state.tokens.insert(token.clone(), Instant::now() + lives);
         state.acts_with = Some(token);
         Ok(state.lease(lives))
