@@ -2,11 +2,13 @@
 //! whether this API server and that issuer belong together.
 //!
 //! `resolve` finds issuer and keys, `site` reads an issuer's own documents
-//! over HTTPS, `proof` checks a token against what was found. A claimed
+//! over HTTPS, `proof` checks a token against what was found,
+//! `rotation` knows whose keys do not last. A claimed
 //! issuer is not proof: nothing is written before `proof` said yes.
 
 pub mod proof;
 pub mod resolve;
+pub mod rotation;
 pub mod site;
 
 pub use proof::ProofError;

@@ -3,6 +3,8 @@
 
 use super::{keys, snippet};
 use crate::command::setup::SetupReport;
+use crate::issuer::rotation::Rotation;
+use crate::shell::word;
 use crate::vault::config::differing;
 use crate::vault::role::changed_fields;
 use serde_json::Value;
@@ -11,6 +13,14 @@ use shared::text::one_line;
 /// The report for people.
 pub fn text(report: &SetupReport) -> String {
     if report.dry_run { plan(report) } else { snippet::pod(report).unwrap_or_default() }
+}
+
+/// What has to be done so that the keys do not rot, where that is known: a
+/// warning, and the command.
+pub fn fresh(rotation: Option<Rotation>, context: Option<&str>, mount: &str) -> Option<(String, String)> {
+    let context = context.map(|name| format!(" --context {}", word(name))).unwrap_or_default();
+    let command = format!("hint: keep it fresh: kubectl vaultjwt sync --watch{context} --mount {}", word(mount));
+    rotation.map(|rotation| (rotation.to_string(), command))
 }
 
 fn plan(report: &SetupReport) -> String {
@@ -74,5 +84,26 @@ fn shown(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => "<unset>".to_owned(),
         Some(value) => one_line(&value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_do_not_last_are_told_with_the_command_that_keeps_them_fresh() {
+        let eks = Some(Rotation { by: "EKS", every_days: Some(7) });
+        assert_eq!(
+            fresh(eks, Some("my prod"), "k8s/a"),
+            Some((
+                "EKS replaces this cluster's signing key every 7 days, and no pod can log in until the new one is here"
+                    .to_owned(),
+                "hint: keep it fresh: kubectl vaultjwt sync --watch --context 'my prod' --mount k8s/a".to_owned()
+            ))
+        );
+        let in_a_pod = fresh(eks, None, "jwt").map(|(_, hint)| hint);
+        assert_eq!(in_a_pod.as_deref(), Some("hint: keep it fresh: kubectl vaultjwt sync --watch --mount jwt"));
+        assert_eq!(fresh(None, Some("kind"), "jwt"), None);
     }
 }

@@ -12,6 +12,7 @@ use crate::cluster::api_server::ApiServer;
 use crate::cluster::{Cluster as _, Target, kubeconfig};
 use crate::command::setup::input::RoleInput;
 use crate::command::setup::{self, Ports, SetupInput};
+use crate::command::{Progress as _, Step};
 use crate::error::Error;
 use crate::issuer::HttpsSite;
 use crate::issuer::resolve::Wishes;
@@ -46,6 +47,12 @@ pub async fn setup(args: SetupArgs, console: Console) -> Ending {
         Some(Output::Json) => out(&text::json(&report)?)?,
         Some(Output::Commands) => out(&commands::setup(&report, &given))?,
         None => out(&render_setup::text(&report))?,
+    }
+    // Last, where it is seen.
+    let (context, mount) = (report.cluster.context.as_deref(), report.vault.place.mount.as_str());
+    if let Some((warning, hint)) = render_setup::fresh(report.rotation, context, mount) {
+        console.step(Step::Warning(warning));
+        console.say(&hint);
     }
     Ok(0)
 }

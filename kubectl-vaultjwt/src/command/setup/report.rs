@@ -8,6 +8,7 @@ use super::plan::Plan;
 use super::prove::IssuerProof;
 use crate::command::report::{ChangeReport, KeyReport, Place};
 use crate::issuer::proof::Proof;
+use crate::issuer::rotation::{self, Rotation};
 use crate::issuer::{KeySource, Resolved};
 use crate::keychain::Owner;
 use serde::Serialize;
@@ -26,6 +27,9 @@ pub struct SetupReport {
     pub owner: Owner,
     /// Where the keys came from.
     pub key_source: KeySource,
+    /// How the issuer replaces its keys, where that is known: the mount has to
+    /// be kept fresh then.
+    pub rotation: Option<Rotation>,
     /// Keys of this owner.
     pub keys: Vec<KeyReport>,
     /// Published keys that were left out, in words.
@@ -137,6 +141,7 @@ impl SetupReport {
             cluster: ClusterReport { context: target.context.clone(), server: target.server.clone() },
             owner: cluster.owner.clone(),
             key_source: cluster.source,
+            rotation: rotation::of(&cluster.owner.issuer),
             keys: plan.config.chain.steps.iter().map(KeyReport::of).collect(),
             skipped_keys: cluster.keys.skipped.iter().map(ToString::to_string).collect(),
             issuer_proof: proof.shown.as_ref().map(|(account, proof)| IssuerProofReport {
