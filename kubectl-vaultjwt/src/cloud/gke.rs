@@ -14,15 +14,6 @@ pub struct GkeClaim {
     pub name: Option<String>,
 }
 
-impl GkeClaim {
-    /// The issuer that GKE gives the cluster, where all of it is known. Its own
-    /// discovery document has to say the same.
-    pub fn issuer(&self) -> Option<String> {
-        let (project, location, name) = (self.project.as_ref()?, self.location.as_ref()?, self.name.as_ref()?);
-        Some(format!("https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}"))
-    }
-}
-
 /// `gke_<project>_<zone or region>_<name>`: none of the three has a `_`.
 pub fn name(entry: &str) -> Option<GkeClaim> {
     let mut parts = entry.strip_prefix("gke_")?.split('_');

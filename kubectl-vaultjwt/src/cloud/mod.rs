@@ -16,5 +16,14 @@ pub use entry::Entry;
 pub use evidence::Evidence;
 pub use verdict::{Contradiction, Verdict};
 
+/// The issuer that an entry's names stand for: GKE makes its issuers of
+/// project, location and name. Evidence that contradicts itself stands for none.
+pub fn implied_issuer(entry: &Entry) -> Option<String> {
+    match verdict::decide(&evidence::collect(entry)).ok()? {
+        Verdict::Gke(gke) => gke.issuer(),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

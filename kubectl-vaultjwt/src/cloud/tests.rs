@@ -284,3 +284,20 @@ fn what_is_shown_of_an_exec_plugin_holds_no_secret() {
     assert_eq!(shown.source, Source::ExecPlugin);
     assert_eq!(shown.found, format!("kubelogin get-token --login spn --server-id {server} --tenant-id t1"));
 }
+
+#[test]
+fn only_gkes_full_name_stands_for_an_issuer() {
+    let name = "gke_my-project_europe-west1-b_prod";
+    let gke = Entry { exec: exec("gke-gcloud-auth-plugin", "", &[]), ..entry("x", name, "y", "https://1.2.3.4") };
+    let issuer = "https://container.googleapis.com/v1/projects/my-project/locations/europe-west1-b/clusters/prod";
+    assert_eq!(super::implied_issuer(&gke).as_deref(), Some(issuer));
+    for other in [
+        Entry { cluster: text("x"), ..gke.clone() },
+        entry(ARN, ARN, ARN, EKS_HOST),
+        // Contradicts itself.
+        Entry { server: AKS_HOST.into(), ..gke.clone() },
+        entry("kind-a", "kind-a", "kind-a", "https://127.0.0.1:1"),
+    ] {
+        assert_eq!(super::implied_issuer(&other), None, "{other:?}");
+    }
+}

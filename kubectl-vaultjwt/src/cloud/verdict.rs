@@ -105,6 +105,15 @@ pub struct GkeCluster {
     pub name: Option<String>,
 }
 
+impl GkeCluster {
+    /// The issuer that GKE gives the cluster, where all of it is known
+    /// (`projects.locations.clusters.well-known` of Google's API).
+    pub fn issuer(&self) -> Option<String> {
+        let (project, location, name) = (self.project.as_ref()?, self.location.as_ref()?, self.name.as_ref()?);
+        Some(format!("https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}"))
+    }
+}
+
 /// Two pieces that cannot both be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {

@@ -6,6 +6,7 @@ mod failure;
 use super::error::{ClusterError, Place};
 use super::kubeconfig::{Connection, without_userinfo};
 use super::{Cluster, ServiceAccount, Target};
+use crate::cloud;
 use crate::retry_after;
 use async_trait::async_trait;
 use http::{Method, Request, StatusCode, header};
@@ -42,6 +43,8 @@ pub struct ApiServer {
     target: Target,
     place: Arc<Place>,
     timeout: Option<Duration>,
+    /// What the names in the kubeconfig stand for.
+    implied_issuer: Option<String>,
     /// PEM of the client certificate, to explain a refusal.
     client_certificate: Option<Vec<u8>>,
     /// Where requests are counted, for a server that is polled.
@@ -60,7 +63,7 @@ impl ApiServer {
     /// plugin if there is one: without a bound on time, since it may ask a
     /// person.
     pub async fn connect(connection: Connection) -> Result<Self, ClusterError> {
-        let Connection { config, target, entry: _, user, timeout, kubectl_flags } = connection;
+        let Connection { config, target, entry, user, timeout, kubectl_flags } = connection;
         let place = Arc::new(Place {
             server: target.server.clone(),
             context: target.context.clone(),
@@ -77,7 +80,8 @@ impl ApiServer {
                 return Err(ClusterError::Setup { at: place, cause: error.to_string() });
             }
         };
-        Ok(Self { client, target, place, timeout, client_certificate, polls: None })
+        let implied_issuer = cloud::implied_issuer(&entry);
+        Ok(Self { client, target, place, timeout, implied_issuer, client_certificate, polls: None })
     }
 
     /// The same for polls: their requests are counted in `requests`, and the
@@ -224,6 +228,10 @@ fn is_name(text: &str) -> bool {
 impl Cluster for ApiServer {
     fn target(&self) -> &Target {
         &self.target
+    }
+
+    fn implied_issuer(&self) -> Option<String> {
+        self.implied_issuer.clone()
     }
 
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {

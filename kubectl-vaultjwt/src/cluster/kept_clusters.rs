@@ -131,6 +131,10 @@ impl Cluster for Kept {
         self.server.target()
     }
 
+    fn implied_issuer(&self) -> Option<String> {
+        self.server.implied_issuer()
+    }
+
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {
         self.hand_on(self.server.discovery_document().await)
     }

@@ -67,6 +67,12 @@ pub trait Cluster: Send + Sync {
     /// Which cluster this is.
     fn target(&self) -> &Target;
 
+    /// The issuer that the names in the kubeconfig stand for, where a cloud
+    /// makes its issuers of them. A claim, and no more.
+    fn implied_issuer(&self) -> Option<String> {
+        None
+    }
+
     /// Body of `GET /.well-known/openid-configuration`, at most 1 MiB.
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError>;
 

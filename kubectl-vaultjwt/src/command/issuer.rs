@@ -5,7 +5,7 @@ use crate::cloud::entry::Entry;
 use crate::cloud::{Verdict, evidence, verdict};
 use crate::cluster::Cluster;
 use crate::issuer::resolve::{Wishes, resolve};
-use crate::issuer::{IssuerError, IssuerSite, KeySource, Resolved};
+use crate::issuer::{IssuerError, IssuerSite, KeySource, NamedBy, Resolved};
 use crate::vault::role::DEFAULT_AUDIENCE;
 use serde::Serialize;
 
@@ -66,16 +66,6 @@ pub struct EvidenceReport {
     pub found: String,
     /// EKS, AKS, GKE, or a tool.
     pub points_to: &'static str,
-}
-
-/// Who named the issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum NamedBy {
-    /// `--issuer`
-    Flag,
-    /// The API server's discovery document.
-    ApiServer,
 }
 
 /// One key.
@@ -160,10 +150,10 @@ impl IssuerReport {
         (report, decided.err().map(FindError::Contradiction))
     }
 
-    fn tell(&mut self, resolved: &Resolved, wishes: &Wishes) {
+    fn tell(&mut self, resolved: &Resolved) {
         self.issuer = Some(resolved.owner.issuer.clone());
         self.cluster_uid = resolved.owner.cluster_uid.clone();
-        self.named_by = Some(if wishes.issuer.is_some() { NamedBy::Flag } else { NamedBy::ApiServer });
+        self.named_by = Some(resolved.named_by);
         self.key_source = Some(resolved.source);
         self.site_unused = resolved.site_unused.as_ref().map(ToString::to_string);
         self.not_compared = resolved.no_witness.clone();
@@ -192,7 +182,7 @@ pub async fn run(
         Ok(resolved) => resolved,
         Err(error) => return (report, contradiction.or(Some(error.into()))),
     };
-    report.tell(&resolved, &input.wishes);
+    report.tell(&resolved);
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
     let work = proof::ask(cluster, progress, &resolved, &[], &audiences);
     match patiently(progress, "asking for a token", work).await {

@@ -12,5 +12,5 @@ pub mod rotation;
 pub mod site;
 
 pub use proof::ProofError;
-pub use resolve::{IssuerError, KeySource, Resolved, is_managed};
+pub use resolve::{IssuerError, KeySource, NamedBy, Resolved, is_managed};
 pub use site::{HttpsSite, IssuerSite, SiteError};

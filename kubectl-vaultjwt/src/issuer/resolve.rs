@@ -35,6 +35,18 @@ pub enum KeySource {
     ApiServer,
 }
 
+/// Who named the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum NamedBy {
+    /// `--issuer`
+    Flag,
+    /// The API server's discovery document.
+    ApiServer,
+    /// The names in the kubeconfig, where GKE makes its issuers of them.
+    Kubeconfig,
+}
+
 /// Why an issuer's own site was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SiteUnused {
@@ -58,6 +70,8 @@ impl std::fmt::Display for SiteUnused {
 pub struct Resolved {
     /// The issuer and, where its site could not be read, the cluster.
     pub owner: Owner,
+    /// Who named the issuer.
+    pub named_by: NamedBy,
     /// What it publishes now.
     pub keys: KeySet,
     /// Where the keys come from.
@@ -169,10 +183,7 @@ impl IssuerError {
 
 /// Finds issuer, keys and owner of `cluster`.
 pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wishes) -> Result<Resolved, IssuerError> {
-    let issuer = match &wishes.issuer {
-        Some(issuer) => issuer.clone(),
-        None => claimed(&cluster.discovery_document().await?)?,
-    };
+    let (issuer, named_by) = named(cluster, wishes).await?;
     check(&issuer)?;
     match from_site(site, &issuer).await? {
         Ok(keys) => {
@@ -185,7 +196,8 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
                 return Err(IssuerError::Disjoint(issuer));
             }
             let owner = Owner { issuer, cluster_uid: None };
-            Ok(Resolved { owner, keys, source: KeySource::IssuerSite, site_unused: None, no_witness: theirs.err() })
+            let source = KeySource::IssuerSite;
+            Ok(Resolved { owner, named_by, keys, source, site_unused: None, no_witness: theirs.err() })
         }
         Err(why) => {
             if wishes.site_required {
@@ -203,8 +215,24 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
                 (None, found) => found.map_err(IssuerError::Uid)?,
             };
             let owner = Owner { issuer, cluster_uid: Some(uid) };
-            Ok(Resolved { owner, keys, source: KeySource::ApiServer, site_unused: Some(why), no_witness: None })
+            let source = KeySource::ApiServer;
+            Ok(Resolved { owner, named_by, keys, source, site_unused: Some(why), no_witness: None })
         }
+    }
+}
+
+/// The issuer, and who says so. Where the API server may not be asked (by
+/// default only service accounts read its discovery document), the names in a
+/// GKE kubeconfig will do: GKE makes the issuer of them, it is a cloud's, so
+/// that its keys come from its own site only, and names are no proof of more.
+async fn named(cluster: &dyn Cluster, wishes: &Wishes) -> Result<(String, NamedBy), IssuerError> {
+    if let Some(issuer) = &wishes.issuer {
+        return Ok((issuer.clone(), NamedBy::Flag));
+    }
+    match (cluster.discovery_document().await, cluster.implied_issuer()) {
+        (Ok(document), _) => Ok((claimed(&document)?, NamedBy::ApiServer)),
+        (Err(error), Some(issuer)) if error.is_of_rights() => Ok((issuer, NamedBy::Kubeconfig)),
+        (Err(error), _) => Err(error.into()),
     }
 }
 

@@ -20,6 +20,8 @@ struct FakeCluster {
     discovery: String,
     keys: &'static str,
     uid_unreadable: bool,
+    forbidden: bool,
+    implied: Option<&'static str>,
 }
 
 #[async_trait]
@@ -27,7 +29,14 @@ impl Cluster for FakeCluster {
     fn target(&self) -> &Target {
         &self.target
     }
+    fn implied_issuer(&self) -> Option<String> {
+        self.implied.map(str::to_owned)
+    }
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {
+        if self.forbidden {
+            let (at, path) = (Default::default(), "/.well-known/openid-configuration");
+            return Err(ClusterError::DiscoveryForbidden { at, path, words: "no".into() });
+        }
         Ok(self.discovery.clone().into_bytes())
     }
     async fn key_set(&self) -> Result<Vec<u8>, ClusterError> {
@@ -65,6 +74,8 @@ fn cluster(issuer: &str, keys: &'static str) -> FakeCluster {
         discovery: format!(r#"{{"issuer":"{issuer}","jwks_uri":"{internal}"}}"#),
         keys,
         uid_unreadable: false,
+        forbidden: false,
+        implied: None,
     }
 }
 
@@ -201,4 +212,47 @@ fn only_hosts_that_nobody_else_can_own_are_managed() {
     ] {
         assert_eq!(is_managed(issuer), managed, "{issuer}");
     }
+}
+
+const GKE: &str = "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c";
+
+/// The site of [`GKE`].
+fn gke_site() -> FakeSite {
+    FakeSite(BTreeMap::from([
+        (
+            "https://container.googleapis.com/v1/projects/p/locations/l/clusters/c/.well-known/openid-configuration",
+            r#"{"issuer":"https://container.googleapis.com/v1/projects/p/locations/l/clusters/c","jwks_uri":"https://container.googleapis.com/v1/projects/p/locations/l/clusters/c/jwks"}"#,
+        ),
+        ("https://container.googleapis.com/v1/projects/p/locations/l/clusters/c/jwks", SET_A),
+    ]))
+}
+
+#[tokio::test]
+async fn where_the_api_server_may_not_be_asked_gkes_names_will_do_if_the_site_agrees() {
+    let forbidden = FakeCluster { forbidden: true, implied: Some(GKE), ..cluster("https://else", SET_A) };
+    let found = resolve(&forbidden, &gke_site(), &Wishes::default()).await.unwrap();
+    assert_eq!(
+        (found.owner.issuer.as_str(), found.named_by, found.source),
+        (GKE, NamedBy::Kubeconfig, KeySource::IssuerSite)
+    );
+    // Without the site nothing is believed, not even the API server's keys.
+    let error = resolve(&forbidden, &FakeSite::default(), &Wishes::default()).await.unwrap_err();
+    assert!(matches!(error, IssuerError::CloudIssuer { .. }), "{error}");
+    // Another cluster's keys under that name.
+    let another = FakeCluster { keys: SET_B, ..forbidden };
+    let error = resolve(&another, &gke_site(), &Wishes::default()).await.unwrap_err();
+    assert!(matches!(error, IssuerError::Disjoint(_)), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_api_server_says_beats_names() {
+    let says = FakeCluster { implied: Some(GKE), ..cluster("https://kubernetes.default.svc", SET_A) };
+    let found = resolve(&says, &gke_site(), &Wishes::default()).await.unwrap();
+    assert_eq!((found.owner.issuer.as_str(), found.named_by), ("https://kubernetes.default.svc", NamedBy::ApiServer));
+    let nameless = FakeCluster { forbidden: true, ..cluster("https://else", SET_A) };
+    let error = resolve(&nameless, &gke_site(), &Wishes::default()).await.unwrap_err();
+    assert!(matches!(error, IssuerError::Cluster(ClusterError::DiscoveryForbidden { .. })), "{error}");
+    let by_flag = Wishes { issuer: Some(GKE.into()), ..Wishes::default() };
+    let found = resolve(&nameless, &gke_site(), &by_flag).await.unwrap();
+    assert_eq!(found.named_by, NamedBy::Flag);
 }

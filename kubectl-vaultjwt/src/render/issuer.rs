@@ -2,8 +2,8 @@
 //! issuer and its keys.
 
 use super::table::{end_cut, lines as columns, middle_cut};
-use crate::command::issuer::{IssuerReport, NamedBy};
-use crate::issuer::KeySource;
+use crate::command::issuer::IssuerReport;
+use crate::issuer::{KeySource, NamedBy};
 use shared::text::one_line;
 
 /// The table fits 80 columns; the report has the whole text.
@@ -60,6 +60,7 @@ fn key(key: &crate::command::issuer::KeyReport) -> Vec<String> {
 fn named_by(report: &IssuerReport) -> &'static str {
     match report.named_by {
         Some(NamedBy::Flag) => "--issuer",
+        Some(NamedBy::Kubeconfig) => "the names in the kubeconfig, confirmed by the issuer's own site",
         Some(NamedBy::ApiServer) | None => "the API server's discovery document",
     }
 }

@@ -6,7 +6,7 @@ use super::rig::{line, median};
 use harness::keys::{Alg, SigningKey};
 use jiff::Timestamp;
 use kubectl_vaultjwt::command::chain::{Allowances, Member, MountPlan, Roles, Terms};
-use kubectl_vaultjwt::issuer::{KeySource, Resolved};
+use kubectl_vaultjwt::issuer::{KeySource, NamedBy, Resolved};
 use kubectl_vaultjwt::keychain::Owner;
 use kubectl_vaultjwt::keychain::jwk::KeySet;
 use kubectl_vaultjwt::vault::config::Standing;
@@ -18,6 +18,7 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
         (0..keys).map(|_| SigningKey::generate(Alg::Es256).map(|key| key.jwk())).collect::<Result<_, _>>()?;
     Ok(Resolved {
         owner: Owner { issuer: format!("https://issuer-{number}.svc"), cluster_uid: Some(format!("uid-{number}")) },
+        named_by: NamedBy::ApiServer,
         keys: KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())?,
         source: KeySource::ApiServer,
         site_unused: None,

@@ -2,7 +2,7 @@
 //! trouble leaves the others alone.
 
 use super::*;
-use crate::issuer::KeySource;
+use crate::issuer::{KeySource, NamedBy};
 use crate::keychain::Owner;
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
@@ -24,6 +24,7 @@ fn key(number: u16) -> PublishedKey {
 fn cluster(issuer: &str, uid: Option<&str>, keys: &[u16]) -> Resolved {
     Resolved {
         owner: Owner { issuer: issuer.into(), cluster_uid: uid.map(str::to_owned) },
+        named_by: NamedBy::ApiServer,
         keys: KeySet { keys: keys.iter().copied().map(key).collect(), skipped: vec![] },
         source: KeySource::ApiServer,
         site_unused: None,

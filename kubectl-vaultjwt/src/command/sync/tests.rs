@@ -7,7 +7,7 @@ use super::*;
 use crate::cluster::Target;
 use crate::command::chain::{Allowances, Terms};
 use crate::issuer::resolve::Wishes;
-use crate::issuer::{KeySource, Resolved};
+use crate::issuer::{KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
@@ -24,6 +24,7 @@ fn key(number: u8) -> PublishedKey {
 fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
     let cluster = Resolved {
         owner: Owner { issuer: "https://k".into(), cluster_uid: Some(uid.into()) },
+        named_by: NamedBy::ApiServer,
         keys: KeySet { keys: keys.iter().copied().map(key).collect(), skipped: vec![] },
         source: KeySource::ApiServer,
         site_unused: None,
