@@ -72,7 +72,11 @@ fn names_point_somewhere_and_prove_nothing() {
     let name = "gke_my-project_europe-west1-b_prod";
     let file = changed("gke.kubeconfig", &[(cluster().context(), name)]);
     let ran = issuer(&file, &[]).ok();
-    assert!(ran.stdout.contains("Cluster:  GKE cluster \"prod\" in europe-west1-b of project my-project\n"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("Cluster:  GKE cluster \"prod\" in europe-west1-b of project my-project\n"),
+        "{}",
+        ran.stdout
+    );
     assert!(ran.stdout.contains("Issuer:   https://kubernetes.default.svc.cluster.local\n"), "{}", ran.stdout);
 }
 
