@@ -3,15 +3,19 @@
 
 use shared::mount::MountPath;
 use shared::text::one_line;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 use ureq::http::Uri;
 
-/// A usable address: `http` or `https`, a host, perhaps a path.
+/// A usable address: `http` or `https`, a host, perhaps a path; or `unix` and
+/// a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     origin: Origin,
     /// Everything before `/v1`, without a slash at its end.
     base: String,
+    /// The socket to dial instead of the origin's host.
+    socket: Option<PathBuf>,
 }
 
 /// Scheme, host and port; what "the same server" means.
@@ -28,9 +32,12 @@ pub enum AddressError {
     /// `vault:8200`.
     #[error("the address of Vault \"{0}\" does not begin with http:// or https://")]
     NoScheme(String),
-    /// `unix:///run/vault.sock` and others.
-    #[error("the address of Vault \"{0}\" has another scheme than http and https")]
+    /// `ftp://vault` and others.
+    #[error("the address of Vault \"{0}\" has another scheme than http, https and unix")]
     Scheme(String),
+    /// `unix://vault.sock`.
+    #[error("the address of Vault \"{0}\" has no absolute path")]
+    Socket(String),
     /// `https://user:password@vault`; not shown.
     #[error("the address of Vault holds a user name or password")]
     Credentials,
@@ -50,6 +57,7 @@ impl AddressError {
                 format!("write it as \"https://{}\" in --vault-addr or VAULT_ADDR", one_line(typed))
             }
             Self::Credentials => "leave them out of --vault-addr or VAULT_ADDR; a login needs none".to_owned(),
+            Self::Socket(_) => "give --vault-addr or VAULT_ADDR the form unix:///path/of/the/socket".to_owned(),
             Self::Scheme(_) | Self::Query(_) | Self::Unreadable(_) => {
                 "give --vault-addr or VAULT_ADDR the form https://host:8200".to_owned()
             }
@@ -82,9 +90,21 @@ impl Address {
         if typed.contains('@') {
             return Err(AddressError::Credentials);
         }
-        let Some((scheme, _)) = typed.split_once("://") else {
+        let Some((scheme, rest)) = typed.split_once("://") else {
             return Err(AddressError::NoScheme(shown()));
         };
+        if scheme.eq_ignore_ascii_case("unix") {
+            return match rest.strip_prefix('/') {
+                // A socket has no host; a request needs one, and an address needs no resolver
+                // (Vault's client and kubectl's say localhost).
+                Some(path) if !path.is_empty() => Ok(Self {
+                    origin: Origin { https: false, host: "127.0.0.1".to_owned(), port: 80 },
+                    base: "http://127.0.0.1".to_owned(),
+                    socket: Some(PathBuf::from(rest)),
+                }),
+                _ => Err(AddressError::Socket(shown())),
+            };
+        }
         if !["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return Err(AddressError::Scheme(shown()));
         }
@@ -94,12 +114,17 @@ impl Address {
         let uri: Uri = typed.parse().map_err(|_| AddressError::Unreadable(shown()))?;
         let origin = Origin::of(&uri).ok_or_else(|| AddressError::Unreadable(shown()))?;
         let base = format!("{origin}{}", uri.path().trim_end_matches('/'));
-        Ok(Self { origin, base })
+        Ok(Self { origin, base, socket: None })
     }
 
     /// Where a login on `mount` is sent.
     pub fn login_url(&self, mount: &MountPath) -> String {
-        format!("{}/v1/auth/{mount}/login", self.base)
+        self.url(&format!("auth/{mount}/login"))
+    }
+
+    /// Where a request for this path of the API is sent.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.base)
     }
 
     /// Whether the connection is encrypted.
@@ -107,9 +132,19 @@ impl Address {
         self.origin.https
     }
 
+    /// The socket to dial, where there is no host.
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
     /// The host without brackets or port.
     pub fn host(&self) -> &str {
         &self.origin.host
+    }
+
+    /// The port, that of the scheme where none is given.
+    pub fn port(&self) -> u16 {
+        self.origin.port
     }
 
     /// The URL to send the login to again, once, when the server answers with
@@ -135,7 +170,10 @@ impl Address {
 
 impl std::fmt::Display for Address {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.base)
+        match &self.socket {
+            Some(path) => write!(f, "unix://{}", one_line(&path.to_string_lossy())),
+            None => f.write_str(&self.base),
+        }
     }
 }
 
@@ -198,10 +236,17 @@ mod tests {
             ("https://gw.example/vault/", "https://gw.example/vault/v1/auth/k8s/prod/login"),
             ("http://[::1]:8200", "http://[::1]:8200/v1/auth/k8s/prod/login"),
             ("https://[fd00::1]", "https://[fd00::1]/v1/auth/k8s/prod/login"),
+            ("https://vault.example.", "https://vault.example./v1/auth/k8s/prod/login"),
+            ("unix:///run/vault.sock", "http://127.0.0.1/v1/auth/k8s/prod/login"),
         ] {
             assert_eq!(login_url(typed), Ok(url.to_owned()), "{typed}");
         }
         assert_eq!(Address::parse("https://[::1]:8200").unwrap().host(), "::1");
+        let socket = Address::parse("unix:///run/vault.sock").unwrap();
+        assert_eq!((socket.socket(), socket.is_https()), (Some(Path::new("/run/vault.sock")), false));
+        assert_eq!(socket.to_string(), "unix:///run/vault.sock");
+        assert_eq!(socket.follow(Some("/v1/x")).as_deref(), Ok("http://127.0.0.1/v1/x"));
+        assert!(socket.follow(Some("http://vault/v1/x")).is_err());
     }
 
     #[test]
@@ -213,9 +258,14 @@ mod tests {
                 "write it as \"https://vault:8200\" in --vault-addr or VAULT_ADDR",
             ),
             (
-                "unix:///run/vault.sock",
-                "the address of Vault \"unix:///run/vault.sock\" has another scheme than http and https",
+                "ftp://vault",
+                "the address of Vault \"ftp://vault\" has another scheme than http, https and unix",
                 "give --vault-addr or VAULT_ADDR the form https://host:8200",
+            ),
+            (
+                "unix://vault.sock",
+                "the address of Vault \"unix://vault.sock\" has no absolute path",
+                "give --vault-addr or VAULT_ADDR the form unix:///path/of/the/socket",
             ),
             (
                 "https://root:hvs.secret@vault",

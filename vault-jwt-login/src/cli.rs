@@ -1,19 +1,12 @@
-//! Owns what is typed and what stands in the environment, and makes typed
-//! settings of it. Flags beat the environment; `BAO_X` beats `VAULT_X`.
+//! Owns what is typed: commands and flags, and which of them go together.
+//! `settings` adds the environment.
 
-use crate::address::{Address, AddressError};
-use crate::jwt_file;
-use crate::tls::TlsSettings;
-use crate::token_file::{self, FileMode};
-use crate::vault::Target;
+use crate::address::AddressError;
+use crate::settings::{Settings, settings};
 use lexopt::{Arg, Parser, ValueExt};
-use shared::duration;
-use shared::env::{self, CaSource, EnvError, Lookup, VaultEnv};
-use shared::mount::MountPath;
+use shared::env::{self, EnvError};
 use shared::text::one_line;
 use std::ffi::OsString;
-use std::path::PathBuf;
-use std::time::Duration;
 use thiserror::Error;
 
 /// What `--help` prints.
@@ -21,40 +14,19 @@ pub const HELP: &str = include_str!("help.txt");
 /// What `--version` prints.
 pub const VERSION: &str = concat!("vault-jwt-login ", env!("CARGO_PKG_VERSION"), "\n");
 
-/// Bound on one request when `VAULT_CLIENT_TIMEOUT` is not given. Vault's own client takes 60 s;
-/// within the two minutes of a login, a server that hangs should be told and asked again sooner.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Command {
     /// Print a text: the help or the version.
     Print(&'static str),
-    /// Log in once.
+    /// Log in once, and become the command where there is one.
     Login(Box<Settings>),
-}
-
-/// Everything a login needs to know.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Where and as what to log in.
-    pub target: Target,
-    /// Where the JWT is.
-    pub jwt_file: PathBuf,
-    /// Where the Vault token goes.
-    pub token_file: PathBuf,
-    /// With which mode.
-    pub mode: FileMode,
-    /// Bound on everything together.
-    pub timeout: Duration,
-    /// Bound on one request; `None` is only the bound above.
-    pub request_timeout: Option<Duration>,
-    /// Whom to trust, and how to be trusted.
-    pub tls: TlsSettings,
-    /// `VAULT_PROXY_ADDR`: for every request, whatever the other proxy variables say.
-    pub proxy: Option<String>,
-    /// Whether to say nothing unless it fails.
-    pub quiet: bool,
+    /// Log in and keep the token in use, beside the command where there is one.
+    Keep(Box<Settings>),
+    /// See whether there is a token.
+    Check(Box<Settings>),
+    /// End the token.
+    Revoke(Box<Settings>),
 }
 
 /// A wrong call.
@@ -102,19 +74,29 @@ impl UsageError {
 
 /// The flags as typed.
 #[derive(Default)]
-struct Flags {
-    jwt_file: Option<OsString>,
-    role: Option<String>,
-    mount: Option<String>,
-    token_file: Option<OsString>,
-    mode: Option<String>,
-    timeout: Option<String>,
-    vault_addr: Option<String>,
-    vault_namespace: Option<String>,
-    vault_ca_cert: Option<String>,
-    vault_tls_server_name: Option<String>,
-    vault_skip_verify: Option<bool>,
-    quiet: bool,
+pub(crate) struct Flags {
+    pub jwt_file: Option<OsString>,
+    pub role: Option<String>,
+    pub mount: Option<String>,
+    pub token_file: Option<OsString>,
+    pub info_file: Option<OsString>,
+    pub mode: Option<String>,
+    pub owner: Option<String>,
+    pub group: Option<String>,
+    pub timeout: Option<String>,
+    pub splay: Option<String>,
+    pub no_env: bool,
+    pub command: Option<Vec<OsString>>,
+    pub vault_addr: Option<String>,
+    pub vault_namespace: Option<String>,
+    pub vault_ca_cert: Option<String>,
+    pub vault_tls_server_name: Option<String>,
+    pub vault_skip_verify: Option<bool>,
+    pub quiet: bool,
+    pub log_format: Option<String>,
+    pub watch: bool,
+    pub renew: bool,
+    pub revoke_on_exit: bool,
 }
 
 /// Reads the arguments (without the program's name) and the environment.
@@ -122,9 +104,15 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<Command, UsageError> {
-    let mut flags = Flags::default();
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    // What comes behind is another program's.
+    let behind = arguments.iter().position(|argument| argument == "--").map(|at| {
+        let behind = arguments.split_off(at);
+        behind.into_iter().skip(1).collect()
+    });
+    let mut flags = Flags { command: behind, ..Flags::default() };
     let mut parser = Parser::from_args(arguments);
-    let mut seen_command = false;
+    let mut named = None;
     while let Some(argument) = parser.next().map_err(arguments_error)? {
         match argument {
             Arg::Short('h') | Arg::Long("help") => return Ok(Command::Print(HELP)),
@@ -135,6 +123,12 @@ pub fn parse(
             Arg::Long("mount") => flags.mount = Some(text(&mut parser, "--mount")?),
             Arg::Long("token-file") => flags.token_file = Some(value(&mut parser, "--token-file")?),
             Arg::Long("mode") => flags.mode = Some(text(&mut parser, "--mode")?),
+            Arg::Long("info-file") => flags.info_file = Some(value(&mut parser, "--info-file")?),
+            Arg::Long("owner") => flags.owner = Some(text(&mut parser, "--owner")?),
+            Arg::Long("group") => flags.group = Some(text(&mut parser, "--group")?),
+            Arg::Long("splay") => flags.splay = Some(text(&mut parser, "--splay")?),
+            Arg::Long("no-env") => flags.no_env = true,
+            Arg::Long("log-format") => flags.log_format = Some(text(&mut parser, "--log-format")?),
             Arg::Long("timeout") => flags.timeout = Some(text(&mut parser, "--timeout")?),
             Arg::Long("vault-addr") => flags.vault_addr = Some(text(&mut parser, "--vault-addr")?),
             Arg::Long("vault-namespace") => flags.vault_namespace = Some(text(&mut parser, "--vault-namespace")?),
@@ -153,7 +147,12 @@ pub fn parse(
                     }
                 });
             }
-            Arg::Value(command) if command == "login" && !seen_command => seen_command = true,
+            Arg::Long("watch") => flags.watch = true,
+            Arg::Long("renew") => flags.renew = true,
+            Arg::Long("revoke-on-exit") => flags.revoke_on_exit = true,
+            Arg::Value(typed) if named.is_none() && NAMES.iter().any(|name| typed == *name) => {
+                named = NAMES.into_iter().find(|name| typed == *name);
+            }
             Arg::Value(other) => return Err(UsageError::unknown(&other.to_string_lossy())),
             Arg::Long(name) => return Err(UsageError::Arguments(format!("unknown flag \"--{}\"", one_line(name)))),
             Arg::Short(name) => {
@@ -161,99 +160,43 @@ pub fn parse(
             }
         }
     }
-    settings(flags, environment).map(|settings| Command::Login(Box::new(settings)))
-}
-
-fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
-    let Flags {
-        jwt_file,
-        role,
-        mount,
-        token_file,
-        mode,
-        timeout,
-        vault_addr,
-        vault_namespace,
-        vault_ca_cert,
-        vault_tls_server_name,
-        vault_skip_verify,
-        quiet,
-    } = flags;
-    let vault = VaultEnv::read(&environment)?;
-    let system_file = environment("SSL_CERT_FILE").filter(|path| !path.is_empty());
-    let lookup = Lookup(environment);
-    let either = |flag: Option<String>, name: &str, variable: &str| {
-        flag.map(|value| (name.to_owned(), value)).or_else(|| lookup.named(variable))
-    };
-
-    let mount = either(mount, "--mount", "AUTH_MOUNT").or_else(|| lookup.named("AUTH_MOUNT_PATH"));
-    let mount = mount.unwrap_or_else(|| ("--mount".to_owned(), "jwt".to_owned()));
-    let mount = MountPath::parse(&mount.1).map_err(|e| bad(&mount.0, e.to_string()))?;
-    let mode = match either(mode, "--mode", "TOKEN_FILE_MODE") {
-        None => FileMode::PRIVATE,
-        Some((name, typed)) => FileMode::parse(&typed).ok_or_else(|| {
-            let typed = one_line(&typed);
-            bad(&name, format!("\"{typed}\" is not an octal mode with a leading zero, from 0000 to 0777, such as 0640"))
-        })?,
-    };
-    let timeout = match either(timeout, "--timeout", "LOGIN_TIMEOUT") {
-        None => Duration::from_secs(120),
-        Some((name, typed)) => match duration::parse(&typed).map_err(|e| bad(&name, e.to_string()))? {
-            Duration::ZERO => return Err(bad(&name, "there is no login without time".to_owned())),
-            timeout => timeout,
-        },
-    };
-    let namespace = vault_namespace.as_deref().map_or(vault.namespace, env::namespace);
-    if let Some(name) = namespace.as_deref().filter(|name| !name.bytes().all(|b| b.is_ascii_graphic() || b == b' ')) {
-        let why = format!("\"{}\" holds characters that cannot be sent", one_line(name));
-        return Err(bad("--vault-namespace or VAULT_NAMESPACE", why));
-    }
-    let client = match (vault.client_cert, vault.client_key) {
-        (Some(certificate), Some(key)) => Some((certificate, key)),
-        (None, None) => None,
-        _ => return Err(UsageError::HalfAPair),
-    };
-    let path = |flag: Option<OsString>, variable: &str, default: &str| {
-        flag.or_else(|| lookup.value(variable).map(OsString::from)).unwrap_or_else(|| default.into())
-    };
-    let jwt_file = path(jwt_file, "JWT_FILE", jwt_file::PROJECTED);
-
-    // In the order in which VaultEnv takes them.
-    let ca_variable = || ["CACERT", "CACERT_BYTES", "CAPATH"].iter().find_map(|name| lookup.named(name));
-    let ca_given_by = match &vault_ca_cert {
-        Some(_) => "--vault-ca-cert".to_owned(),
-        None => ca_variable().map(|(name, _)| name).unwrap_or_default(),
-    };
-
-    Ok(Settings {
-        target: Target {
-            address: Address::parse(&vault_addr.or(vault.address).unwrap_or_else(|| env::DEFAULT_ADDRESS.to_owned()))?,
-            namespace,
-            mount,
-            role: role.or_else(|| lookup.value("ROLE")),
-        },
-        jwt_file: if jwt_file == "default" { jwt_file::STANDARD.into() } else { jwt_file.into() },
-        token_file: path(token_file, "TOKEN_FILE", token_file::DEFAULT).into(),
-        mode,
-        timeout,
-        request_timeout: match vault.timeout {
-            Some(Duration::ZERO) => None,
-            given => Some(given.unwrap_or(REQUEST_TIMEOUT)),
-        },
-        tls: TlsSettings {
-            ca: vault_ca_cert.map(CaSource::File).or(vault.ca),
-            ca_given_by,
-            system_file,
-            client,
-            server_name: vault_tls_server_name.or(vault.tls_server_name),
-            skip_verify: vault_skip_verify.or(vault.skip_verify).unwrap_or_default(),
-        },
-        proxy: lookup.value("PROXY_ADDR").or_else(|| lookup.value("HTTP_PROXY")),
-        quiet,
+    let keeps = consistent(&flags, named)?;
+    let settings = Box::new(settings(flags, environment)?);
+    Ok(match named {
+        Some("check") => Command::Check(settings),
+        Some("revoke") => Command::Revoke(settings),
+        _ if keeps => Command::Keep(settings),
+        _ => Command::Login(settings),
     })
 }
 
-fn bad(name: &str, why: String) -> UsageError {
+/// Commands by name; the first may be left out.
+const NAMES: [&str; 3] = ["login", "check", "revoke"];
+
+/// Whether the token is to be kept in use, if the flags go together.
+fn consistent(flags: &Flags, named: Option<&str>) -> Result<bool, UsageError> {
+    let wrong = |text: String| Err(UsageError::Arguments(text));
+    let (watch, renew) = (flags.watch, flags.renew);
+    match (flags.command.is_some(), named) {
+        (true, Some(name @ ("check" | "revoke"))) => return wrong(format!("\"{name}\" takes no command after \"--\"")),
+        (true, _) if watch => {
+            return wrong("flag \"--watch\" keeps a file; to stay beside a command give --renew".to_owned());
+        }
+        (false, _) if renew => {
+            return wrong("flag \"--renew\" needs a command after \"--\"; for a file give --watch".to_owned());
+        }
+        _ => {}
+    }
+    if let (true, Some(name @ ("check" | "revoke"))) = (watch, named) {
+        return wrong(format!("\"{name}\" does not go with --watch"));
+    }
+    if flags.revoke_on_exit && !watch && !renew {
+        return wrong("flag \"--revoke-on-exit\" needs --watch or --renew".to_owned());
+    }
+    Ok(watch || renew)
+}
+
+pub(crate) fn bad(name: &str, why: String) -> UsageError {
     UsageError::Value { name: name.to_owned(), why }
 }
 

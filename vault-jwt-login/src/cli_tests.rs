@@ -1,4 +1,15 @@
 use super::*;
+use crate::address::Address;
+use crate::log::Format;
+use crate::tls::TlsSettings;
+use crate::token_file::{self, FileMode, Rights};
+use crate::vault::Target;
+use crate::{command::Wrapped, jwt_file};
+use shared::Secret;
+use shared::env::CaSource;
+use shared::mount::MountPath;
+use std::path::PathBuf;
+use std::time::Duration;
 
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Command, String> {
     let variables = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
@@ -25,13 +36,18 @@ fn nothing_given_is_a_login_with_the_defaults() {
                 role: None,
             },
             jwt_file: "/var/run/secrets/tokens/vault-token".into(),
-            token_file: "/vault/token".into(),
-            mode: FileMode::PRIVATE,
+            token_file: Some("/vault/token".into()),
+            info_file: None,
+            rights: FileMode::PRIVATE.into(),
+            command: None,
+            splay: None,
             timeout: Duration::from_secs(120),
             request_timeout: Some(Duration::from_secs(15)),
             tls: TlsSettings::default(),
             proxy: None,
             quiet: false,
+            log_format: Format::Text,
+            revoke_on_exit: false,
         }
     );
     assert_eq!(settings(&["login"], &[]), defaults);
@@ -44,13 +60,18 @@ const FLAGS: &[&str] = &[
     "--role=r",
     "--mount=auth/m/",
     "--token-file=/t",
+    "--info-file=/i",
     "--mode=0640",
+    "--owner=7",
+    "--group=8",
+    "--splay=20s",
     "--timeout=30s",
     "--vault-addr=https://v",
     "--vault-namespace=/n/",
     "--vault-ca-cert=/ca",
     "--vault-tls-server-name=s",
     "--vault-skip-verify",
+    "--log-format=json",
     "-q",
 ];
 
@@ -60,13 +81,18 @@ const VARIABLES: &[(&str, &str)] = &[
     ("VAULT_ROLE", "r"),
     ("VAULT_AUTH_MOUNT", "auth/m/"),
     ("VAULT_TOKEN_FILE", "/t"),
+    ("VAULT_TOKEN_INFO_FILE", "/i"),
     ("VAULT_TOKEN_FILE_MODE", "0640"),
+    ("VAULT_TOKEN_FILE_OWNER", "7"),
+    ("VAULT_TOKEN_FILE_GROUP", "8"),
+    ("VAULT_LOGIN_SPLAY", "20s"),
     ("VAULT_LOGIN_TIMEOUT", "30s"),
     ("VAULT_ADDR", "https://v"),
     ("VAULT_NAMESPACE", "/n/"),
     ("VAULT_CACERT", "/ca"),
     ("VAULT_TLS_SERVER_NAME", "s"),
     ("VAULT_SKIP_VERIFY", "true"),
+    ("VAULT_LOG_FORMAT", "json"),
 ];
 
 fn all_given(ca_given_by: &str) -> Settings {
@@ -78,8 +104,11 @@ fn all_given(ca_given_by: &str) -> Settings {
             role: Some("r".into()),
         },
         jwt_file: "/j".into(),
-        token_file: "/t".into(),
-        mode: FileMode::parse("0640").unwrap(),
+        token_file: Some("/t".into()),
+        info_file: Some("/i".into()),
+        rights: Rights { mode: FileMode::parse("0640").unwrap(), owner: Some(7), group: Some(8) },
+        command: None,
+        splay: Some(Duration::from_secs(20)),
         timeout: Duration::from_secs(30),
         request_timeout: Some(Duration::from_secs(15)),
         tls: TlsSettings {
@@ -91,6 +120,8 @@ fn all_given(ca_given_by: &str) -> Settings {
         },
         proxy: None,
         quiet: true,
+        log_format: Format::Json,
+        revoke_on_exit: false,
     }
 }
 
@@ -103,6 +134,53 @@ fn each_setting_has_a_flag_and_a_variable() {
     assert_eq!(settings(&[], &bao), Settings { quiet: false, ..all_given("BAO_CACERT") });
     let words: Vec<&str> = FLAGS.iter().flat_map(|flag| flag.split('=')).collect();
     assert_eq!(settings(&words, &[]), all_given("--vault-ca-cert"), "a value may be the next word");
+}
+
+#[test]
+fn what_is_behind_two_dashes_is_another_programs() {
+    let command = |arguments: &[&str]| {
+        let settings = settings(arguments, &[]);
+        (settings.token_file, settings.command)
+    };
+    let wrapped = |environment| {
+        let arguments = ["--role", "-q", "--", "x"].map(OsString::from).into();
+        Some(Wrapped { program: "app".into(), arguments, environment })
+    };
+    let behind = ["--", "app", "--role", "-q", "--", "x"];
+    // The token is in its environment, and nowhere else.
+    assert_eq!(command(&behind), (None, wrapped(true)));
+    assert_eq!(command(&[&["login", "--token-file=/t"], &behind[..]].concat()), (Some("/t".into()), wrapped(true)));
+    assert_eq!(command(&[&["--no-env"], &behind[..]].concat()), (Some("/vault/token".into()), wrapped(false)));
+    for (arguments, error) in [
+        (&["--"][..], "\"--\" needs a command after it"),
+        (&["--", ""], "\"--\" needs a command after it"),
+        (&["--no-env"], "flag \"--no-env\" needs a command after \"--\""),
+    ] {
+        assert_eq!(run(arguments, &[]).map_err(|e| e.to_string()), Err(error.to_owned()));
+    }
+}
+
+#[test]
+fn ids_and_splay_that_cannot_be() {
+    for (argument, error) in [
+        ("--owner=root", "could not read --owner: \"root\" is not a numeric id"),
+        ("--group=4294967295", "could not read --group: \"4294967295\" is not a numeric id"),
+        ("--splay=2m", "could not read --splay: it leaves no time for the login within 2m"),
+        ("--splay=soon", "could not read --splay: \"soon\" is not a duration like 90s, 5m or 1h30m"),
+    ] {
+        assert_eq!(run(&[argument], &[]).map_err(|e| e.to_string()), Err(error.to_owned()));
+    }
+    assert_eq!(settings(&["--splay=0"], &[]).splay, None);
+}
+
+#[test]
+fn variables_of_other_login_programs_come_last() {
+    let theirs = [("TOKEN_DEST_PATH", "/x"), ("SERVICE_ACCOUNT_TOKEN_PATH", "/y")];
+    let found = settings(&[], &theirs);
+    assert_eq!((found.token_file, found.jwt_file), (Some("/x".into()), "/y".into()));
+    let ours = [&theirs[..], &[("VAULT_TOKEN_FILE", "/t"), ("VAULT_JWT_FILE", "/j")]].concat();
+    let found = settings(&[], &ours);
+    assert_eq!((found.token_file, found.jwt_file), (Some("/t".into()), "/j".into()));
 }
 
 #[test]
@@ -137,8 +215,17 @@ fn variables_without_a_flag() {
     assert_eq!(pair, Some(("/c".into(), "/k".into())));
     assert_eq!(settings(&[], &[("SSL_CERT_FILE", "/s")]).tls.system_file.as_deref(), Some("/s"));
     let proxies = [("VAULT_HTTP_PROXY", "http://a"), ("VAULT_PROXY_ADDR", "http://b")];
-    assert_eq!(settings(&[], &proxies).proxy.as_deref(), Some("http://b"));
-    assert_eq!(settings(&[], &proxies[..1]).proxy.as_deref(), Some("http://a"));
+    let proxy = |variables: &[(&str, &str)]| settings(&[], variables).proxy.map(|given| (given.by, given.url));
+    let given = |by: &str, url: &str| Some((by.to_owned(), Secret::new(url)));
+    assert_eq!(proxy(&proxies), given("VAULT_PROXY_ADDR", "http://b"));
+    assert_eq!(proxy(&proxies[..1]), given("VAULT_HTTP_PROXY", "http://a"));
+    let usual = [("HTTPS_PROXY", "http://c"), ("VAULT_ADDR", "https://vault")];
+    assert_eq!(proxy(&usual), given("HTTPS_PROXY", "http://c"));
+    assert_eq!(proxy(&[&usual[..], &[("NO_PROXY", "vault")]].concat()), None);
+    assert_eq!(
+        proxy(&[&usual[..], &proxies[1..], &[("NO_PROXY", "vault")]].concat()),
+        given("VAULT_PROXY_ADDR", "http://b")
+    );
 }
 
 #[test]
@@ -155,7 +242,6 @@ fn wrong_calls_say_what_is_wrong() {
         (&["-x"], &[], "unknown flag \"-x\""),
         (&["logout"], &[], "unknown argument \"logout\""),
         (&["login", "login"], &[], "unknown argument \"login\""),
-        (&["--", "sh"], &[], "unknown argument \"sh\""),
         (&["--role"], &[], "flag \"--role\" needs a value"),
         (&["--role="], &[], "flag \"--role\" needs a value"),
         (&["--quiet=yes"], &[], "flag \"--quiet\" takes no value"),
@@ -177,6 +263,13 @@ fn wrong_calls_say_what_is_wrong() {
         ),
         (&["--timeout=soon"], &[], "could not read --timeout: \"soon\" is not a duration like 90s, 5m or 1h30m"),
         (&["--timeout=0"], &[], "could not read --timeout: there is no login without time"),
+        (&["--watch", "--", "sh"], &[], "flag \"--watch\" keeps a file; to stay beside a command give --renew"),
+        (&["--renew"], &[], "flag \"--renew\" needs a command after \"--\"; for a file give --watch"),
+        (&["--revoke-on-exit"], &[], "flag \"--revoke-on-exit\" needs --watch or --renew"),
+        (&["check", "--", "sh"], &[], "\"check\" takes no command after \"--\""),
+        (&["revoke", "--watch"], &[], "\"revoke\" does not go with --watch"),
+        (&["check", "revoke"], &[], "unknown argument \"revoke\""),
+        (&["--log-format=xml"], &[], "could not read --log-format: \"xml\" is neither text nor json"),
         (&["--vault-skip-verify=yes"], &[], "could not read --vault-skip-verify: \"yes\" is neither true nor false"),
         (&[], &[("VAULT_SKIP_VERIFY", "yes")], "could not read VAULT_SKIP_VERIFY: \"yes\" is neither true nor false"),
         (
@@ -206,9 +299,20 @@ fn help_and_version_win_over_what_follows() {
 
 #[test]
 fn the_help_fits_a_screen_and_names_every_flag_and_variable() {
-    assert!(HELP.lines().count() <= 45, "{}", HELP.lines().count());
+    assert!(HELP.lines().count() <= 50, "{}", HELP.lines().count());
     assert!(HELP.lines().all(|line| line.chars().count() <= 84));
-    for flag in FLAGS.iter().map(|flag| flag.split('=').next().unwrap()).chain(["--quiet", "--help", "--version"]) {
+    for flag in FLAGS.iter().map(|flag| flag.split('=').next().unwrap()).chain([
+        "--quiet",
+        "--help",
+        "--version",
+        "--no-env",
+        "--watch",
+        "--renew",
+        "--revoke-on-exit",
+        "check | revoke",
+        "TOKEN_DEST_PATH",
+        "SERVICE_ACCOUNT_TOKEN_PATH",
+    ]) {
         assert!(HELP.contains(flag), "{flag}");
     }
     for (variable, _) in VARIABLES {
@@ -219,5 +323,29 @@ fn the_help_fits_a_screen_and_names_every_flag_and_variable() {
     }
     for code in [" 64", " 66", " 69", " 73", " 77", "130", "143"] {
         assert!(HELP.contains(&format!("         {code}  ")), "{code}");
+    }
+}
+
+#[test]
+fn commands_by_name_and_by_flag() {
+    let kind = |arguments: &[&str]| match run(arguments, &[]).unwrap() {
+        Command::Print(_) => "print",
+        Command::Login(_) => "login",
+        Command::Keep(settings) if settings.revoke_on_exit => "keep and revoke",
+        Command::Keep(_) => "keep",
+        Command::Check(_) => "check",
+        Command::Revoke(_) => "revoke",
+    };
+    for (arguments, expected) in [
+        (&[][..], "login"),
+        (&["login"], "login"),
+        (&["--", "check"], "login"),
+        (&["--watch"], "keep"),
+        (&["login", "--watch", "--revoke-on-exit"], "keep and revoke"),
+        (&["--renew", "--", "sh"], "keep"),
+        (&["check"], "check"),
+        (&["-q", "revoke"], "revoke"),
+    ] {
+        assert_eq!(kind(arguments), expected, "{arguments:?}");
     }
 }

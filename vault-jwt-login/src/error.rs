@@ -1,7 +1,10 @@
-//! Owns how a run ends: exit codes, and the lines of a failure on stderr.
+//! Owns how a run ends: exit codes, and what is told of a failure.
 
 use crate::cli::UsageError;
+use crate::command::CommandError;
+use crate::found::NotFound;
 use crate::jwt_file::JwtFileError;
+use crate::log::{Level, Message};
 use crate::retry::{GaveUp, Wait};
 use crate::tls::TlsError;
 use crate::token_file::TokenFileError;
@@ -26,9 +29,15 @@ pub enum Error {
     /// No login.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// Nothing to hand the token to.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// Nowhere to put the token.
     #[error(transparent)]
     TokenFile(#[from] TokenFileError),
+    /// No token where one was left.
+    #[error(transparent)]
+    Found(#[from] NotFound),
 }
 
 impl Error {
@@ -36,9 +45,12 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Tls(_) => 64,
-            Self::Jwt(_) => 66,
+            Self::Found(NotFound::NotRemoved { .. }) => 73,
+            Self::Jwt(_) | Self::Found(_) => 66,
             Self::Vault(VaultError::Refused(refused)) if refused.class != Refusal::Unavailable => 77,
+            Self::Vault(VaultError::Denied(denied)) if !denied.unavailable => 77,
             Self::Vault(_) => 69,
+            Self::Command(error) => error.exit_code(),
             Self::TokenFile(_) => 73,
         }
     }
@@ -53,6 +65,7 @@ impl Error {
                 class if class.can_heal() => Wait::Change,
                 _ => Wait::Never,
             },
+            Self::Vault(VaultError::Denied(denied)) if denied.unavailable => Wait::Outage { after: denied.retry_after },
             _ => Wait::Never,
         }
     }
@@ -64,24 +77,20 @@ impl Error {
             Self::Tls(error) => error.hint(),
             Self::Jwt(error) => error.hint(),
             Self::Vault(error) => error.hint(),
+            Self::Command(error) => Some(error.hint()),
             Self::TokenFile(error) => error.hint(),
+            Self::Found(error) => Some(error.hint()),
         }
     }
 
-    /// The failure as it is shown: what, the token's claims where they
-    /// matter, what to change. `label` is `error` or `warning`, `more` goes
-    /// behind the first line, `now` is the local clock in seconds since the epoch.
-    pub fn lines(&self, label: &str, more: &str, now: i64) -> String {
-        let mut lines = format!("{label}: {self}{more}\n");
-        if let Self::Vault(VaultError::Refused(refused)) = self
-            && refused.class != Refusal::Unavailable
-        {
-            lines += &format!("token: {}\n", refused.facts.line(now));
-        }
-        if let Some(hint) = self.hint() {
-            lines += &format!("hint: {hint}\n");
-        }
-        lines
+    /// The failure as it is told: what, with `more` behind it, the token's
+    /// claims where they matter, what to change.
+    pub fn message(&self, level: Level, more: &str) -> Message<'_> {
+        let jwt = match self {
+            Self::Vault(VaultError::Refused(refused)) if refused.class != Refusal::Unavailable => Some(&refused.facts),
+            _ => None,
+        };
+        Message::new(level, format!("{self}{more}")).jwt(jwt).hint(self.hint())
     }
 }
 
@@ -94,9 +103,9 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// The lines for stderr.
-    pub fn lines(&self, now: i64) -> String {
-        self.error.lines("error", &self.more, now)
+    /// What to tell.
+    pub fn message(&self) -> Message<'_> {
+        self.error.message(Level::Error, &self.more)
     }
 }
 
@@ -126,6 +135,7 @@ mod tests {
     use super::*;
     use crate::address::Address;
     use crate::facts::TokenFacts;
+    use crate::log::Format;
     use crate::refused::Refused;
     use crate::vault::Target;
     use shared::mount::MountPath;
@@ -170,7 +180,7 @@ mod tests {
             (refused(Refusal::NoConfiguration), 77, Wait::Change),
             (refused(Refusal::NoSuchRole), 77, Wait::Never),
             (refused(Refusal::Other), 77, Wait::Never),
-            (TokenFileError::Directory(PathBuf::from("/")).into(), 73, Wait::Never),
+            (TokenFileError::Directory { what: "token file", path: PathBuf::from("/") }.into(), 73, Wait::Never),
         ] {
             assert_eq!((error.exit_code(), error.wait()), (code, wait), "{error}");
         }
@@ -179,7 +189,7 @@ mod tests {
     #[test]
     fn a_refusal_shows_words_claims_and_cure() {
         assert_eq!(
-            refused(Refusal::NoRole).lines("error", "", 0),
+            refused(Refusal::NoRole).message(Level::Error, "").shown(Format::Text, 0),
             "error: Vault at \"https://vault:8200\" refused the login (status 400, mount \"jwt\"): no\n\
              token: iss none, sub none, aud none, kid none, exp none\n\
              hint: name a role with --role or VAULT_ROLE; the mount has no default_role\n"
@@ -190,7 +200,7 @@ mod tests {
     fn giving_up_says_what_was_tried() {
         let shown = |attempts| {
             let after = Duration::from_millis(119_750);
-            Failure::from(GaveUp { last: unreachable(), attempts, after }).lines(0)
+            Failure::from(GaveUp { last: unreachable(), attempts, after }).message().shown(Format::Text, 0)
         };
         let hint =
             "hint: look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way\n";

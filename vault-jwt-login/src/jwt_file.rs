@@ -83,7 +83,6 @@ impl JwtFileError {
 /// Reads the JWT at `path`. Links are followed: the kubelet's token is one.
 pub fn read(path: &Path) -> Result<Jwt, JwtFileError> {
     let unreadable = |source| JwtFileError::Unreadable { path: path.to_owned(), source };
-    let not_a_jwt = |why: String| JwtFileError::NotAJwt { path: path.to_owned(), why };
     // Before opening it: opening a pipe would wait for a writer, past any deadline.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(JwtFileError::NotAFile(path.to_owned()));
@@ -91,15 +90,32 @@ pub fn read(path: &Path) -> Result<Jwt, JwtFileError> {
     let mut bytes = Vec::with_capacity(2_048);
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(jwt::LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| not_a_jwt("it is not text".to_owned()))?.trim();
-    let parts = match jwt::segments(text) {
-        Ok(parts) => parts,
-        Err(NotAJwt::Empty) => return Err(JwtFileError::Empty(path.to_owned())),
-        Err(other) => return Err(not_a_jwt(other.to_string())),
-    };
+    look(&bytes).map_err(|why| match why {
+        NoJwt::Empty => JwtFileError::Empty(path.to_owned()),
+        NoJwt::Other(why) => JwtFileError::NotAJwt { path: path.to_owned(), why },
+    })
+}
+
+/// Why bytes are no JWT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoJwt {
+    /// There are none, or only white space.
+    Empty,
+    /// What is wrong with them, without showing them.
+    Other(String),
+}
+
+/// Takes the JWT out of a file's content, and looks into it.
+pub fn look(content: &[u8]) -> Result<Jwt, NoJwt> {
+    let other = |why: &str| NoJwt::Other(why.to_owned());
+    let text = std::str::from_utf8(content).map_err(|_| other("it is not text"))?.trim();
+    let parts = jwt::segments(text).map_err(|why| match why {
+        NotAJwt::Empty => NoJwt::Empty,
+        why => NoJwt::Other(why.to_string()),
+    })?;
     let facts = TokenFacts {
-        header: json(&parts.header).ok_or_else(|| not_a_jwt("its header is not a JSON object".to_owned()))?,
-        claims: json(&parts.claims).ok_or_else(|| not_a_jwt("its payload is not a JSON object".to_owned()))?,
+        header: json(&parts.header).ok_or_else(|| other("its header is not a JSON object"))?,
+        claims: json(&parts.claims).ok_or_else(|| other("its payload is not a JSON object"))?,
     };
     Ok(Jwt { secret: Secret::new(text), facts })
 }

@@ -1,119 +1,199 @@
 //! Owns the `login` command: see that the token has a place to go to, log in
 //! as often as it takes, put the token there.
 
-use crate::cli::{Settings, UsageError};
 use crate::error::{Error, Failure, about};
+use crate::info;
 use crate::jwt_file;
+use crate::log::{Level, Message};
+use crate::proxy;
 use crate::random;
 use crate::retry::{self, World};
+use crate::settings::Settings;
 use crate::signals::End;
-use crate::tls::Tls;
-use crate::token_file::TokenFile;
+use crate::tls::{Tls, TlsError};
+use crate::token_file::{INFO, TOKEN, TokenFile, TokenFileError};
 use crate::vault::{Granted, Target, Vault};
 use shared::duration;
 use shared::text::one_line;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use ureq::{Proxy, ProxyProtocol};
+use ureq::Proxy;
 
-/// Logs in once. `say` gets whole lines for stderr. `end` keeps signals out
-/// of the moments in which there is a temporary file.
-pub fn run(settings: &Settings, end: &End, mut say: impl FnMut(&str)) -> Result<(), Failure> {
-    let mut world = RealWorld { start: Instant::now() };
-    let quiet = settings.quiet;
-    let mut talk = |lines: &str| {
-        if !quiet {
-            say(lines);
-        }
-    };
-    let tls = settings.target.address.is_https().then(|| Tls::new(&settings.tls)).transpose()?;
-    let proxy = proxy(settings)?;
-    let token_file = end.undisturbed(|| TokenFile::prepare(&settings.token_file, settings.mode))?;
-    warn(settings, &mut talk);
-
-    let vault = Vault::new(settings.target.clone(), tls, settings.request_timeout, proxy);
-    let mut told = String::new();
-    let granted = retry::until_done(
-        settings.timeout,
-        &mut world,
-        |left| {
-            let jwt = jwt_file::read(&settings.jwt_file)?;
-            Ok(vault.login(&jwt, left)?)
-        },
-        Error::wait,
-        |error, left| {
-            // Each failure once: an outage of a minute is one line, not ten.
-            let text = error.to_string();
-            if text != told {
-                talk(&error.lines("warning", &format!("; trying again for {}", about(left)), clock()));
-                told = text;
-            }
-        },
-    )?;
-    end.finally(|| token_file.write(&granted.token))?;
-    talk(&success(vault.target(), &granted, &settings.token_file));
-    Ok(())
+/// What logins need, seen to be there.
+pub struct Login<'a> {
+    settings: &'a Settings,
+    proxy: Option<Proxy>,
+    vault: Vault,
+    /// Whether `vault` was made for a connection that has been.
+    used: bool,
+    token_file: Option<TokenFile>,
+    info_file: Option<TokenFile>,
 }
 
-fn warn(settings: &Settings, talk: &mut impl FnMut(&str)) {
-    if let Some(right) = settings.mode.right_of_others() {
-        talk(&format!(
-            "warning: mode {} lets every user of the pod {right} the Vault token\n\
-             hint: use mode 0640, and securityContext.fsGroup of the pod for those who share the token\n",
-            settings.mode
-        ));
+impl<'a> Login<'a> {
+    /// Reads the certificates, looks for the command, and proves that the
+    /// files have a place. `end` keeps signals out of the moments in which
+    /// there is a temporary file.
+    pub fn prepare(settings: &'a Settings, end: &End) -> Result<Self, Failure> {
+        let login = Self::connect(settings)?;
+        if let Some(command) = &settings.command {
+            command.find()?;
+        }
+        let prepare = |what, path: &Option<PathBuf>| {
+            path.as_ref().map(|path| TokenFile::prepare(what, path, settings.rights)).transpose()
+        };
+        let (token_file, info_file) = end.undisturbed(|| {
+            Ok::<_, Failure>((prepare(TOKEN, &settings.token_file)?, prepare(INFO, &settings.info_file)?))
+        })?;
+        Ok(Self { token_file, info_file, ..login })
+    }
+
+    /// The same for requests alone: without files.
+    pub fn connect(settings: &'a Settings) -> Result<Self, Failure> {
+        let tls = trust(settings)?;
+        let proxy = settings.proxy.as_ref().map(proxy::usable).transpose()?;
+        let vault = Vault::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone());
+        Ok(Self { settings, proxy, vault, used: false, token_file: None, info_file: None })
+    }
+
+    /// A client for the next connection. The files of an authority that
+    /// changes are read for each, like the JWT. Where one is just being
+    /// written, what was read before stands.
+    pub fn vault(&mut self) -> &Vault {
+        if self.used
+            && let Ok(tls) = trust(self.settings)
+        {
+            let Settings { target, request_timeout, .. } = self.settings;
+            self.vault = Vault::new(target.clone(), tls, *request_timeout, self.proxy.clone());
+        }
+        self.used = true;
+        &self.vault
+    }
+
+    /// One attempt, within `left`.
+    pub fn attempt(&mut self, left: Duration) -> Result<Granted, Error> {
+        let jwt = jwt_file::read(&self.settings.jwt_file)?;
+        Ok(self.vault().login(&jwt, left)?)
+    }
+
+    /// Puts the token, and what is said about it, in place.
+    pub fn put(&self, granted: &Granted) -> Result<(), TokenFileError> {
+        // Whoever sees the token finds what is said about it.
+        self.put_info(granted)?;
+        self.token_file.as_ref().map_or(Ok(()), |file| file.write(&granted.token))
+    }
+
+    /// Puts what is said about the token in place.
+    pub fn put_info(&self, granted: &Granted) -> Result<(), TokenFileError> {
+        let text = |file: &TokenFile| file.write_text(&info::text(&self.settings.target, granted, clock()));
+        self.info_file.as_ref().map_or(Ok(()), text)
+    }
+}
+
+fn trust(settings: &Settings) -> Result<Option<Tls>, TlsError> {
+    settings.target.address.is_https().then(|| Tls::new(&settings.tls)).transpose()
+}
+
+/// Logs in once. `say` gets what happens on the way.
+pub fn run(settings: &Settings, end: &End, say: impl FnMut(&Message<'_>)) -> Result<Granted, Failure> {
+    let (mut talk, mut login) = (talk(settings, say), Login::prepare(settings, end)?);
+    let granted = first(settings, &mut login, &mut talk)?;
+    end.finally(|| login.put(&granted))?;
+    talk(&Message::new(Level::Info, success(&settings.target, &granted, settings)));
+    Ok(granted)
+}
+
+/// What is told where `--quiet` was not asked for.
+pub fn talk(settings: &Settings, mut say: impl FnMut(&Message<'_>)) -> impl FnMut(&Message<'_>) {
+    let quiet = settings.quiet;
+    move |message: &Message<'_>| {
+        if !quiet {
+            say(message);
+        }
+    }
+}
+
+/// Warns of what is risky, waits at random where asked to, and logs in as
+/// often as it takes.
+pub fn first(
+    settings: &Settings,
+    login: &mut Login<'_>,
+    talk: &mut impl FnMut(&Message<'_>),
+) -> Result<Granted, Failure> {
+    let mut world = RealWorld::new();
+    warn(settings, talk);
+    if let Some(splay) = settings.splay {
+        let wait = world.between(Duration::ZERO, splay);
+        talk(&Message::new(Level::Info, format!("waiting {} before the login (--splay)", about(wait))));
+        world.sleep(wait);
+    }
+    let attempt = |left| login.attempt(left);
+    Ok(retry::until_done(settings.timeout, &mut world, attempt, Error::wait, once(talk))?)
+}
+
+/// Tells each failure once: an outage of a minute is one line, not ten.
+pub fn once(talk: &mut impl FnMut(&Message<'_>)) -> impl FnMut(&Error, Duration) {
+    let mut told = String::new();
+    move |error, left| {
+        let text = error.to_string();
+        if text != told {
+            talk(&error.message(Level::Warn, &format!("; trying again for {}", about(left))));
+            told = text;
+        }
+    }
+}
+
+fn warn(settings: &Settings, talk: &mut impl FnMut(&Message<'_>)) {
+    let mut warning = |text: String, hint: &str| talk(&Message::new(Level::Warn, text).hint(hint.to_owned()));
+    if let Some(right) = settings.rights.mode.right_of_others().filter(|_| settings.token_file.is_some()) {
+        warning(
+            format!("mode {} lets every user of the pod {right} the Vault token", settings.rights.mode),
+            "use mode 0640, and securityContext.fsGroup of the pod for those who share the token",
+        );
     }
     if settings.jwt_file == Path::new(jwt_file::STANDARD) {
-        talk(
-            "warning: the standard service account token is a credential for the API server, and Vault gets to see it\n\
-             hint: project a token with an audience of its own (serviceAccountToken), and name it with --jwt-file\n",
+        warning(
+            "the standard service account token is a credential for the API server, and Vault gets to see it"
+                .to_owned(),
+            "project a token with an audience of its own (serviceAccountToken), and name it with --jwt-file",
         );
     }
     if settings.tls.skip_verify && settings.target.address.is_https() {
-        talk(&format!(
-            "warning: whoever answers at \"{}\" gets the token: its certificate is not verified\n\
-             hint: give the PEM certificate of Vault's CA with --vault-ca-cert or VAULT_CACERT\n",
-            settings.target.address
-        ));
+        warning(
+            format!(
+                "whoever answers at \"{}\" gets the token: its certificate is not verified",
+                settings.target.address
+            ),
+            "give the PEM certificate of Vault's CA with --vault-ca-cert or VAULT_CACERT",
+        );
     }
 }
 
-fn success(target: &Target, granted: &Granted, file: &Path) -> String {
+/// How long a token lives, in words.
+pub fn lease(lasts: Duration) -> String {
+    match lasts {
+        Duration::ZERO => "without expiry".to_owned(),
+        lasts => format!("lease {}", duration::short(lasts)),
+    }
+}
+
+/// The line about a login that was granted.
+pub fn success(target: &Target, granted: &Granted, settings: &Settings) -> String {
     let role = match target.role.as_ref().or(granted.role.as_ref()) {
         Some(role) => format!("role \"{}\"", one_line(role)),
         None => "the mount's default role".to_owned(),
     };
-    let lease = match granted.lease {
-        Duration::ZERO => "without expiry".to_owned(),
-        lease => format!("lease {}", duration::short(lease)),
-    };
-    format!("logged in to {} as {role}: token in \"{}\", {lease}\n", target.address, file.display())
-}
-
-/// `VAULT_PROXY_ADDR`, else the usual variables, which do not count for this
-/// machine itself (as in Go's net/http).
-fn proxy(settings: &Settings) -> Result<Option<Proxy>, Failure> {
-    let bad = |name: &str, why: &str| UsageError::Value { name: name.to_owned(), why: why.to_owned() };
-    let (name, proxy) = match &settings.proxy {
-        // The address may hold a password: it is not shown.
-        Some(address) => (
-            "VAULT_PROXY_ADDR",
-            Some(Proxy::new(address).map_err(|_| bad("VAULT_PROXY_ADDR", "it is not the URL of an HTTP proxy"))?),
-        ),
-        None if is_loopback(settings.target.address.host()) => return Ok(None),
-        None => ("HTTPS_PROXY", Proxy::try_from_env()),
-    };
-    match proxy {
-        // Without this the client would go past the proxy.
-        Some(proxy) if !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) => {
-            Err(bad(name, "only HTTP proxies are supported, not SOCKS").into())
-        }
-        proxy => Ok(proxy),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let lease = lease(granted.lease);
+    let mut goes = Vec::new();
+    goes.extend(settings.token_file.as_ref().map(|file| format!("in \"{}\"", file.display())));
+    goes.extend(
+        settings
+            .command
+            .as_ref()
+            .filter(|command| command.environment)
+            .map(|command| format!("for \"{}\"", one_line(&command.program.to_string_lossy()))),
+    );
+    format!("logged in to {} as {role}: token {}, {lease}", target.address, goes.join(" and "))
 }
 
 /// The local clock, in seconds since the epoch.
@@ -121,8 +201,17 @@ pub fn clock() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
 }
 
-struct RealWorld {
+/// The clock of this machine, since the run began.
+pub struct RealWorld {
     start: Instant,
+}
+
+impl RealWorld {
+    /// A run that begins now.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self { start: Instant::now() }
+    }
 }
 
 impl World for RealWorld {

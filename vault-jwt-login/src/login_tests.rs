@@ -1,5 +1,6 @@
 use super::*;
 use crate::cli::{self, Command};
+use crate::log::Format;
 use crate::peer::{Peer, answer, granted};
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
@@ -27,8 +28,14 @@ impl Place {
     /// One run against `port`; its exit code, and stderr with the parts that
     /// vary named.
     fn run(&self, port: u16, flags: &[&str]) -> (u8, String) {
+        let (code, said) = self.run_with(&format!("http://127.0.0.1:{port}"), flags, |_| {});
+        (code, said.replace(&format!(":{port}"), ":PORT"))
+    }
+
+    /// One run against `address`, with `seen` called on what it says.
+    fn run_with(&self, address: &str, flags: &[&str], seen: impl Fn(&str)) -> (u8, String) {
         let mut arguments: Vec<OsString> = vec![
-            format!("--vault-addr=http://127.0.0.1:{port}").into(),
+            format!("--vault-addr={address}").into(),
             format!("--jwt-file={}", self.dir.path().join("jwt").display()).into(),
             format!("--token-file={}", self.token_file().display()).into(),
             "--role=app".into(),
@@ -36,15 +43,19 @@ impl Place {
         arguments.extend(flags.iter().map(OsString::from));
         let Ok(Command::Login(settings)) = cli::parse(arguments, |_| None) else { panic!("{flags:?}") };
         let mut said = String::new();
-        let code = match run(&settings, &End::default(), |lines| said += lines) {
-            Ok(()) => 0,
+        let code = match run(&settings, &End::default(), |message| {
+            let lines = message.shown(Format::Text, 0);
+            seen(&lines);
+            said += &lines;
+        }) {
+            Ok(_) => 0,
             Err(failure) => {
-                said += &failure.lines(0);
+                said += &failure.message().shown(Format::Text, 0);
                 failure.error.exit_code()
             }
         };
         let dir = self.dir.path().display().to_string();
-        (code, said.replace(&dir, "DIR").replace(&format!(":{port}"), ":PORT"))
+        (code, said.replace(&dir, "DIR"))
     }
 }
 
@@ -86,6 +97,32 @@ fn quiet_says_nothing_but_failures() {
     let peer = Peer::start(&[&no_role]);
     let (code, said) = place.run(peer.port, &["-q"]);
     assert_eq!((code, said.lines().count()), (77, 3));
+}
+
+#[test]
+fn authorities_are_read_again_for_each_connection() {
+    let place = Place::new(TOKEN);
+    let ca = place.dir.path().join("ca");
+    let sealed = answer(503, "", "{\"errors\":[\"Vault is sealed\"]}");
+    let granted = granted("hvs.token");
+    let (first, old) = Peer::start_tls(&[&sealed], "127.0.0.1", "old");
+    let (second, new) = Peer::start_tls(&[&granted], "127.0.0.1", "new");
+    std::fs::write(&ca, &old).unwrap();
+    let proxy = crate::peer::relay(vec![first.port, second.port]);
+    let swap = {
+        let ca = ca.clone();
+        move |said: &str| {
+            // The answer of the first: from then on there is another authority.
+            if said.contains("sealed") {
+                std::fs::write(&ca, &new).unwrap();
+            }
+        }
+    };
+    let (code, said) =
+        place.run_with(&format!("https://127.0.0.1:{proxy}"), &[&format!("--vault-ca-cert={}", ca.display())], swap);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
+    assert_eq!(std::fs::read(place.token_file()).unwrap(), b"hvs.token");
 }
 
 #[test]
@@ -171,10 +208,11 @@ fn without_a_place_or_a_jwt_nothing_is_sent() {
 #[test]
 fn a_socks_proxy_is_refused_rather_than_passed_by() {
     let Ok(Command::Login(mut settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
-    settings.proxy = Some("socks5://proxy:1080".into());
+    settings.proxy =
+        Some(proxy::Given { by: "VAULT_PROXY_ADDR".into(), url: shared::Secret::new("socks5://proxy:1080") });
     let failure = run(&settings, &End::default(), |_| {}).unwrap_err();
     assert_eq!(
-        failure.lines(0),
+        failure.message().shown(Format::Text, 0),
         "error: could not read VAULT_PROXY_ADDR: only HTTP proxies are supported, not SOCKS\n\
          hint: run: vault-jwt-login --help\n"
     );
@@ -183,12 +221,27 @@ fn a_socks_proxy_is_refused_rather_than_passed_by() {
 #[test]
 fn no_lease_and_no_role_have_words() {
     let Ok(Command::Login(settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
-    let mut granted = Granted { token: shared::Secret::new("t"), lease: Duration::ZERO, role: None };
-    let line = |granted: &Granted| success(&settings.target, granted, Path::new("/vault/token"));
+    let mut granted = Granted {
+        token: shared::Secret::new("t"),
+        lease: Duration::ZERO,
+        role: None,
+        accessor: String::new(),
+        policies: Vec::new(),
+        renewable: false,
+    };
+    let line = |granted: &Granted| success(&settings.target, granted, &settings);
     assert_eq!(
         line(&granted),
-        "logged in to https://127.0.0.1:8200 as the mount's default role: token in \"/vault/token\", without expiry\n"
+        "logged in to https://127.0.0.1:8200 as the mount's default role: token in \"/vault/token\", without expiry"
     );
     granted.role = Some("app".into());
     assert!(line(&granted).contains("as role \"app\":"));
+    for (arguments, goes) in [
+        (&["--", "sh", "-c"][..], "token for \"sh\", without expiry"),
+        (&["--token-file=/t", "--", "sh"], "token in \"/t\" and for \"sh\", without expiry"),
+        (&["--no-env", "--", "sh"], "token in \"/vault/token\", without expiry"),
+    ] {
+        let Ok(Command::Login(settings)) = cli::parse(arguments.iter().map(OsString::from), |_| None) else { panic!() };
+        assert!(success(&settings.target, &granted, &settings).ends_with(goes));
+    }
 }

@@ -1,50 +1,79 @@
 //! `vault-jwt-login`: a service account token goes in, a file with a Vault token comes out.
 
-mod address;
-mod cli;
-mod connector;
-mod error;
-mod facts;
-mod handshake;
-mod jwt_file;
-mod login;
-#[cfg(test)]
-mod peer;
-mod place;
-mod random;
-mod refused;
-mod retry;
-mod signals;
-mod tls;
-mod token_file;
-mod vault;
-
-use error::Failure;
 use std::io::Write;
 use std::process::ExitCode;
+use vault_jwt_login::cli::{self, Command};
+use vault_jwt_login::error::Failure;
+use vault_jwt_login::log::{self, Format, Message};
+use vault_jwt_login::settings::Settings;
+use vault_jwt_login::sidecar::{self, Current, Sidecar};
+use vault_jwt_login::{check, login, parent, revoke, signals};
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     match cli::parse(std::env::args_os().skip(1), environment) {
-        Ok(cli::Command::Login(settings)) => signals::watch(say, |end| {
-            let done = login::run(&settings, end, say);
-            done.map_or_else(|failure| end.finally(|| failed(&failure)), |()| ExitCode::SUCCESS)
-        }),
-        Ok(cli::Command::Print(text)) => {
+        Ok(Command::Login(settings)) => log_in(&settings),
+        Ok(Command::Keep(settings)) => match &settings.command {
+            Some(command) => parent::run(&settings, command, &|message| say(&settings, message)),
+            None => watch(&settings),
+        },
+        Ok(Command::Check(settings)) => ended(&settings, check::run(&settings, |message| say(&settings, message))),
+        Ok(Command::Revoke(settings)) => ended(&settings, revoke::run(&settings, |message| say(&settings, message))),
+        Ok(Command::Print(text)) => {
             drop(std::io::stdout().write_all(text.as_bytes()));
             ExitCode::SUCCESS
         }
-        Err(error) => failed(&Failure::from(error)),
+        // The format may be what could not be read.
+        Err(error) => failed(&Failure::from(error), Format::Text),
     }
 }
 
-/// Whole lines to stderr. Not the print macros: they panic when nobody
-/// listens, and a login must not end for that.
-fn say(lines: &str) {
-    drop(std::io::stderr().write_all(lines.as_bytes()));
+fn log_in(settings: &Settings) -> ExitCode {
+    let say = |message: &Message<'_>| say(settings, message);
+    let farewell = |signal| {
+        say(&signals::before_a_token(signal));
+        signals::code(signal)
+    };
+    signals::watch(farewell, |end| match (login::run(settings, end, say), &settings.command) {
+        (Ok(granted), Some(command)) => match end.late() {
+            Some(code) => code,
+            // Comes back only where there is no such program.
+            None => ended(settings, Err(command.become_it(&granted.token).into())),
+        },
+        (Ok(_), None) => ExitCode::SUCCESS,
+        (Err(failure), _) => end.finally(|| ended(settings, Err(failure))),
+    })
 }
 
-fn failed(failure: &Failure) -> ExitCode {
-    say(&failure.lines(login::clock()));
+fn watch(settings: &Settings) -> ExitCode {
+    let (current, say) = (Current::default(), |message: &Message<'_>| say(settings, message));
+    let farewell = |signal| {
+        sidecar::farewell(settings, &current, signals::name(signal), &say).unwrap_or_else(|| {
+            say(&signals::before_a_token(signal));
+            signals::code(signal)
+        })
+    };
+    signals::watch(farewell, |end| match Sidecar::start(settings, end, &current, &say) {
+        Ok(sidecar) => {
+            sidecar.run();
+            ExitCode::SUCCESS
+        }
+        Err(failure) => end.finally(|| ended(settings, Err(failure))),
+    })
+}
+
+fn say(settings: &Settings, message: &Message<'_>) {
+    log::put(&message.shown(settings.log_format, login::clock()));
+}
+
+fn ended(settings: &Settings, result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failed(&failure, settings.log_format),
+    }
+}
+
+fn failed(failure: &Failure, format: Format) -> ExitCode {
+    log::put(&failure.message().shown(format, login::clock()));
     ExitCode::from(failure.error.exit_code())
 }

@@ -80,15 +80,15 @@ impl Refused {
                 self.facts.audiences()
             ),
             Refusal::RoleWithoutAudience => format!(
-                "{role} has no audience; add --audience <AUDIENCE> to the kubectl vaultjwt setup call that made it, \
-                 and project the token with the same (serviceAccountToken.audience); see: {see}"
+                "{role} has no audience; add --audience <AUDIENCE> and --replace-role to the kubectl vaultjwt setup \
+                 call that made it, and project the token with the same (serviceAccountToken.audience); see: {see}"
             ),
             Refusal::Issuer => {
                 "the mount's bound_issuer is another one; log in on the mount of this cluster, with --mount".to_owned()
             }
             Refusal::Subject | Refusal::BoundClaim => format!(
-                "{role} does not take this service account; add --service-account {} to the kubectl vaultjwt setup \
-                 call that made the role, with all the others it has ({see})",
+                "{role} does not take this service account; add --service-account {} and --replace-role to the kubectl \
+                 vaultjwt setup call that made the role, with all the others it has ({see})",
                 self.service_account()
             ),
             Refusal::ClaimMissing => {
@@ -266,8 +266,8 @@ mod tests {
 
     #[test]
     fn what_a_role_of_others_refuses_does_not_replace_its_lists() {
-        let account = "role \"app\" does not take this service account; add --service-account shop:web to the kubectl \
-                       vaultjwt setup call that made the role, with all the others it has (vault read auth/jwt/role/app)";
+        let account = "role \"app\" does not take this service account; add --service-account shop:web and \
+                       --replace-role to the kubectl vaultjwt setup call that made the role, with all the others it has (vault read auth/jwt/role/app)";
         for (class, hint) in [
             (
                 Refusal::Audience,
@@ -276,8 +276,8 @@ mod tests {
             ),
             (
                 Refusal::RoleWithoutAudience,
-                "role \"app\" has no audience; add --audience <AUDIENCE> to the kubectl vaultjwt setup call that made \
-                 it, and project the token with the same (serviceAccountToken.audience); see: vault read \
+                "role \"app\" has no audience; add --audience <AUDIENCE> and --replace-role to the kubectl vaultjwt \
+                 setup call that made it, and project the token with the same (serviceAccountToken.audience); see: vault read \
                  auth/jwt/role/app",
             ),
             (Refusal::Subject, account),
@@ -329,8 +329,8 @@ mod tests {
         assert_eq!(
             odd.hint().as_deref(),
             Some(
-                "role \"a b\" does not take this service account; add --service-account <NAMESPACE>:<NAME> to the \
-                 kubectl vaultjwt setup call that made the role, with all the others it has (vault read \
+                "role \"a b\" does not take this service account; add --service-account <NAMESPACE>:<NAME> and \
+                 --replace-role to the kubectl vaultjwt setup call that made the role, with all the others it has (vault read \
                  -namespace=<NAMESPACE> auth/jwt/role/<ROLE>)"
             )
         );

@@ -2,9 +2,11 @@
 //! drops signals left at their default for PID 1, which is what this program
 //! is in an image of its own (pid_namespaces(7)).
 
+use crate::log::{Level, Message};
 use signal_hook::consts::signal::{SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -13,6 +15,8 @@ use std::thread;
 pub struct End {
     /// Whether the run ends by itself, whatever signal still comes.
     decided: Mutex<bool>,
+    /// A signal that came after that.
+    late: AtomicI32,
 }
 
 impl End {
@@ -30,29 +34,51 @@ impl End {
         work()
     }
 
+    /// The exit code for a signal that came after the run had decided to end,
+    /// for a run that becomes something else instead.
+    pub fn late(&self) -> Option<ExitCode> {
+        let signal = self.late.load(Ordering::SeqCst);
+        (signal != 0).then(|| ExitCode::from(code(signal)))
+    }
+
     fn turn(&self) -> MutexGuard<'_, bool> {
         self.decided.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the program, unless the run does so itself.
-    fn by(&self, signal: i32, say: impl Fn(&str)) {
+    /// Ends the program with what `farewell` comes to, unless the run ends by itself.
+    fn by(&self, signal: i32, farewell: impl Fn(i32) -> u8) {
         let decided = self.turn();
-        if !*decided {
-            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            say(&format!("error: ended by {name} before there was a Vault token\n"));
+        if *decided {
+            self.late.store(signal, Ordering::SeqCst);
+        } else {
             // With the turn still ours: the run cannot begin to write now.
-            // The code is that of a shell whose command a signal ended.
-            std::process::exit(128 + signal);
+            std::process::exit(i32::from(farewell(signal)));
         }
     }
 }
 
-/// Runs `work` to its end, or to the first signal.
+/// The exit code of a shell whose command a signal ended.
+pub fn code(signal: i32) -> u8 {
+    u8::try_from(128 + signal).unwrap_or(u8::MAX)
+}
+
+/// How it is written.
+pub fn name(signal: i32) -> &'static str {
+    if signal == SIGINT { "SIGINT" } else { "SIGTERM" }
+}
+
+/// What is said where a signal ends a login.
+pub fn before_a_token(signal: i32) -> Message<'static> {
+    Message::new(Level::Error, format!("ended by {} before there was a Vault token", name(signal)))
+}
+
+/// Runs `work` to its end, or to the first signal, which ends the program with
+/// the exit code that `farewell` gives.
 ///
 /// The work has a thread of its own and this one waits for signals: the
 /// kernel gives them to the first thread (signal(7) leaves the choice open,
 /// Linux begins there), so none interrupts a request.
-pub fn watch(say: impl Fn(&str), work: impl Fn(&End) -> ExitCode + Sync) -> ExitCode {
+pub fn watch(farewell: impl Fn(i32) -> u8, work: impl Fn(&End) -> ExitCode + Sync) -> ExitCode {
     let end = End::default();
     // Where signals or threads cannot be had, a login without them is better than none.
     let Ok(mut signals) = Signals::new([SIGTERM, SIGINT]) else { return work(&end) };
@@ -64,7 +90,7 @@ pub fn watch(say: impl Fn(&str), work: impl Fn(&End) -> ExitCode + Sync) -> Exit
         };
         let Ok(run) = thread::Builder::new().spawn_scoped(scope, run) else { return work(&end) };
         for signal in signals.forever() {
-            end.by(signal, &say);
+            end.by(signal, &farewell);
         }
         // It panicked and said so (sysexits: EX_SOFTWARE).
         run.join().unwrap_or(ExitCode::from(70))

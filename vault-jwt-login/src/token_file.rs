@@ -3,15 +3,18 @@
 
 use crate::place;
 use crate::random;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fchmod, fsync, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, fchown, fsync, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
+use rustix::process::{Gid, Uid, geteuid};
 use shared::Secret;
 use shared::text::os_cause;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 use thiserror::Error;
 
 /// Where the token goes unless told otherwise.
@@ -58,26 +61,56 @@ impl fmt::Display for FileMode {
     }
 }
 
+/// Who may do what with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rights {
+    /// Its mode.
+    pub mode: FileMode,
+    /// The user it belongs to; `None` is whoever runs this.
+    pub owner: Option<u32>,
+    /// The group it belongs to; `None` is what the directory gives.
+    pub group: Option<u32>,
+}
+
+impl From<FileMode> for Rights {
+    fn from(mode: FileMode) -> Self {
+        Self { mode, owner: None, group: None }
+    }
+}
+
+/// What a file is for, in errors.
+pub const TOKEN: &str = "token file";
+/// The file with what is known about the token.
+pub const INFO: &str = "info file";
+
 /// A place that was seen to take a file.
 #[derive(Debug)]
 pub struct TokenFile {
+    what: &'static str,
     path: PathBuf,
     name: OsString,
     /// All work goes through this handle, so that a directory that is moved
     /// or replaced meanwhile is not written to.
     directory: OwnedFd,
-    mode: FileMode,
+    rights: Rights,
 }
 
 /// Why the token file cannot be written.
 #[derive(Debug, Error)]
 pub enum TokenFileError {
     /// The path is a directory, or names none.
-    #[error("could not write the token file \"{}\": it is a directory", .0.display())]
-    Directory(PathBuf),
+    #[error("could not write the {what} \"{}\": it is a directory", path.display())]
+    Directory {
+        /// What the file is for.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+    },
     /// Its directory cannot be opened.
-    #[error("could not write the token file \"{}\": directory \"{}\": {}", path.display(), directory.display(), os_cause(source))]
+    #[error("could not write the {what} \"{}\": directory \"{}\": {}", path.display(), directory.display(), os_cause(source))]
     NoDirectory {
+        /// What the file is for.
+        what: &'static str,
         /// The token file.
         path: PathBuf,
         /// Its directory.
@@ -85,9 +118,23 @@ pub enum TokenFileError {
         /// The system's reason.
         source: io::Error,
     },
+    /// It cannot be given to whom it was asked to be.
+    #[error("could not give the {what} \"{}\" to {to}: {}", path.display(), os_cause(source))]
+    Owner {
+        /// What the file is for.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// User and group.
+        to: String,
+        /// The system's reason.
+        source: io::Error,
+    },
     /// A file cannot be created, written or renamed there.
-    #[error("could not write the token file \"{}\": {}", path.display(), os_cause(source))]
+    #[error("could not write the {what} \"{}\": {}", path.display(), os_cause(source))]
     Write {
+        /// What the file is for.
+        what: &'static str,
         /// The token file.
         path: PathBuf,
         /// The system's reason.
@@ -99,12 +146,17 @@ impl TokenFileError {
     /// What to change.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Directory(_) => "name a file, not a directory, with --token-file or VAULT_TOKEN_FILE".to_owned(),
-            Self::NoDirectory { directory, source, .. } if source.kind() == io::ErrorKind::NotFound => format!(
-                "mount an emptyDir with medium Memory at \"{}\", or name another file with --token-file",
-                place::absolute(directory).display()
+            Self::Directory { what, .. } => format!("name a file, not a directory, with {}", flags(what)),
+            Self::Owner { .. } => {
+                "leave --owner out, and name a group that the pod's user is in (supplementalGroups) with --group"
+                    .to_owned()
+            }
+            Self::NoDirectory { what, directory, source, .. } if source.kind() == io::ErrorKind::NotFound => format!(
+                "mount an emptyDir with medium Memory at \"{}\", or name another file with {}",
+                place::absolute(directory).display(),
+                flags(what).split(' ').next().unwrap_or_default()
             ),
-            Self::NoDirectory { path, source, .. } | Self::Write { path, source } => match source.kind() {
+            Self::NoDirectory { path, source, .. } | Self::Write { path, source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     "set securityContext.fsGroup of the pod, so that its user may write to the volume".to_owned()
                 }
@@ -120,12 +172,24 @@ impl TokenFileError {
     }
 }
 
+/// How a file is named.
+fn flags(what: &str) -> &'static str {
+    if what == INFO { "--info-file or VAULT_TOKEN_INFO_FILE" } else { "--token-file or VAULT_TOKEN_FILE" }
+}
+
+/// How old a temporary file has to be before it is taken for one that a crash
+/// left: it lives for the moment between its creation and its renaming.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
+
+/// Service tokens have about 100 bytes, batch tokens a few hundred.
+const LARGER_THAN_A_TOKEN: usize = 1_024;
+
 impl TokenFile {
     /// Opens the directory of `path` and proves, by making and removing a
     /// file, that it can be written: a login whose token has nowhere to go
     /// leaves a token behind that nobody revokes.
-    pub fn prepare(path: &Path, mode: FileMode) -> Result<Self, TokenFileError> {
-        let is_directory = || TokenFileError::Directory(path.to_owned());
+    pub fn prepare(what: &'static str, path: &Path, rights: Rights) -> Result<Self, TokenFileError> {
+        let is_directory = || TokenFileError::Directory { what, path: path.to_owned() };
         if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
             return Err(is_directory());
         }
@@ -133,6 +197,7 @@ impl TokenFile {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let directory = rustix::fs::open(place::parent(path), flags, Mode::empty()).map_err(|errno| {
             TokenFileError::NoDirectory {
+                what,
                 path: path.to_owned(),
                 directory: place::parent(path).to_owned(),
                 source: errno.into(),
@@ -144,21 +209,33 @@ impl TokenFile {
         {
             return Err(is_directory());
         }
-        let file = Self { path: path.to_owned(), name, directory, mode };
-        file.temporary().map(drop).map_err(|source| file.failed(source))?;
+        let file = Self { what, path: path.to_owned(), name, directory, rights };
+        file.clean();
+        let mut temporary = file.temporary().map_err(|source| file.failed(source))?;
+        // A full disk still takes an empty file.
+        temporary.file.write_all(&[b' '; LARGER_THAN_A_TOKEN]).map_err(|source| file.failed(source))?;
+        file.give_away(&temporary).map_err(|source| file.not_given(source))?;
+        drop(temporary);
         Ok(file)
     }
 
     /// Puts `token` in place.
     pub fn write(&self, token: &Secret) -> Result<(), TokenFileError> {
-        self.replace(token).map_err(|source| self.failed(source))
+        self.write_text(token.expose())
     }
 
-    fn replace(&self, token: &Secret) -> io::Result<()> {
+    /// Puts a text in place.
+    pub fn write_text(&self, text: &str) -> Result<(), TokenFileError> {
+        self.replace(text).map_err(|source| self.failed(source))
+    }
+
+    fn replace(&self, text: &str) -> io::Result<()> {
         let mut temporary = self.temporary()?;
-        temporary.file.write_all(token.expose().as_bytes())?;
+        temporary.file.write_all(text.as_bytes())?;
+        // Before the mode, which this may narrow; and no one else has it open.
+        self.give_away(&temporary)?;
         // Not at open: there the umask would take bits away.
-        fchmod(&temporary.file, self.mode.bits())?;
+        fchmod(&temporary.file, self.rights.mode.bits())?;
         fsync(&temporary.file)?;
         renameat(&self.directory, &temporary.name, &self.directory, &self.name)?;
         temporary.renamed = true;
@@ -169,6 +246,43 @@ impl TokenFile {
         }
     }
 
+    fn give_away(&self, temporary: &Temporary<'_>) -> io::Result<()> {
+        let Rights { owner, group, .. } = self.rights;
+        if owner.is_none() && group.is_none() {
+            return Ok(());
+        }
+        Ok(fchown(&temporary.file, owner.map(Uid::from_raw), group.map(Gid::from_raw))?)
+    }
+
+    /// Removes what a crash of an earlier run left beside the target: files of
+    /// ours, with names that only we give. That it cannot is no failure.
+    fn clean(&self) {
+        let Ok(entries) = Dir::read_from(&self.directory) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            if !self.is_temporary(name.to_bytes()) {
+                continue;
+            }
+            let Ok(found) = statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
+            let ours =
+                FileType::from_raw_mode(found.st_mode) == FileType::RegularFile && found.st_uid == geteuid().as_raw();
+            let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(found.st_mtime).unwrap_or_default());
+            if ours && changed.elapsed().is_ok_and(|age| age > LEFT_BEHIND) {
+                let _ = unlinkat(&self.directory, name, AtFlags::empty());
+            }
+        }
+    }
+
+    /// `.<name>.<16 hexadecimal digits>.tmp`
+    fn is_temporary(&self, name: &[u8]) -> bool {
+        let middle = name
+            .strip_prefix(b".")
+            .and_then(|rest| rest.strip_prefix(self.name.as_bytes()))
+            .and_then(|rest| rest.strip_prefix(b"."))
+            .and_then(|rest| rest.strip_suffix(b".tmp"));
+        middle.is_some_and(|middle| middle.len() == 16 && middle.iter().all(u8::is_ascii_hexdigit))
+    }
+
     /// A new, empty file beside the target that nobody but us can open yet.
     /// O_EXCL and the random name keep others from preparing it (the volume
     /// may be writable for other containers).
@@ -177,13 +291,20 @@ impl TokenFile {
         name.push(&self.name);
         name.push(format!(".{:016x}.tmp", random::bits()?));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let ours = FileMode(self.mode.0 & 0o600).bits();
+        let ours = FileMode(self.rights.mode.0 & 0o600).bits();
         let file = std::fs::File::from(openat(&self.directory, &name, flags, ours)?);
         Ok(Temporary { directory: &self.directory, name, file, renamed: false })
     }
 
     fn failed(&self, source: io::Error) -> TokenFileError {
-        TokenFileError::Write { path: self.path.clone(), source }
+        TokenFileError::Write { what: self.what, path: self.path.clone(), source }
+    }
+
+    fn not_given(&self, source: io::Error) -> TokenFileError {
+        let Rights { owner, group, .. } = self.rights;
+        let named = |word: &str, id: Option<u32>| id.map(|id| format!("{word} {id}"));
+        let to: Vec<String> = [named("user", owner), named("group", group)].into_iter().flatten().collect();
+        TokenFileError::Owner { what: self.what, path: self.path.clone(), to: to.join(" and "), source }
     }
 }
 
@@ -205,171 +326,5 @@ impl Drop for Temporary<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    use std::sync::Mutex;
-
-    /// The umask is the process's: the tests that set it take turns.
-    static UMASK: Mutex<()> = Mutex::new(());
-
-    fn under_umask<T>(mask: u32, work: impl FnOnce() -> T) -> T {
-        let _turn = UMASK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = rustix::process::umask(Mode::from_raw_mode(mask));
-        let result = work();
-        rustix::process::umask(before);
-        result
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    fn mode_of(path: &Path) -> u32 {
-        std::fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
-    }
-
-    #[test]
-    fn modes_are_octal_and_cannot_be_misread() {
-        for (typed, mode) in
-            [("0600", 0o600), ("0640", 0o640), ("0o640", 0o640), ("0777", 0o777), ("00644", 0o644), ("0400", 0o400)]
-        {
-            assert_eq!(FileMode::parse(typed), Some(FileMode(mode)), "{typed}");
-        }
-        for typed in
-            ["640", "416", "384", "0690", "9", "01000", "04755", "u=rw", "-0600", "0+600", "0o", "0", "", "0x1ff"]
-        {
-            assert_eq!(FileMode::parse(typed), None, "{typed}");
-        }
-    }
-
-    #[test]
-    fn what_a_mode_gives_to_everybody() {
-        for (mode, right) in [
-            (0o600, None),
-            (0o660, None),
-            (0o601, None),
-            (0o604, Some("read")),
-            (0o666, Some("read")),
-            (0o602, Some("write")),
-        ] {
-            assert_eq!(FileMode(mode).right_of_others(), right, "{mode:o}");
-        }
-    }
-
-    #[test]
-    fn the_mode_is_the_asked_one_whatever_the_umask() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("token");
-        for mask in [0o000, 0o022, 0o077, 0o777] {
-            for mode in [0o600, 0o640, 0o400, 0o644] {
-                under_umask(mask, || {
-                    let file = TokenFile::prepare(&path, FileMode(mode)).unwrap();
-                    assert_eq!(names(dir.path()), Vec::<String>::new());
-                    file.write(&Secret::new("hvs.new")).unwrap();
-                });
-                assert_eq!(mode_of(&path), mode, "mode {mode:o} under umask {mask:o}");
-                assert_eq!(std::fs::read(&path).unwrap(), b"hvs.new");
-                std::fs::remove_file(&path).unwrap();
-            }
-        }
-    }
-
-    #[test]
-    fn the_temporary_file_is_narrower_than_the_target() {
-        let dir = tempfile::tempdir().unwrap();
-        for (mode, narrow) in [(0o640, 0o600), (0o644, 0o600), (0o400, 0o400), (0o440, 0o400)] {
-            under_umask(0, || {
-                let file = TokenFile::prepare(&dir.path().join("token"), FileMode(mode)).unwrap();
-                let temporary = file.temporary().unwrap();
-                assert_eq!(mode_of(&dir.path().join(&temporary.name)), narrow);
-            });
-        }
-    }
-
-    #[test]
-    fn an_old_file_is_replaced_not_rewritten() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("token");
-        std::fs::write(&path, "old and longer").unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
-        let old = std::fs::metadata(&path).unwrap().ino();
-        let reader = std::fs::File::open(&path).unwrap();
-        TokenFile::prepare(&path, FileMode::PRIVATE).unwrap().write(&Secret::new("new")).unwrap();
-        assert_eq!(io::read_to_string(reader).unwrap(), "old and longer");
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
-        assert_ne!(std::fs::metadata(&path).unwrap().ino(), old);
-        assert_eq!(mode_of(&path), 0o600);
-        assert_eq!(names(dir.path()), ["token"]);
-    }
-
-    #[test]
-    fn a_link_is_replaced_and_what_it_points_to_stays() {
-        let dir = tempfile::tempdir().unwrap();
-        let (path, victim) = (dir.path().join("token"), dir.path().join("victim"));
-        std::fs::write(&victim, "untouched").unwrap();
-        std::os::unix::fs::symlink(&victim, &path).unwrap();
-        TokenFile::prepare(&path, FileMode::PRIVATE).unwrap().write(&Secret::new("new")).unwrap();
-        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "untouched");
-        assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
-    }
-
-    #[test]
-    fn a_failed_rename_leaves_nothing_behind() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("token");
-        let file = TokenFile::prepare(&path, FileMode::PRIVATE).unwrap();
-        std::fs::create_dir(&path).unwrap();
-        let error = file.write(&Secret::new("new")).unwrap_err();
-        assert_eq!(error.to_string(), format!("could not write the token file \"{}\": is a directory", path.display()));
-        assert_eq!(names(dir.path()), ["token"]);
-    }
-
-    #[test]
-    fn places_that_take_no_file_are_found_before_the_login() {
-        let dir = tempfile::tempdir().unwrap();
-        let shown = dir.path().display();
-        let place = |name: &str| {
-            let error = TokenFile::prepare(&dir.path().join(name), FileMode::PRIVATE).unwrap_err();
-            (error.to_string(), error.hint().unwrap_or_default())
-        };
-        std::fs::create_dir(dir.path().join("d")).unwrap();
-        std::fs::write(dir.path().join("f"), "").unwrap();
-        assert_eq!(
-            place("d"),
-            (
-                format!("could not write the token file \"{shown}/d\": it is a directory"),
-                "name a file, not a directory, with --token-file or VAULT_TOKEN_FILE".to_owned()
-            )
-        );
-        assert_eq!(place("new/").0, format!("could not write the token file \"{shown}/new/\": it is a directory"));
-        assert_eq!(
-            place("none/token"),
-            (
-                format!(
-                    "could not write the token file \"{shown}/none/token\": directory \"{shown}/none\": no such file or directory"
-                ),
-                format!(
-                    "mount an emptyDir with medium Memory at \"{shown}/none\", or name another file with --token-file"
-                )
-            )
-        );
-        assert_eq!(
-            place("f/token").0,
-            format!("could not write the token file \"{shown}/f/token\": directory \"{shown}/f\": not a directory")
-        );
-    }
-
-    #[test]
-    fn a_directory_nothing_can_be_created_in_is_found_before_the_login() {
-        let error = TokenFile::prepare(Path::new("/proc/token"), FileMode::PRIVATE).unwrap_err();
-        assert!(matches!(error, TokenFileError::Write { .. }), "{error:?}");
-        assert_eq!(
-            error.hint().as_deref(),
-            Some("mount a writable volume (an emptyDir with medium Memory) at \"/proc\"")
-        );
-    }
-}
+#[path = "token_file_tests.rs"]
+mod tests;

@@ -1,30 +1,42 @@
-//! Owns one login request: what is sent, which answers are a login, and what
-//! the others are.
+//! Owns requests to Vault: what is sent, and what comes of it when there is no
+//! answer; `answer` and `token` read the answers themselves.
 
 use crate::address::{Address, RedirectError};
+use crate::answer;
 use crate::connector::TlsConnector;
 use crate::error::about;
 use crate::handshake;
 use crate::jwt_file::Jwt;
 use crate::refused::Refused;
+use crate::socket::SocketConnector;
 use crate::tls::Tls;
-use serde::{Deserialize, Serialize};
+use crate::token::{self, Call, Denied, Known, Lease};
+use serde::Serialize;
 use shared::Secret;
 use shared::mount::MountPath;
-use shared::refusal;
 use shared::text::{one_line, os_cause};
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
-use ureq::{Agent, Body};
+use ureq::{Agent, Body, RequestBuilder};
+
+pub use crate::answer::Granted;
 
 /// Most that is read of an answer; a login's is about 1 KiB.
 const LARGEST_ANSWER: u64 = 1024 * 1024;
 /// Bound on resolving the name and on connecting, within that on the request: a pod whose network
 /// is not ready yet should try again rather than wait a minute.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The client's buffers. To clear its own of 128 KiB each was half of what a login took.
+/// An answer's head has to fit; bodies are read and sent in parts.
+const INPUT: usize = 32 * 1024;
+const OUTPUT: usize = 8 * 1024;
+
+/// How the standard library words what the resolver says.
+const NOT_RESOLVED: &str = "failed to lookup address information: ";
 
 /// Where and as what to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,17 +48,6 @@ pub struct Target {
     /// The mount that holds the keys.
     pub mount: MountPath,
     /// `None` leaves it to the mount's `default_role`.
-    pub role: Option<String>,
-}
-
-/// A successful login.
-#[derive(Clone, Debug)]
-pub struct Granted {
-    /// The Vault token.
-    pub token: Secret,
-    /// How long it lives; zero is for ever.
-    pub lease: Duration,
-    /// The role Vault says it used.
     pub role: Option<String>,
 }
 
@@ -94,15 +95,22 @@ pub enum VaultError {
         /// Where.
         address: Address,
     },
-    /// Vault said no, or not now.
+    /// Vault said no to a login, or not now.
     #[error(transparent)]
     Refused(Box<Refused>),
+    /// The same for a call about a token.
+    #[error(transparent)]
+    Denied(Box<Denied>),
 }
 
 impl VaultError {
     /// What to change.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Unreachable { address, .. } if address.socket().is_some() => Some(
+                "look whether --vault-addr or VAULT_ADDR names the socket, and whether somebody listens on it"
+                    .to_owned(),
+            ),
             Self::Unreachable { .. } => Some(
                 "look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way"
                     .to_owned(),
@@ -118,6 +126,7 @@ impl VaultError {
                 Some("look for a proxy or Vault Agent in between that adds the header X-Vault-Wrap-TTL".to_owned())
             }
             Self::Refused(refused) => refused.hint(),
+            Self::Denied(denied) => Some(denied.hint()),
         }
     }
 }
@@ -131,35 +140,25 @@ pub struct Vault {
     request_timeout: Option<Duration>,
 }
 
+/// What is sent.
+#[derive(Clone, Copy)]
+enum Request<'a> {
+    Get,
+    Post(&'a [u8]),
+}
+
+/// What comes back.
+struct Reply {
+    status: u16,
+    retry_after: Option<Duration>,
+    content: Vec<u8>,
+}
+
 #[derive(Serialize)]
 struct Login<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<&'a str>,
     jwt: &'a str,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    auth: Option<Auth>,
-    wrap_info: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Auth {
-    client_token: String,
-    #[serde(default)]
-    lease_duration: u64,
-    metadata: Option<Metadata>,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    role: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Errors {
-    errors: Vec<String>,
 }
 
 impl Vault {
@@ -178,13 +177,21 @@ impl Vault {
             .proxy(proxy)
             .user_agent(concat!("vault-jwt-login/", env!("CARGO_PKG_VERSION")))
             .accept("application/json")
+            .input_buffer_size(INPUT)
+            .output_buffer_size(OUTPUT)
             .build();
         let trusted = tls.as_ref().map_or_else(String::new, |tls| tls.trusted.clone());
-        let connector =
-            ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector::default())
-                .chain(TlsConnector::new(tls, target.address.host()));
-        let agent = Agent::with_parts(config, connector, DefaultResolver::default());
+        let resolver = DefaultResolver::default();
+        let agent = match target.address.socket() {
+            Some(path) => Agent::with_parts(config, SocketConnector::new(path), resolver),
+            None => {
+                let connector =
+                    ().chain(ConnectProxyConnector::default())
+                        .chain(TcpConnector::default())
+                        .chain(TlsConnector::new(tls, target.address.host()));
+                Agent::with_parts(config, connector, resolver)
+            }
+        };
         Self { agent, target, trusted, request_timeout }
     }
 
@@ -195,14 +202,61 @@ impl Vault {
 
     /// Logs in once, within `time_left`.
     pub fn login(&self, jwt: &Jwt, time_left: Duration) -> Result<Granted, VaultError> {
-        let bound = self.request_timeout.map_or(time_left, |own| own.min(time_left));
-        let started = Instant::now();
         let login = Login { role: self.target.role.as_deref(), jwt: jwt.secret.expose() };
         let body = serde_json::to_vec(&login).map_err(|e| self.unreachable(e.to_string()))?;
         let url = self.target.address.login_url(&self.target.mount);
-        let mut answer = self.send(&url, &body, bound, bound)?;
+        let Reply { status, retry_after, content } = self.exchange(&url, Request::Post(&body), None, time_left)?;
+        answer::read(status, &content, &jwt.secret)
+            .map_err(|no_login| no_login.of(&self.target, status, retry_after, &jwt.facts))
+    }
+
+    /// Asks for a new lease for `token`.
+    pub fn renew(&self, token: &Secret, time_left: Duration) -> Result<Lease, VaultError> {
+        let content = self.call(Call::Renew, token, time_left)?;
+        token::renewed(&content).map_err(|why| self.not_vault(why))
+    }
+
+    /// What Vault knows of `token`.
+    pub fn look_up(&self, token: &Secret, time_left: Duration) -> Result<Known, VaultError> {
+        let content = self.call(Call::LookUp, token, time_left)?;
+        token::looked_up(&content).map_err(|why| self.not_vault(why))
+    }
+
+    /// Ends `token`.
+    pub fn revoke(&self, token: &Secret, time_left: Duration) -> Result<(), VaultError> {
+        self.call(Call::Revoke, token, time_left).map(drop)
+    }
+
+    fn call(&self, call: Call, token: &Secret, time_left: Duration) -> Result<Vec<u8>, VaultError> {
+        let url = self.target.address.url(call.path());
+        let request = if call == Call::LookUp { Request::Get } else { Request::Post(b"{}") };
+        let Reply { status, retry_after, content } = self.exchange(&url, request, Some(token), time_left)?;
+        match status {
+            200..=299 => Ok(content),
+            _ => Err(VaultError::Denied(Box::new(Denied::read(
+                call,
+                &self.target.address,
+                status,
+                &content,
+                retry_after,
+                token,
+            )))),
+        }
+    }
+
+    /// Sends a request, again where a redirect of the same server leads.
+    fn exchange(
+        &self,
+        url: &str,
+        request: Request<'_>,
+        token: Option<&Secret>,
+        time_left: Duration,
+    ) -> Result<Reply, VaultError> {
+        let bound = self.request_timeout.map_or(time_left, |own| own.min(time_left));
+        let started = Instant::now();
+        let mut answer = self.send(url, request, token, bound, bound)?;
         if let Some(next) = self.redirect(&answer)? {
-            answer = self.send(&next, &body, bound.saturating_sub(started.elapsed()), bound)?;
+            answer = self.send(&next, request, token, bound.saturating_sub(started.elapsed()), bound)?;
             if self.redirect(&answer)?.is_some() {
                 return Err(self.redirected(RedirectError::Second));
             }
@@ -210,28 +264,43 @@ impl Vault {
         let status = answer.status().as_u16();
         let retry_after = retry_after(answer.headers());
         let content = answer.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
-        let content = content.map_err(|e| self.failed(e, bound))?;
-        match status {
-            200..=299 => self.granted(status, &content),
-            // Other redirections ask for something else than this login.
-            300..=399 => Err(self.not_vault(format!("status {status}"))),
-            _ => Err(VaultError::Refused(Box::new(self.refused(status, &content, retry_after, jwt)))),
-        }
+        Ok(Reply { status, retry_after, content: content.map_err(|e| self.failed(e, bound))? })
     }
 
-    fn send(&self, url: &str, body: &[u8], left: Duration, bound: Duration) -> Result<Response<Body>, VaultError> {
-        let mut request = self
-            .agent
-            .post(url)
-            .header(header::CONTENT_TYPE, "application/json")
-            // Vault refuses requests without it where it is set to (SSRF guard).
-            .header("X-Vault-Request", "true");
+    fn send(
+        &self,
+        url: &str,
+        request: Request<'_>,
+        token: Option<&Secret>,
+        left: Duration,
+        bound: Duration,
+    ) -> Result<Response<Body>, VaultError> {
+        let short = Some(CONNECT_TIMEOUT.min(left));
+        let sent = match request {
+            Request::Get => {
+                let config = self.agent.get(url).config().timeout_global(Some(left));
+                let timed = config.timeout_resolve(short).timeout_connect(short).build();
+                self.headers(timed, token).call()
+            }
+            Request::Post(body) => {
+                let config = self.agent.post(url).config().timeout_global(Some(left));
+                let timed = config.timeout_resolve(short).timeout_connect(short).build();
+                self.headers(timed, token).header(header::CONTENT_TYPE, "application/json").send(body)
+            }
+        };
+        sent.map_err(|e| self.failed(e, bound))
+    }
+
+    fn headers<B>(&self, request: RequestBuilder<B>, token: Option<&Secret>) -> RequestBuilder<B> {
+        // Vault refuses requests without it where it is set to (SSRF guard).
+        let mut request = request.header("X-Vault-Request", "true");
         if let Some(namespace) = &self.target.namespace {
             request = request.header("X-Vault-Namespace", namespace);
         }
-        let short = Some(CONNECT_TIMEOUT.min(left));
-        let timed = request.config().timeout_global(Some(left)).timeout_resolve(short).timeout_connect(short).build();
-        timed.send(body).map_err(|e| self.failed(e, bound))
+        match token {
+            Some(token) => request.header("X-Vault-Token", token.expose()),
+            None => request,
+        }
     }
 
     /// The URL to send the login to again, if `answer` is a redirect.
@@ -243,40 +312,6 @@ impl Vault {
             }
             _ => Ok(None),
         }
-    }
-
-    fn granted(&self, status: u16, content: &[u8]) -> Result<Granted, VaultError> {
-        // The JSON reader's own words may quote the token.
-        let answer: Answer = serde_json::from_slice(content).map_err(|error| {
-            let shape = if error.is_data() { "JSON that is no login" } else { "something that is no JSON" };
-            self.not_vault(format!("status {status} with {shape}"))
-        })?;
-        let Some(auth) = answer.auth else {
-            return Err(match answer.wrap_info {
-                Some(_) => VaultError::Wrapped { address: self.target.address.clone() },
-                None => self.not_vault(format!("status {status} without a token")),
-            });
-        };
-        if auth.client_token.is_empty() || !auth.client_token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(self.not_vault(format!("status {status} with an empty or unprintable token")));
-        }
-        Ok(Granted {
-            token: Secret::new(auth.client_token),
-            lease: Duration::from_secs(auth.lease_duration),
-            role: auth.metadata.and_then(|m| m.role),
-        })
-    }
-
-    fn refused(&self, status: u16, content: &[u8], retry_after: Option<Duration>, jwt: &Jwt) -> Refused {
-        let said = match serde_json::from_slice::<Errors>(content) {
-            Ok(answer) => answer.errors,
-            Err(_) => vec![String::from_utf8_lossy(content).chars().take(300).collect()],
-        };
-        let class = refusal::classify(status, &said);
-        // Vault's own errors break lines; and whatever answers must not make us print the token.
-        let words: Vec<&str> = said.iter().flat_map(|text| text.split_whitespace()).collect();
-        let words = one_line(&words.join(" ").replace(jwt.secret.expose(), "[the token]"));
-        Refused { target: self.target.clone(), status, words, class, retry_after, facts: jwt.facts.clone() }
     }
 
     fn failed(&self, error: ureq::Error, bound: Duration) -> VaultError {
@@ -295,7 +330,11 @@ impl Vault {
                 if let Some((why, hint)) = tls.and_then(|error| handshake::lasting(error, &self.trusted)) {
                     return VaultError::Tls { address: self.target.address.clone(), why, hint };
                 }
-                one_line(&os_cause(&error))
+                let cause = one_line(&os_cause(&error));
+                match cause.strip_prefix(NOT_RESOLVED) {
+                    Some(why) => format!("its host name cannot be resolved ({})", why.to_lowercase()),
+                    None => cause,
+                }
             }
             other => one_line(&other.to_string()),
         };

@@ -2,6 +2,7 @@ use super::*;
 use crate::facts::TokenFacts;
 use crate::peer::{Peer, answer, granted};
 use crate::tls::TlsSettings;
+use shared::Secret;
 use shared::env::CaSource;
 use shared::refusal::Refusal;
 use std::io::{Read, Write};

@@ -1,0 +1,267 @@
+use super::*;
+use crate::address::Address;
+use crate::token::{Call, Denied};
+use crate::token_file::TokenFileError;
+use crate::vault::VaultError;
+use std::cell::RefCell;
+use std::rc::Rc;
+
+/// Vault, a file and a clock, in simulated time.
+#[derive(Default)]
+struct Scene {
+    now: Duration,
+    until: Duration,
+    /// Requests and writes: when, and what.
+    log: Vec<(u64, &'static str)>,
+    told: Vec<String>,
+    file: String,
+    tokens: u32,
+    /// The lease of a login, and the life that renewals are cut down to.
+    lease: u64,
+    maximum: u64,
+    born: Duration,
+    batch: bool,
+    renewal_forbidden: bool,
+    /// From when to when Vault is away.
+    away: Vec<(u64, u64)>,
+    /// The disk is full until then.
+    full_until: u64,
+}
+
+#[derive(Clone)]
+struct World(Rc<RefCell<Scene>>);
+
+impl retry::World for World {
+    fn elapsed(&self) -> Duration {
+        self.0.borrow().now
+    }
+
+    fn sleep(&mut self, time: Duration) {
+        assert!(time >= SHORTEST, "never more than a request a second: {time:?}");
+        self.0.borrow_mut().now += time;
+    }
+
+    fn between(&mut self, low: Duration, high: Duration) -> Duration {
+        assert!(low <= high);
+        (low + high) / 2
+    }
+}
+
+use crate::retry;
+
+impl World {
+    fn new(lease: u64, maximum: u64) -> Self {
+        Self(Rc::new(RefCell::new(Scene { lease, maximum, ..Scene::default() })))
+    }
+
+    fn run(&self, seconds: u64) {
+        self.0.borrow_mut().until = Duration::from_secs(seconds);
+        let granted = Keeper::log_in(&mut self.clone()).unwrap();
+        Keeper::put(&mut self.clone(), &granted).unwrap();
+        self.0.borrow_mut().log.clear();
+        keep(&mut self.clone(), &mut self.clone(), Held::new(granted.token.clone(), granted.lease(), Duration::ZERO));
+    }
+
+    fn away(&self) -> Result<(), Error> {
+        let scene = self.0.borrow();
+        let now = scene.now.as_secs();
+        if scene.away.iter().any(|(from, to)| (*from..*to).contains(&now)) {
+            let address = Address::parse("https://vault").unwrap();
+            return Err(VaultError::Unreachable { address, why: "connection refused".into() }.into());
+        }
+        Ok(())
+    }
+
+    fn note(&self, what: &'static str) {
+        let mut scene = self.0.borrow_mut();
+        let now = scene.now.as_secs();
+        scene.log.push((now, what));
+    }
+
+    fn log(&self) -> Vec<(u64, &'static str)> {
+        self.0.borrow().log.clone()
+    }
+
+    fn told(&self) -> Vec<String> {
+        self.0.borrow().told.clone()
+    }
+}
+
+impl Keeper for World {
+    fn renew(&mut self, token: &Secret) -> Result<Lease, Error> {
+        self.note("renew");
+        self.away()?;
+        let scene = self.0.borrow();
+        assert_eq!(token.expose(), scene.file, "the token in the file is the one that is renewed");
+        if scene.renewal_forbidden {
+            let address = Address::parse("https://vault").unwrap();
+            let denied = Denied {
+                call: Call::Renew,
+                address,
+                status: 403,
+                words: "permission denied".into(),
+                unavailable: false,
+                retry_after: None,
+            };
+            return Err(VaultError::Denied(Box::new(denied)).into());
+        }
+        let left = scene.maximum.saturating_sub((scene.now - scene.born).as_secs());
+        Ok(Lease { lasts: Duration::from_secs(scene.lease.min(left)), renewable: true })
+    }
+
+    fn log_in(&mut self) -> Result<Granted, Error> {
+        self.note("login");
+        self.away()?;
+        let mut scene = self.0.borrow_mut();
+        scene.tokens += 1;
+        scene.born = scene.now;
+        Ok(Granted {
+            token: Secret::new(format!("t{}", scene.tokens)),
+            lease: Duration::from_secs(scene.lease),
+            role: None,
+            accessor: String::new(),
+            policies: Vec::new(),
+            renewable: !scene.batch,
+        })
+    }
+
+    fn put(&mut self, granted: &Granted) -> Result<(), Error> {
+        let mut scene = self.0.borrow_mut();
+        if scene.now.as_secs() < scene.full_until {
+            let source = std::io::ErrorKind::StorageFull.into();
+            return Err(TokenFileError::Write { what: "token file", path: "/vault/token".into(), source }.into());
+        }
+        scene.file = granted.token.expose().to_owned();
+        let now = scene.now.as_secs();
+        scene.log.push((now, "put"));
+        Ok(())
+    }
+
+    fn extended(&mut self, _: Lease) {}
+
+    fn say(&mut self, message: &Message<'_>) {
+        let line = message.shown(crate::log::Format::Text, 0).lines().next().unwrap_or_default().to_owned();
+        self.0.borrow_mut().told.push(line);
+    }
+
+    fn goes_on(&self) -> bool {
+        let scene = self.0.borrow();
+        scene.now < scene.until
+    }
+}
+
+#[test]
+fn a_day_is_a_renewal_every_forty_minutes() {
+    let world = World::new(3_600, 1_000_000);
+    world.run(86_400);
+    let log = world.log();
+    assert!(log.iter().all(|(_, what)| *what == "renew"));
+    assert_eq!(log.len(), 86_400 / 2_376);
+    assert_eq!(world.told(), Vec::<String>::new());
+    assert_eq!(world.0.borrow().file, "t1");
+}
+
+#[test]
+fn at_its_maximum_there_is_a_new_token_before_the_old_one_ends() {
+    let world = World::new(3_600, 5_400);
+    world.run(20_000);
+    let log = world.log();
+    assert_eq!(log[..4], [(2_376, "renew"), (4_371, "renew"), (5_050, "login"), (5_050, "put")]);
+    assert_eq!(log[4], (5_050 + 2_376, "renew"));
+    assert_eq!(world.told(), Vec::<String>::new());
+}
+
+#[test]
+fn batch_tokens_are_replaced_without_a_renewal() {
+    let world = World::new(600, 600);
+    world.0.borrow_mut().batch = true;
+    world.run(3_600);
+    assert_eq!(world.log().iter().filter(|(_, what)| *what == "login").count(), 9);
+    assert!(world.log().iter().all(|(_, what)| *what != "renew"));
+}
+
+#[test]
+fn a_forbidden_renewal_is_one_request_and_then_a_login() {
+    let world = World::new(3_600, 1_000_000);
+    world.0.borrow_mut().renewal_forbidden = true;
+    world.run(3_000);
+    let log = world.log();
+    assert_eq!(log[..3], [(2_376, "renew"), (2_377, "login"), (2_377, "put")]);
+    assert_eq!(
+        world.told(),
+        [
+            "warning: Vault at \"https://vault\" did not renew the token (status 403): permission denied; logging in again",
+            "works again after 2s (1 failure)"
+        ]
+    );
+}
+
+#[test]
+fn an_outage_within_the_lease_is_ridden_out() {
+    let world = World::new(3_600, 1_000_000);
+    world.0.borrow_mut().away.push((2_000, 3_300));
+    world.run(5_000);
+    let log = world.log();
+    assert!(log.iter().all(|(_, what)| *what == "renew"), "{log:?}");
+    // From 2376 on, every 15.5 s on average.
+    let asked = log.iter().filter(|(at, _)| *at < 3_300).count();
+    assert!((55..=70).contains(&asked), "{asked}");
+    assert_eq!(
+        world.told()[0],
+        "warning: could not reach Vault at \"https://vault\": connection refused; trying again, the token lasts 20m24s"
+    );
+    let again = &world.told()[1];
+    assert!(again.starts_with("works again after 15m") && world.told().len() == 2, "{again}");
+    assert_eq!(world.0.borrow().file, "t1");
+}
+
+#[test]
+fn after_an_outage_longer_than_the_lease_there_is_a_new_token() {
+    let world = World::new(600, 1_000_000);
+    world.0.borrow_mut().away.push((300, 4_000));
+    world.run(4_600);
+    let log = world.log();
+    let first_login = log.iter().find(|(_, what)| *what == "login").unwrap().0;
+    assert!((600..632).contains(&first_login), "{first_login}");
+    // The token that is over stays until there is another.
+    let put = log.iter().find(|(_, what)| *what == "put").unwrap().0;
+    assert!((4_000..4_032).contains(&put), "{put}");
+    assert_eq!(world.0.borrow().file, "t2");
+    // The end of the lease is not slept through.
+    let last_renew = log.iter().rfind(|(at, what)| *at < 600 && *what == "renew").unwrap().0;
+    assert!(last_renew >= 590, "{last_renew}");
+}
+
+#[test]
+fn a_token_that_has_no_place_waits_for_one_and_is_not_asked_for_again() {
+    let world = World::new(600, 600);
+    world.0.borrow_mut().batch = true;
+    let until = 450;
+    {
+        let world = world.clone();
+        world.run(1);
+    }
+    world.0.borrow_mut().full_until = until;
+    world.0.borrow_mut().until = Duration::from_secs(500);
+    keep(
+        &mut world.clone(),
+        &mut world.clone(),
+        Held::new(Secret::new("t1"), Lease { lasts: Duration::from_secs(600), renewable: false }, Duration::ZERO),
+    );
+    let log = world.log();
+    assert_eq!(log.iter().filter(|(_, what)| *what == "login").count(), 1, "{log:?}");
+    let put = log.iter().find(|(_, what)| *what == "put").unwrap().0;
+    assert!((until..until + 60).contains(&put), "{put}");
+    assert!(
+        world.told()[0].starts_with("warning: could not write the token file \"/vault/token\": "),
+        "{:?}",
+        world.told()
+    );
+}
+
+#[test]
+fn a_token_that_never_ends_is_left_alone() {
+    let world = World::new(0, 0);
+    world.run(1_000_000);
+    assert_eq!(world.log(), []);
+}

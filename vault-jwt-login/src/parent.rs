@@ -1,0 +1,114 @@
+//! Owns the command that this program stays beside (`--renew -- COMMAND`): it
+//! is started with the token, gets the signals, and its exit code is ours.
+//! As PID 1 we also end what its children leave behind (wait(2)).
+
+use crate::command::{CommandError, Wrapped};
+use crate::error::Failure;
+use crate::log::{Level, Message};
+use crate::settings::Settings;
+use crate::sidecar::{Current, Sidecar, farewell};
+use crate::signals::{self, End};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
+use shared::Secret;
+use signal_hook::consts::signal::{SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::iterator::Signals;
+use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+/// The signals that the command gets in our place. Others cannot be had
+/// (KILL, STOP) or are of no use to it.
+const HANDED_ON: [i32; 8] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGWINCH];
+
+/// The command's process. Nobody waits for children while it is being
+/// started, so that it is known before its end can be seen.
+#[derive(Default)]
+struct Child(Mutex<Option<Pid>>);
+
+impl Child {
+    fn start(&self, command: &Wrapped, token: &Secret) -> Result<(), CommandError> {
+        let mut pid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let child = command.start(token)?;
+        *pid = Some(Pid::from_child(&child));
+        Ok(())
+    }
+
+    fn pid(&self) -> Option<Pid> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends what has died; the exit code if the command is among it.
+    fn reap(&self) -> Option<u8> {
+        let pid = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut code = None;
+        while let Ok(Some((dead, status))) = wait(WaitOptions::NOHANG) {
+            if Some(dead) == *pid {
+                code = match (status.exit_status(), status.terminating_signal()) {
+                    (Some(code), _) => u8::try_from(code).ok(),
+                    (None, Some(signal)) => Some(signals::code(signal)),
+                    (None, None) => None,
+                };
+            }
+        }
+        code
+    }
+}
+
+/// Logs in, starts the command, and keeps the token in use until the command ends.
+pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) + Sync)) -> ExitCode {
+    let (end, current, child) = (End::default(), Current::default(), Child::default());
+    let every: Vec<i32> = HANDED_ON.into_iter().chain([SIGCHLD]).collect();
+    let mut signals = match Signals::new(every) {
+        Ok(signals) => signals,
+        Err(source) => {
+            let program = command.program.to_string_lossy().into_owned();
+            return failed(&CommandError::Refused { program, source }.into(), say);
+        }
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let aloud = |message: &Message<'_>| say(message);
+            let begun = Sidecar::start(settings, &end, &current, &aloud).and_then(|sidecar| {
+                child.start(command, sidecar.token())?;
+                Ok(sidecar)
+            });
+            match begun {
+                Ok(sidecar) => sidecar.run(),
+                Err(failure) => {
+                    end.finally(|| failed(&failure, say));
+                    std::process::exit(i32::from(failure.error.exit_code()));
+                }
+            }
+        });
+        for signal in signals.forever() {
+            if signal == SIGCHLD {
+                if let Some(code) = child.reap() {
+                    let troubles = |message: &Message<'_>| {
+                        if message.level != Level::Info {
+                            say(message);
+                        }
+                    };
+                    // The exit code is the command's, whatever becomes of the token.
+                    let _ = farewell(settings, &current, "the command", &troubles);
+                    std::process::exit(i32::from(code));
+                }
+                continue;
+            }
+            match (child.pid(), Signal::from_named_raw(signal)) {
+                // It may have ended just now.
+                (Some(pid), Some(signal)) => drop(kill_process(pid, signal)),
+                _ if signal == SIGCONT || signal == SIGWINCH => {}
+                _ => {
+                    say(&signals::before_a_token(signal));
+                    std::process::exit(i32::from(signals::code(signal)));
+                }
+            }
+        }
+        ExitCode::SUCCESS
+    })
+}
+
+fn failed(failure: &Failure, say: &dyn Fn(&Message<'_>)) -> ExitCode {
+    say(&failure.message());
+    ExitCode::from(failure.error.exit_code())
+}
