@@ -24,13 +24,25 @@ pub fn innermost(error: &(dyn Error + 'static)) -> String {
     match last.downcast_ref::<io::Error>() {
         Some(error) => os_cause(error),
         None if last.is::<tokio::time::error::Elapsed>() => "no connection in time".to_owned(),
-        None => lower_first(last.to_string().split(" (os error ").next().unwrap_or_default()),
+        None => {
+            let text = last.to_string();
+            let text = text.split(" (os error ").next().unwrap_or_default();
+            // rustls explains an end without close_notify by an address in its manual.
+            lower_first(text.split(": https://docs.rs/").next().unwrap_or_default())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_address_of_a_manual_says_nothing_here() {
+        let text = "peer closed connection without sending TLS close_notify: https://docs.rs/rustls/latest/x#y";
+        let error = io::Error::other(text);
+        assert_eq!(innermost(&error), "peer closed connection without sending TLS close_notify");
+    }
 
     #[test]
     fn the_innermost_layer_speaks() {

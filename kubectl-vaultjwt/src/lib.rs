@@ -10,8 +10,10 @@
 mod cause;
 pub mod cli;
 pub mod cloud;
+pub mod cloud_api;
 pub mod cluster;
 pub mod command;
+pub mod completion;
 pub mod error;
 pub mod issuer;
 pub mod keychain;

@@ -2,12 +2,19 @@
 
 use clap::Parser as _;
 use kubectl_vaultjwt::cli::Cli;
+use kubectl_vaultjwt::completion;
 use kubectl_vaultjwt::render::console::Console;
+use kubectl_vaultjwt::render::terminal;
 use kubectl_vaultjwt::run::run;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Some(request) = completion::asked(std::env::args_os()) {
+        completion::answer(&request);
+        return ExitCode::SUCCESS;
+    }
     let cli = Cli::parse();
+    terminal::choose(cli.common.color);
     let console = Console::new(cli.common.verbosity);
     // One provider for kube and reqwest alike. It fails only if one is set
     // already, which nothing before this line does.

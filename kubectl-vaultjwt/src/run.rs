@@ -16,6 +16,7 @@ use crate::command::chain::{Allowances, Terms};
 use crate::error::Error;
 use crate::keychain::plan::Policy;
 use crate::render::console::Console;
+use crate::render::terminal::signs;
 use crate::render::text;
 use crate::vault::VaultError;
 use crate::vault::client::Client;
@@ -63,6 +64,10 @@ async fn run_command(command: Option<Command>, console: Console) -> Ending {
         Some(Command::Status(args)) => status::status(*args, console).await,
         Some(Command::Remove(args)) => remove::remove(*args, console).await,
         Some(Command::Issuer(args)) => issuer::issuer(*args, console).await,
+        Some(Command::Completion(args)) => {
+            out(crate::completion::scripts::of(args.shell))?;
+            Ok(0)
+        }
         Some(Command::Version) => {
             out(&format!("kubectl-vaultjwt {}\n", env!("CARGO_PKG_VERSION")))?;
             Ok(0)
@@ -80,9 +85,9 @@ fn out(text: &str) -> Result<(), Error> {
     put(std::io::stdout().lock(), text)
 }
 
-/// The same with colours, where stdout is a terminal that shows them.
+/// For people: with colours where stdout is a terminal that shows them.
 fn painted(text: &str) -> Result<(), Error> {
-    put(anstream::stdout().lock(), text)
+    put(anstream::stdout().lock(), &signs(text))
 }
 
 fn put(mut stdout: impl std::io::Write, text: &str) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use super::chain::ChainFlags;
 use super::issuer::IssuerFlags;
+use super::keys::KeysFlags;
 use super::kube::KubeFlags;
 use super::role::RoleFlags;
 use super::vault::VaultFlags;
@@ -11,8 +12,8 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt diff`
 #[derive(Args, Debug)]
 #[command(
-    about = "Show what setup or sync would change in Vault",
-    long_about = "Shows what 'setup' with the same flags (for an enrolled cluster, without a role: also 'sync') would change in the mount's \
+    help_template = super::help::COMMAND,
+    before_help = "Shows what 'setup' with the same flags (for an enrolled cluster, without a role: also 'sync') would change in the mount's \
                   configuration and in the role, as a unified diff. Changes nothing. Keys of other clusters are left \
                   out of the diff where they do not change.",
     after_help = EXAMPLES
@@ -29,6 +30,10 @@ pub struct DiffArgs {
     /// The issuer.
     #[command(flatten)]
     pub issuer: IssuerFlags,
+
+    /// How the mount gets its keys.
+    #[command(flatten)]
+    pub keys: KeysFlags,
 
     /// Keys, and who shares the mount.
     #[command(flatten)]
@@ -50,4 +55,5 @@ const EXAMPLES: &str = "Examples:
   # What would this role change?
   kubectl vaultjwt diff --role app --service-account shop:app --policy app-read
 
-Exit codes, as kubectl diff has them: 0 no difference, 1 differences, more than 1 failed (2 wrong call, 3 failed, 130 interrupted).";
+Exit codes, as kubectl diff has them: 0 no difference, 1 differences, more than 1
+failed (2 wrong call, 3 failed, 130 interrupted).";

@@ -1,5 +1,6 @@
 //! Owns the flags that say who the issuer of a cluster's tokens is.
 
+use super::cloud::CloudFlags;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Issuer")]
 pub struct IssuerFlags {
-    /// Issuer of the cluster's tokens, in place of what the API server says
+    /// Issuer of the cluster's tokens, in place of what the cluster's cloud or the API server says
     #[arg(long, value_name = "URL")]
     pub issuer: Option<String>,
 
@@ -22,6 +23,10 @@ pub struct IssuerFlags {
     /// Believe the issuer without the proof by a token, where none can be created
     #[arg(long)]
     pub trust_issuer: bool,
+
+    /// Which cluster of which cloud.
+    #[command(flatten)]
+    pub cloud: CloudFlags,
 }
 
 /// A UID as Kubernetes makes them. Never empty: `--cluster-uid "$(kubectl …)"`

@@ -1,5 +1,6 @@
 //! Owns the flags of `issuer`.
 
+use super::cloud::CloudFlags;
 use super::issuer::parse_uid;
 use super::kube::KubeFlags;
 use clap::Args;
@@ -8,14 +9,14 @@ use std::path::PathBuf;
 /// `kubectl vaultjwt issuer`
 #[derive(Args, Debug)]
 #[command(
-    about = "Show who issues the current cluster's tokens, with which keys, and how that was found",
-    long_about = "Shows what the kubeconfig says about the cluster, piece by piece, the strongest first, and which cloud \
-                  they point to; then the issuer, who says so, and its keys. A fresh token of the cluster proves that \
+    help_template = super::help::COMMAND,
+    before_help = "Shows what the kubeconfig says about the cluster, piece by piece, the strongest first, and which cloud \
+                  they point to; then the issuer, who says so, and its keys. The API of that cloud is asked, as whom its own tools would ask. A fresh token of the cluster proves that \
                   API server and issuer belong together. Nothing is changed, and Vault is not asked.",
     after_help = EXAMPLES
 )]
 pub struct IssuerArgs {
-    /// Issuer of the cluster's tokens, in place of what the API server says
+    /// Issuer of the cluster's tokens, in place of what the cluster's cloud or the API server says
     #[arg(long, value_name = "URL", help_heading = "Issuer")]
     pub issuer: Option<String>,
 
@@ -31,6 +32,10 @@ pub struct IssuerArgs {
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output, default_value = "table")]
     pub output: Output,
 
+    /// Which cluster of which cloud.
+    #[command(flatten)]
+    pub cloud: CloudFlags,
+
     /// Which cluster, and as whom.
     #[command(flatten)]
     pub kube: KubeFlags,
@@ -40,8 +45,8 @@ const EXAMPLES: &str = "Examples:
   # Of the current context
   kubectl vaultjwt issuer
 
-  # The issuer alone, for a script
-  kubectl vaultjwt issuer --context production -o json | jq -r .issuer
+  # The same for a script: .issuer, .keys, .proof and what led there
+  kubectl vaultjwt issuer --context production -o json
 
 Exit codes: 0 found, 1 not found or contradicted, 2 wrong call, 130 interrupted.";
 

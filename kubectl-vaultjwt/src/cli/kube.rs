@@ -63,6 +63,7 @@ pub struct KubeFlags {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
+        hide_possible_values = true,
         global = true,
         help_heading = HEADING
     )]

@@ -1,9 +1,13 @@
 //! Owns the typed command line and nothing else: names, wording, values.
 
 pub mod chain;
+pub mod cloud;
+pub mod completion;
 pub mod diff;
+pub mod help;
 pub mod issuer;
 pub mod issuer_command;
+pub mod keys;
 pub mod kube;
 pub mod remove;
 pub mod role;
@@ -14,6 +18,7 @@ pub mod values;
 pub mod vault;
 pub mod watch;
 
+use crate::render::terminal::Color;
 use clap::{Args, Parser, Subcommand};
 
 /// The whole command line.
@@ -23,10 +28,9 @@ use clap::{Args, Parser, Subcommand};
     bin_name = "kubectl vaultjwt",
     version,
     about = "Make Vault or OpenBao trust a cluster's service accounts",
-    long_about = "Make HashiCorp Vault or OpenBao trust a cluster's service accounts: finds the cluster's issuer, copies \
-                  its public signing keys to a JWT auth mount, writes a role, and proves it with a real login. Vault \
-                  never has to reach the cluster.",
-    after_help = "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted; those of diff are in its own help.",
+    help_template = help::program(),
+    after_help = help::PROGRAM_END,
+    max_term_width = help::WIDTH,
     help_expected = true
 )]
 pub struct Cli {
@@ -56,29 +60,52 @@ pub struct CommonFlags {
         hide_default_value = true
     )]
     pub verbosity: u8,
+
+    /// When to use colour. One of: (auto, always, never); auto is on a terminal, unless NO_COLOR is set
+    #[arg(
+        long,
+        value_name = "WHEN",
+        value_parser = parse_color,
+        global = true,
+        display_order = 901,
+        default_value = "auto",
+        hide_default_value = true
+    )]
+    pub color: Color,
 }
 
-/// The commands.
+/// The commands. Their groups are in `help`.
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Enrol the current cluster on a JWT auth mount, write a role and prove it with a login
+    /// Enrol the cluster on a JWT auth mount; write and prove a role
     Setup(Box<setup::SetupArgs>),
     /// Refresh the keys of enrolled clusters on a JWT auth mount
     Sync(Box<sync::SyncArgs>),
-    /// Show the keys on a JWT auth mount, whose they are and how they stand
+    /// Show the keys on a JWT auth mount, and whose they are
     Status(Box<status::StatusArgs>),
     /// Show what setup or sync would change in Vault
     Diff(Box<diff::DiffArgs>),
     /// Take one cluster's keys, and only those, off a JWT auth mount
     Remove(Box<remove::RemoveArgs>),
-    /// Show who issues the current cluster's tokens, with which keys, and how that was found
+    /// Show who issues the cluster's tokens, and how that was found
     Issuer(Box<issuer_command::IssuerArgs>),
+    /// Print what makes TAB complete commands, flags and names
+    Completion(completion::CompletionArgs),
     /// Print the version
     Version,
 }
 
 fn parse_level(typed: &str) -> Result<u8, String> {
     typed.parse().map_err(|_| "a level is a number; before a command write it as -v=6".to_owned())
+}
+
+fn parse_color(typed: &str) -> Result<Color, String> {
+    match typed {
+        "auto" => Ok(Color::Auto),
+        "always" => Ok(Color::Always),
+        "never" => Ok(Color::Never),
+        _ => Err("must be \"auto\", \"always\" or \"never\"".to_owned()),
+    }
 }
 
 #[cfg(test)]

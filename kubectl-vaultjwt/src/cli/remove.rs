@@ -11,8 +11,8 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt remove`
 #[derive(Args, Debug)]
 #[command(
-    about = "Take one cluster's keys, and only those, off a JWT auth mount",
-    long_about = "Takes the keys of the current context's cluster off the mount: its pods can no longer log in. Tokens \
+    help_template = super::help::COMMAND,
+    before_help = "Takes the keys of the current context's cluster off the mount: its pods can no longer log in. Tokens \
                   they hold live until their lease ends; the command that revokes them is printed, with whom else it \
                   hits. Keys of others are never touched. With --issuer no cluster is asked, so a cluster that is gone \
                   can be removed too.",

@@ -2,6 +2,7 @@
 
 use super::chain::ChainFlags;
 use super::issuer::IssuerFlags;
+use super::keys::KeysFlags;
 use super::kube::KubeFlags;
 use super::role::RoleFlags;
 use super::values::{DryRun, parse_dry_run};
@@ -12,8 +13,8 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt setup`
 #[derive(Args, Debug)]
 #[command(
-    about = "Enrol the current cluster on a JWT auth mount, write a role and prove it with a login",
-    long_about = "Finds the issuer and the public signing keys of the current context's cluster, proves with a fresh \
+    help_template = super::help::COMMAND,
+    before_help = "Finds the issuer and the public signing keys of the current context's cluster, proves with a fresh \
                   token that they belong to this API server, enables the mount if it is missing, puts the keys on it, \
                   writes a role that binds service accounts of this cluster, logs in once with a real token and \
                   revokes what it got. Keys of other clusters on the mount are never touched; whether this cluster may join them is checked first. Running it again changes nothing. The pod snippet goes to \
@@ -25,8 +26,8 @@ pub struct SetupArgs {
     #[arg(long, value_name = "PATH", default_value = "jwt")]
     pub mount: MountPath,
 
-    /// How the role is proven at the end
-    #[arg(long, value_name = "HOW", value_enum, default_value_t = Verify::Login)]
+    /// How the role is proven at the end. One of: (login, none)
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = Verify::Login, hide_possible_values = true)]
     pub verify: Verify,
 
     /// Must be "none" or "client". If client, only print what would change. Vault has no server-side dry run
@@ -44,6 +45,10 @@ pub struct SetupArgs {
     /// The issuer.
     #[command(flatten)]
     pub issuer: IssuerFlags,
+
+    /// How the mount gets its keys.
+    #[command(flatten)]
+    pub keys: KeysFlags,
 
     /// Keys, and who shares the mount.
     #[command(flatten)]
@@ -66,18 +71,26 @@ const EXAMPLES: &str = "Examples:
   kubectl vaultjwt setup --context staging --same-trust-domain
 
   # See what would change, without changing it
-  kubectl vaultjwt setup --role app --service-account shop:app --policy app-read --dry-run=client
+  kubectl vaultjwt setup --role app --service-account shop:app \\
+    --policy app-read --dry-run=client
 
   # Only the keys, as vault CLI commands to be looked at and pasted
   kubectl vaultjwt setup --dry-run=client -o commands
 
+  # Let Vault fetch the keys itself, so that a rotation needs nobody
+  kubectl vaultjwt setup --mount production --keys=jwks-url \\
+    --role app --service-account shop:app --policy app-read
+
   # Another context, another mount, in a namespace of Vault
-  kubectl vaultjwt setup --context production --mount k8s/production --vault-namespace admin/team
+  kubectl vaultjwt setup --context production --mount k8s/production \\
+    --vault-namespace admin/team
 
-Vault's token is taken from VAULT_TOKEN, else from the token helper that ~/.vault names,
-else from ~/.vault-token. Each VAULT_X may be given as BAO_X, which wins.
+Vault's token is taken from VAULT_TOKEN, else from the token helper that
+~/.vault names, else from ~/.vault-token. Each VAULT_X may be given as BAO_X,
+which wins.
 
-Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call, 130 interrupted.";
+Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call,
+130 interrupted.";
 
 /// How a role is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

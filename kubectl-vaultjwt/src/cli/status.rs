@@ -7,8 +7,8 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt status`
 #[derive(Args, Debug)]
 #[command(
-    about = "Show the keys on a JWT auth mount, whose they are and how they stand",
-    long_about = "Lists the keys on the mount in the order in which Vault tries them. A key is active, retired (its \
+    help_template = super::help::COMMAND,
+    before_help = "Lists the keys on the mount in the order in which Vault tries them. A key is active, retired (its \
                   issuer no longer publishes it and it leaves after the grace), foreign (without a mark of this \
                   program, put there by somebody else) or unreadable. Only Vault is asked; no cluster is.",
     after_help = EXAMPLES

@@ -12,11 +12,12 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt sync`
 #[derive(Args, Debug)]
 #[command(
-    about = "Refresh the keys of enrolled clusters on a JWT auth mount",
-    long_about = "Brings the keys of clusters that are on the mount already up to date with what their issuers publish \
+    help_template = super::help::COMMAND,
+    before_help = "Brings the keys of clusters that are on the mount already up to date with what their issuers publish \
                   now: new keys go on at once, a key that is no longer published is marked retired and leaves after \
-                  the grace. However many clusters are named, the mount is read once and written at most once, and \
-                  only where something changed. A cluster that cannot be read leaves the others alone. A context that \
+                  the grace. However many clusters are named, the mount is changed at most once, and \
+                  only where something changed. A change is written twice, a second apart: a login that meets a write \
+                  can leave the keys of before in use. A cluster that cannot be read leaves the others alone. A context that \
                   is not on the mount is listed and never added, unless --enroll says so. The table goes to stdout, \
                   everything else to stderr.\n\n\
                   With --watch it goes on until it is stopped: in a cluster or elsewhere, for one context or many. A key \
@@ -44,6 +45,10 @@ pub struct SyncArgs {
     /// Take keys off at once that are no longer published, without the grace; needs the right to create a token
     #[arg(long)]
     pub prune: bool,
+
+    /// Write the configuration even if nothing changes: for logins that Vault refuses although their key is there
+    #[arg(long, conflicts_with_all = ["dry_run", "watch"])]
+    pub rewrite: bool,
 
     /// Must be "none" or "client". If client, only print what would change. Vault has no server-side dry run
     #[arg(long, value_name = "STRATEGY", value_parser = parse_dry_run, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
@@ -85,12 +90,14 @@ const EXAMPLES: &str = "Examples:
   kubectl vaultjwt sync --contexts production,staging --dry-run=client
 
   # Keep three clusters fresh, and say how it goes
-  kubectl vaultjwt sync --watch --contexts production,staging,edge --metrics-addr :9102
+  kubectl vaultjwt sync --watch --contexts production,staging,edge \\
+    --metrics-addr :9102
 
   # The same in a pod for its own cluster, with a login of its own
   kubectl vaultjwt sync --watch --auth-role vaultjwt-sync --log-format json
 
-Exit codes: 0 done (also when there was nothing to do), 1 at least one cluster failed, 2 wrong call, 130 interrupted. With --watch: 0 stopped by TERM or Ctrl-C.";
+Exit codes: 0 done (also when there was nothing to do), 1 at least one cluster
+failed, 2 wrong call, 130 interrupted. With --watch: 0 stopped by TERM or Ctrl-C.";
 
 /// What goes to stdout in place of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -36,7 +36,8 @@ pub struct VaultFlags {
         help_heading = "Vault",
         num_args = 0..=1,
         require_equals = true,
-        default_missing_value = "true"
+        default_missing_value = "true",
+        hide_possible_values = true
     )]
     pub skip_verify: Option<bool>,
 

@@ -36,7 +36,7 @@ pub struct WatchFlags {
     #[arg(long, value_name = "FILE", requires = "auth_role")]
     pub auth_jwt_file: Option<PathBuf>,
 
-    /// Log in like this where --auth-role is refused, as after a rotation of its own cluster while it did not run: mount=PATH,role=ROLE[,jwt-file=FILE] or role-id-file=FILE[,secret-id-file=FILE][,mount=PATH] for AppRole
+    /// Log in like this where --auth-role is refused, as after a rotation of its own cluster while it did not run: mount=PATH,role=ROLE[,jwt-file=FILE], or for AppRole role-id-file=FILE[,secret-id-file=FILE], with ,mount=PATH where it is not at approle
     #[arg(long, value_name = "HOW", requires = "watch")]
     pub auth_fallback: Option<Fallback>,
 

@@ -31,6 +31,8 @@ pub struct AksClaim {
     pub tenant: Option<String>,
     /// What resource group and name can be: `_` may be in both.
     pub names: Vec<AksName>,
+    /// The folder of az's configuration.
+    pub config_dir: Option<String>,
 }
 
 /// A resource group and a name.
@@ -41,6 +43,36 @@ pub struct AksName {
     pub resource_group: String,
     /// The cluster's name.
     pub name: String,
+}
+
+/// What flags say of a cluster's resource group and name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AksWanted {
+    /// The resource group.
+    pub resource_group: Option<String>,
+    /// The cluster's name.
+    pub name: Option<String>,
+}
+
+impl AksWanted {
+    /// Whether a cluster of these names can be meant; Azure tells no upper case
+    /// from lower case.
+    pub fn takes(&self, found: &AksName) -> bool {
+        let same = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))
+        };
+        same(&self.resource_group, &found.resource_group) && same(&self.name, &found.name)
+    }
+
+    /// Resource group and name, where both are given.
+    pub fn whole(&self) -> Option<AksName> {
+        Some(AksName { resource_group: self.resource_group.clone()?, name: self.name.clone()? })
+    }
+
+    /// Whether nothing is given.
+    pub fn is_open(&self) -> bool {
+        self.resource_group.is_none() && self.name.is_none()
+    }
 }
 
 /// The server application of AKS in Entra, the same in every cloud.
@@ -100,6 +132,7 @@ pub fn exec(exec: &Exec) -> Option<AksClaim> {
     let mut claim = id.and_then(resource_id).unwrap_or_default();
     claim.cloud = exec.flag(&["--environment", "-e"]).and_then(environment);
     claim.tenant = exec.flag(&["--tenant-id", "-t"]).map(str::to_owned);
+    claim.config_dir = exec.variable("AZURE_CONFIG_DIR").map(str::to_owned);
     claim.subscription = claim.subscription.or_else(|| exec.flag(&["--subscription"]).map(str::to_owned));
     Some(claim)
 }

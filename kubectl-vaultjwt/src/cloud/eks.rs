@@ -20,6 +20,9 @@ pub struct EksClaim {
     pub role: Option<String>,
     /// The profile of AWS's configuration that the entry names.
     pub profile: Option<String>,
+    /// Whether it is an argument, which goes before keys in the environment, and
+    /// no variable, which does not.
+    pub profile_is_argument: bool,
 }
 
 /// `arn:<partition>:eks:<region>:<account>:cluster/<name>`, which update-kubeconfig
@@ -56,10 +59,11 @@ pub fn endpoint(host: &str) -> Option<EksClaim> {
     let (rest, partition) =
         ENDPOINTS.iter().find_map(|(suffix, partition)| Some((host.strip_suffix(suffix)?, *partition)))?;
     let labels: Vec<&str> = rest.split('.').collect();
-    let hex = |label: &str| label.len() == 32 && label.bytes().all(|b| b.is_ascii_hexdigit());
+    // 32 hexadecimal digits by now. The domain is AWS's, whatever they become.
+    let id = |label: &str| label.len() >= 8 && label.bytes().all(|b| b.is_ascii_alphanumeric());
     let region = match labels.as_slice() {
-        [id, _, region] if hex(id) && !host.contains(".api.") => *region,
-        [id, .., "eks-cluster", region] if hex(id) && host.contains(".api.") => *region,
+        [first, _, region] if id(first) && !host.contains(".api.") => *region,
+        [first, .., "eks-cluster", region] if id(first) && host.contains(".api.") => *region,
         _ => return None,
     };
     let partition = if region.starts_with("us-gov-") { "aws-us-gov" } else { partition };
@@ -91,13 +95,15 @@ pub fn exec(exec: &Exec) -> Option<EksClaim> {
         // It has one flag for both.
         _ => cluster.filter(|cluster| is_uuid(cluster)),
     };
+    let argument = exec.flag(&["--profile"]);
     let region = exec.flag(&["--region"]).or(exec.variable("AWS_REGION")).or(exec.variable("AWS_DEFAULT_REGION"));
     Some(EksClaim {
         region: text(region),
         name: text(cluster.filter(|cluster| Some(*cluster) != id)),
         id: text(id),
         role: text(role),
-        profile: text(exec.flag(&["--profile"]).or(exec.variable("AWS_PROFILE"))),
+        profile: text(argument.or(exec.variable("AWS_PROFILE"))),
+        profile_is_argument: argument.is_some(),
         ..EksClaim::default()
     })
 }

@@ -17,21 +17,27 @@ pub struct Entry {
     pub server: String,
     /// The name that the server's certificate must bear, where it is set.
     pub tls_server_name: Option<String>,
+    /// The authorities that the server's certificate is checked against, DER;
+    /// none where the system's are, or where nothing is checked.
+    pub authorities: Vec<Vec<u8>>,
+    /// Whether the server's certificate is not checked at all.
+    pub insecure: bool,
+    /// Whether there is no kubeconfig: a pod and its own cluster.
+    pub in_pod: bool,
     /// The user's exec plugin.
     pub exec: Option<Exec>,
     /// The user's auth provider, as kubectl had them before 1.26.
     pub auth_provider: Option<AuthProvider>,
 }
 
-/// An exec plugin's call.
+/// An exec plugin's call, as far as it tells of the cluster: arguments and
+/// variables can be secrets (kubelogin's `--client-secret`), and what is not
+/// known to be none is not kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Exec {
-    /// The program, with or without its path.
-    pub command: String,
-    /// Its arguments.
-    pub args: Vec<String>,
-    /// The environment that the entry adds.
-    pub env: BTreeMap<String, String>,
+    command: String,
+    args: Vec<String>,
+    env: BTreeMap<String, String>,
 }
 
 /// An auth provider.
@@ -48,6 +54,11 @@ impl Entry {
     pub fn host(&self) -> Option<String> {
         host(&self.server)
     }
+
+    /// Whether the API server is spoken to over TLS.
+    pub fn is_https(&self) -> bool {
+        Url::parse(&self.server).is_ok_and(|url| url.scheme() == "https")
+    }
 }
 
 /// Host of a URL in lower case, without a trailing dot.
@@ -55,6 +66,12 @@ pub fn host(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     Some(url.host_str()?.to_ascii_lowercase().trim_end_matches('.').to_owned())
 }
+
+/// Programs whose arguments are known.
+const PROGRAMS: &[&str] = &["aws", "aws-iam-authenticator", "gke-gcloud-auth-plugin", "kubelogin"];
+
+/// Variables that say which cluster is meant, and as whom.
+const VARIABLES: &[&str] = &["AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AZURE_CONFIG_DIR"];
 
 /// Words of exec plugins that say what is called.
 const WORDS: &[&str] = &["eks", "get-token", "token", "oidc-login"];
@@ -77,9 +94,35 @@ const FLAGS: &[&str] = &[
     "--tenant-id",
     "-t",
     "--subscription",
+    "--pop-claims",
 ];
 
 impl Exec {
+    /// What is known of a call: `command` with or without its path, its
+    /// arguments, and the environment that the entry adds.
+    pub fn of(
+        command: String,
+        args: impl IntoIterator<Item = String>,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Self {
+        let mut exec = Self { command, ..Self::default() };
+        if !PROGRAMS.contains(&exec.program()) {
+            return exec;
+        }
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            let name = arg.split('=').next().unwrap_or(&arg);
+            if WORDS.contains(&arg.as_str()) || (FLAGS.contains(&name) && name != arg) {
+                exec.args.push(arg);
+            } else if FLAGS.contains(&name) {
+                exec.args.push(arg);
+                exec.args.extend(args.next());
+            }
+        }
+        exec.env = env.into_iter().filter(|(name, _)| VARIABLES.contains(&name.as_str())).collect();
+        exec
+    }
+
     /// The program's name without its folder and `.exe`.
     pub fn program(&self) -> &str {
         let name = self.command.rsplit(['/', '\\']).next().unwrap_or_default();
@@ -102,23 +145,10 @@ impl Exec {
         None
     }
 
-    /// The call, as far as it tells of the cluster: arguments can hold secrets
-    /// (kubelogin's `--client-secret`), so only those that are known are shown.
+    /// The call, as far as it is known.
     pub fn shown(&self) -> String {
-        let mut shown = vec![self.program()];
-        let mut args = self.args.iter().map(String::as_str);
-        while let Some(arg) = args.next() {
-            let name = arg.split('=').next().unwrap_or(arg);
-            if WORDS.contains(&arg) {
-                shown.push(arg);
-            } else if FLAGS.contains(&name) {
-                shown.push(arg);
-                if name == arg {
-                    shown.extend(args.next());
-                }
-            }
-        }
-        shown.join(" ")
+        let args = self.args.iter().map(String::as_str);
+        [self.program()].into_iter().chain(args).collect::<Vec<_>>().join(" ")
     }
 
     /// Whether this word is an argument by itself.

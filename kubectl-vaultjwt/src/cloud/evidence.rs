@@ -12,6 +12,8 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
+    /// The user, by flags.
+    Flag,
     /// The host of `server`.
     Server,
     /// `tls-server-name`: the server behind a tunnel.
@@ -34,6 +36,7 @@ impl Source {
     /// In the words of a kubeconfig.
     pub fn words(self) -> &'static str {
         match self {
+            Self::Flag => "flag",
             Self::Server => "server",
             Self::TlsServerName => "tls-server-name",
             Self::ClusterArn | Self::ClusterName => "cluster entry",
@@ -92,6 +95,7 @@ pub fn collect(entry: &Entry) -> Vec<Evidence> {
     let mut add = |source, found: &str, claim: Option<Claim>| {
         all.extend(claim.map(|claim| Evidence { source, found: found.to_owned(), claim }));
     };
+    let gateway = entry.host().is_some_and(|host| gke::is_connect_gateway(&host));
     if let Some(host) = entry.host() {
         add(Source::Server, &host, of_host(&host).or_else(|| path_of_rancher(&entry.server)));
     }
@@ -105,7 +109,7 @@ pub fn collect(entry: &Entry) -> Vec<Evidence> {
     if let Some(exec) = &entry.exec {
         let claim = (eks::exec(exec).map(Claim::Eks))
             .or_else(|| aks::exec(exec).map(Claim::Aks))
-            .or_else(|| gke::exec(exec).map(Claim::Gke));
+            .or_else(|| gke::exec(exec).filter(|_| !gateway).map(Claim::Gke));
         add(Source::ExecPlugin, &exec.shown(), claim);
     }
     if let Some(provider) = &entry.auth_provider {
@@ -131,7 +135,12 @@ fn of_host(host: &str) -> Option<Claim> {
     let of_cloud = (eks::endpoint(host).map(Claim::Eks))
         .or_else(|| aks::host(host).map(Claim::Aks))
         .or_else(|| gke::host(host).map(Claim::Gke));
-    of_cloud.or_else(|| (host == "kubernetes.docker.internal").then_some(Claim::Other("Docker Desktop")))
+    let of_tool = || match host {
+        "kubernetes.docker.internal" => Some("Docker Desktop"),
+        _ if gke::is_connect_gateway(host) => Some("Connect gateway"),
+        _ => None,
+    };
+    of_cloud.or_else(|| of_tool().map(Claim::Other))
 }
 
 /// `https://rancher.example.com/k8s/clusters/<id>`: a proxy, behind which any

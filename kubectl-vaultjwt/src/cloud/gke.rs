@@ -46,3 +46,17 @@ pub fn host(host: &str) -> Option<GkeClaim> {
     (first.starts_with("gke-") && !location.is_empty())
         .then(|| GkeClaim { location: Some(location.to_owned()), ..GkeClaim::default() })
 }
+
+/// Connect gateway, a proxy to the clusters of a fleet, which can be anybody's.
+/// gcloud writes its plugin for it too.
+pub fn is_connect_gateway(host: &str) -> bool {
+    host == "connectgateway.googleapis.com" || host.ends_with("-connectgateway.googleapis.com")
+}
+
+/// `projects/<project>/locations/<location>/clusters/<name>`
+pub fn resource(id: &str) -> Option<GkeClaim> {
+    let words: Vec<&str> = id.trim_matches('/').split('/').collect();
+    let ["projects", project, "locations", location, "clusters", name] = words.as_slice() else { return None };
+    let text = |word: &&str| Some((**word).to_owned()).filter(|word| !word.is_empty());
+    Some(GkeClaim { project: text(project), location: text(location), name: text(name) })
+}

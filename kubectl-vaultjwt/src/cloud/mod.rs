@@ -3,27 +3,22 @@
 //!
 //! `entry` is what the kubeconfig says, `eks`, `aks` and `gke` read the traces
 //! that each cloud's own tools leave in it, `evidence` collects and ranks
-//! them, `verdict` says what follows, or which two contradict each other.
+//! them, `verdict` says what follows, or which two contradict each other,
+//! `given` is what flags decide, `login` how a person logs in to a cloud.
 
 pub mod aks;
 pub mod eks;
 pub mod entry;
 pub mod evidence;
+pub mod given;
 pub mod gke;
+pub mod login;
 pub mod verdict;
 
 pub use entry::Entry;
 pub use evidence::Evidence;
+pub use given::{Given, Identity, identify};
 pub use verdict::{Contradiction, Verdict};
-
-/// The issuer that an entry's names stand for: GKE makes its issuers of
-/// project, location and name. Evidence that contradicts itself stands for none.
-pub fn implied_issuer(entry: &Entry) -> Option<String> {
-    match verdict::decide(&evidence::collect(entry)).ok()? {
-        Verdict::Gke(gke) => gke.issuer(),
-        _ => None,
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,13 @@
 //! Kubeconfig entries as the clouds' tools write them, as people change them,
 //! and as they contradict themselves.
 
-use super::aks::{AksName, AzureCloud};
+use super::aks::{AksName, AksWanted, AzureCloud};
 use super::entry::{AuthProvider, Entry, Exec};
 use super::evidence::{Source, collect};
+use super::given::{Cloud, ClusterId, Given, identify};
 use super::verdict::{AksCluster, EksCluster, GkeCluster, Verdict, decide};
+
+mod decides;
 
 const ARN: &str = "arn:aws:eks:eu-central-1:123456789012:cluster/prod";
 const EKS_HOST: &str = "https://0123456789ABCDEF0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com";
@@ -22,11 +25,8 @@ fn entry(context: &str, cluster: &str, user: &str, server: &str) -> Entry {
 }
 
 fn exec(command: &str, args: &str, env: &[(&str, &str)]) -> Option<Exec> {
-    Some(Exec {
-        command: command.to_owned(),
-        args: args.split_whitespace().map(str::to_owned).collect(),
-        env: env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-    })
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Some(Exec::of(command.to_owned(), args.split_whitespace().map(str::to_owned), env))
 }
 
 fn verdict(entry: &Entry) -> Verdict {
@@ -46,6 +46,7 @@ fn eks_prod() -> EksCluster {
         endpoint: text("0123456789abcdef0123456789abcdef.gr7.eu-central-1.eks.amazonaws.com"),
         role: None,
         profile: None,
+        profile_is_argument: false,
     }
 }
 
@@ -99,6 +100,21 @@ fn eks_on_outposts_by_eksctl_and_by_the_iam_authenticator() {
     assert_eq!(verdict(&found), Verdict::Eks(EksCluster { account: None, role, ..eks_prod() }));
 }
 
+/// An argument goes before keys in the environment, a variable does not.
+#[test]
+fn where_the_entry_names_a_profile() {
+    let by_variable = [("AWS_PROFILE", "v")];
+    for (args, env, profile, profile_is_argument) in [
+        ("eks get-token --cluster-name prod", &[][..], None, false),
+        ("eks get-token --cluster-name prod", &by_variable, text("v"), false),
+        ("eks get-token --cluster-name prod --profile a", &[], text("a"), true),
+        ("--profile=a eks get-token --cluster-name prod", &by_variable, text("a"), true),
+    ] {
+        let found = Entry { exec: exec("aws", args, env), ..entry(ARN, ARN, ARN, EKS_HOST) };
+        assert_eq!(verdict(&found), Verdict::Eks(EksCluster { profile, profile_is_argument, ..eks_prod() }));
+    }
+}
+
 #[test]
 fn eks_known_by_its_host_alone() {
     for (host, partition, region) in [
@@ -124,6 +140,7 @@ fn eks_known_by_its_host_alone() {
     for host in [
         "0123456789abcdef0123456789abcdef.gr7.eu-central-1.eks.amazonaws.com.evil.example",
         "short.gr7.eu-central-1.eks.amazonaws.com",
+        "a-b-c-d-e-f-g.gr7.eu-central-1.eks.amazonaws.com",
         "0123456789abcdef0123456789abcdef.eu-central-1.api.aws",
         "eks.amazonaws.com",
     ] {
@@ -139,6 +156,8 @@ fn aks(names: &[(&str, &str)]) -> AksCluster {
         subscription: None,
         tenant: None,
         names: names.iter().map(name).collect(),
+        wanted: AksWanted::default(),
+        config_dir: None,
     }
 }
 
@@ -161,6 +180,9 @@ fn get_credentials_with_and_without_entra_and_renamed() {
     let args = format!("get-token --login azurecli --server-id {server} --environment AzurePublicCloud --tenant-id t1");
     let entra = Entry { exec: exec("kubelogin", &args, &[]), ..plain.clone() };
     assert_eq!(verdict(&entra), Verdict::Aks(AksCluster { tenant: text("t1"), ..aks(&[("rg", "prod")]) }));
+    let elsewhere = Entry { exec: exec("kubelogin", &args, &[("AZURE_CONFIG_DIR", "/home/me/az")]), ..plain.clone() };
+    let wanted = AksCluster { tenant: text("t1"), config_dir: text("/home/me/az"), ..aks(&[("rg", "prod")]) };
+    assert_eq!(verdict(&elsewhere), Verdict::Aks(wanted));
     let id = "/subscriptions/s1/resourcegroups/rg2/providers/Microsoft.ContainerService/ManagedClusters/p2";
     let args = format!("get-token --login spn --server-id={server} --pop-enabled --pop-claims u={id}");
     let pop = Entry { exec: exec("kubelogin", &args, &[]), ..plain };
@@ -211,6 +233,18 @@ fn gke_by_plugin_provider_and_name() {
     let dns = entry("a", "b", "c", "https://gke-0123-4567.europe-west1.gke.goog");
     let location = text("europe-west1");
     assert_eq!(verdict(&dns), Verdict::Gke(GkeCluster { location, ..GkeCluster::default() }));
+}
+
+#[test]
+fn connect_gateway_leads_to_clusters_of_anybody() {
+    for host in ["connectgateway.googleapis.com", "europe-west1-connectgateway.googleapis.com"] {
+        let server = format!("https://{host}/v1/projects/123/locations/global/gkeMemberships/on-prem");
+        let name = "connectgateway_my-project_global_on-prem";
+        let found = Entry { exec: exec("gke-gcloud-auth-plugin", "", &[]), ..entry(name, name, name, &server) };
+        assert_eq!(verdict(&found), Verdict::Generic);
+        let pieces = collect(&found);
+        assert_eq!((pieces.len(), pieces[0].claim.words()), (1, "Connect gateway"));
+    }
 }
 
 #[test]
@@ -274,12 +308,18 @@ fn evidence_is_ranked() {
 }
 
 #[test]
-fn what_is_shown_of_an_exec_plugin_holds_no_secret() {
+fn what_is_kept_of_an_exec_plugin_holds_no_secret() {
     let server = "6dae42f8-4368-4678-94ff-3960e28e3630";
     let args = format!(
         "get-token --login spn --client-secret s3cret --server-id {server} --client-id c --password=p4ss --tenant-id t1"
     );
-    let found = Entry { exec: exec("/opt/kubelogin", &args, &[]), ..entry("a", "b", "c", AKS_HOST) };
+    let env = [("AZURE_CLIENT_SECRET", "s3cret"), ("AWS_SECRET_ACCESS_KEY", "s3cret"), ("AZURE_CONFIG_DIR", "/az")];
+    let found = Entry { exec: exec("/opt/kubelogin", &args, &env), ..entry("a", "b", "c", AKS_HOST) };
+    let whole = format!("{found:?}");
+    assert!(!whole.contains("s3cret") && !whole.contains("p4ss") && whole.contains("/az"), "{whole}");
+    // What a program means by its flags is not known of every one.
+    let other = Entry { exec: exec("vault-login", "-t s3cret", &[("AWS_PROFILE", "s3cret")]), ..Entry::default() };
+    assert!(!format!("{other:?}").contains("s3cret"), "{other:?}");
     let shown = &collect(&found)[1];
     assert_eq!(shown.source, Source::ExecPlugin);
     assert_eq!(shown.found, format!("kubelogin get-token --login spn --server-id {server} --tenant-id t1"));
@@ -289,15 +329,11 @@ fn what_is_shown_of_an_exec_plugin_holds_no_secret() {
 fn only_gkes_full_name_stands_for_an_issuer() {
     let name = "gke_my-project_europe-west1-b_prod";
     let gke = Entry { exec: exec("gke-gcloud-auth-plugin", "", &[]), ..entry("x", name, "y", "https://1.2.3.4") };
-    let issuer = "https://container.googleapis.com/v1/projects/my-project/locations/europe-west1-b/clusters/prod";
-    assert_eq!(super::implied_issuer(&gke).as_deref(), Some(issuer));
-    for other in [
-        Entry { cluster: text("x"), ..gke.clone() },
-        entry(ARN, ARN, ARN, EKS_HOST),
-        // Contradicts itself.
-        Entry { server: AKS_HOST.into(), ..gke.clone() },
-        entry("kind-a", "kind-a", "kind-a", "https://127.0.0.1:1"),
-    ] {
-        assert_eq!(super::implied_issuer(&other), None, "{other:?}");
-    }
+    let issuer = |entry: &Entry| match verdict(entry) {
+        Verdict::Gke(gke) => gke.issuer(),
+        other => panic!("{other:?}"),
+    };
+    let wanted = "https://container.googleapis.com/v1/projects/my-project/locations/europe-west1-b/clusters/prod";
+    assert_eq!(issuer(&gke).as_deref(), Some(wanted));
+    assert_eq!(issuer(&Entry { cluster: text("x"), ..gke }), None);
 }

@@ -1,8 +1,9 @@
 //! Owns what follows from the evidence: one cluster of one cloud, or two pieces
 //! that cannot both be true.
 
-use super::aks::{AksName, AzureCloud};
-use super::evidence::{Claim, Evidence};
+use super::aks::{AksName, AksWanted, AzureCloud};
+use super::evidence::{Claim, Evidence, Source};
+use super::given::{Cloud, cloud_of};
 use super::gke::GkeClaim;
 use serde::Serialize;
 use shared::text::one_line;
@@ -74,6 +75,9 @@ pub struct EksCluster {
     pub role: Option<String>,
     /// The profile that the kubeconfig names.
     pub profile: Option<String>,
+    /// Whether as an argument: it goes before keys in the environment then.
+    #[serde(skip)]
+    pub profile_is_argument: bool,
 }
 
 /// An AKS cluster, as far as it is known.
@@ -91,6 +95,12 @@ pub struct AksCluster {
     /// What resource group and name can be, the likeliest first; where there is
     /// none, it is looked for by its fqdn.
     pub names: Vec<AksName>,
+    /// What flags say of resource group and name: no other cluster is meant.
+    #[serde(skip)]
+    pub wanted: AksWanted,
+    /// The folder of az's configuration that the kubeconfig names.
+    #[serde(skip)]
+    pub config_dir: Option<String>,
 }
 
 /// A GKE cluster, as far as it is known.
@@ -136,25 +146,65 @@ impl fmt::Display for Contradiction {
 
 impl std::error::Error for Contradiction {}
 
-/// Decides on what was collected, the strongest first.
-pub fn decide(evidence: &[Evidence]) -> Result<Verdict, Box<Contradiction>> {
-    // Names alone decide only where nothing better is there: people copy and
-    // change them.
-    let strong: Vec<&Evidence> = evidence.iter().filter(|e| is_cloud(e) && !e.source.is_a_name()).collect();
-    let named: Vec<&Evidence> = evidence.iter().filter(|e| is_cloud(e) && e.source.is_a_name()).collect();
-    let Some(first) = strong.first().or(named.first()).copied() else { return Ok(Verdict::Generic) };
-    for other in &strong {
-        if other.claim.words() != first.claim.words() {
-            return Err(contradiction(first, other, "cloud"));
+impl Contradiction {
+    /// The flag that decides, where one can.
+    pub fn flag(&self) -> Option<&'static str> {
+        match self.about {
+            "region" => Some("--aws-region"),
+            "profile" => Some("--aws-profile"),
+            "subscription" => Some("--azure-subscription"),
+            "cluster name" | "partition" | "account" | "project" | "location" => Some("--cloud-cluster"),
+            "cloud" => Some("--cloud"),
+            _ => None,
         }
     }
-    let same = |other: &&&Evidence| other.claim.words() == first.claim.words();
-    let all: Vec<&Evidence> = strong.iter().chain(named.iter().filter(same)).copied().collect();
+
+    /// The one thing to do next.
+    pub fn hint(&self) -> String {
+        let look = "kubectl config view --minify";
+        match (self.flag(), self.second.source) {
+            (Some(flag), _) => format!("say which is right with {flag}, or correct the entry: {look}"),
+            (None, Source::TlsServerName) => format!("correct the entry's server or tls-server-name: {look}"),
+            (None, Source::ExecPlugin) if self.about == AZURE_CLOUD => {
+                format!("correct --environment of the entry's exec plugin: {look}")
+            }
+            (None, _) => format!("correct the entry: {look}"),
+        }
+    }
+}
+
+/// Which of Azure's own: no flag tells them apart.
+const AZURE_CLOUD: &str = "Azure cloud";
+
+/// Decides on what was collected, the strongest first.
+pub fn decide(evidence: &[Evidence]) -> Result<Verdict, Box<Contradiction>> {
+    let Some(first) = first(evidence)? else { return Ok(Verdict::Generic) };
+    let same = |other: &&Evidence| other.claim.words() == first.claim.words();
+    let (strong, named): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().filter(same).partition(|piece| !piece.source.is_a_name());
+    let all: Vec<&Evidence> = strong.into_iter().chain(named).collect();
     match &first.claim {
         Claim::Eks(_) => eks(&all).map(Verdict::Eks),
         Claim::Aks(_) => aks(&all).map(Verdict::Aks),
         Claim::Gke(_) => gke(&all).map(Verdict::Gke),
         Claim::Other(_) => Ok(Verdict::Generic),
+    }
+}
+
+/// The cloud that the evidence points to, where it points to one.
+pub(super) fn cloud(evidence: &[Evidence]) -> Result<Option<Cloud>, Box<Contradiction>> {
+    Ok(first(evidence)?.and_then(|piece| cloud_of(&piece.claim)))
+}
+
+/// The piece that decides on the cloud. Names alone do only where nothing
+/// better is there: people copy and change them.
+fn first(evidence: &[Evidence]) -> Result<Option<&Evidence>, Box<Contradiction>> {
+    let (strong, named): (Vec<&Evidence>, Vec<&Evidence>) =
+        evidence.iter().filter(|piece| is_cloud(piece)).partition(|piece| !piece.source.is_a_name());
+    let first = strong.first().or(named.first()).copied();
+    match (first, strong.iter().find(|other| first.is_some_and(|first| first.claim.words() != other.claim.words()))) {
+        (Some(first), Some(other)) => Err(contradiction(first, other, "cloud")),
+        _ => Ok(first),
     }
 }
 
@@ -178,7 +228,8 @@ fn agreed<T: PartialEq>(
         let Some(value) = of(&piece.claim) else { continue };
         match &found {
             None => found = Some((value, piece)),
-            Some((first, said)) if *first != value && !piece.source.is_a_name() => {
+            // A flag has the word, and a name has none.
+            Some((first, said)) if *first != value && said.source != Source::Flag && !piece.source.is_a_name() => {
                 return Err(contradiction(said, piece, about));
             }
             Some(_) => {}
@@ -195,7 +246,12 @@ fn eks(evidence: &[&Evidence]) -> Result<EksCluster, Box<Contradiction>> {
             _ => None,
         }
     };
-    let host = evidence.iter().find(|e| e.source <= super::evidence::Source::TlsServerName);
+    let host = evidence.iter().find(|e| matches!(e.source, Source::Server | Source::TlsServerName));
+    // Of the piece whose profile counts.
+    let by_argument = |claim: &Claim| match claim {
+        Claim::Eks(claim) => claim.profile.as_ref().map(|_| claim.profile_is_argument),
+        _ => None,
+    };
     Ok(EksCluster {
         partition: agreed(evidence, of(|c| c.partition.clone()), "partition")?,
         region: agreed(evidence, of(|c| c.region.clone()), "region")?,
@@ -204,6 +260,7 @@ fn eks(evidence: &[&Evidence]) -> Result<EksCluster, Box<Contradiction>> {
         endpoint: host.map(|host| host.found.clone()),
         role: agreed(evidence, of(|c| c.role.clone()), "role")?,
         profile: agreed(evidence, of(|c| c.profile.clone()), "profile")?,
+        profile_is_argument: evidence.iter().find_map(|e| by_argument(&e.claim)).unwrap_or_default(),
     })
 }
 
@@ -217,11 +274,13 @@ fn aks(evidence: &[&Evidence]) -> Result<AksCluster, Box<Contradiction>> {
     }
     let names = of(|c| Some(c.names.clone()).filter(|names| !names.is_empty()));
     Ok(AksCluster {
-        cloud: agreed(evidence, of(|c| c.cloud), "cloud")?.unwrap_or(AzureCloud::Public),
+        cloud: agreed(evidence, of(|c| c.cloud), AZURE_CLOUD)?.unwrap_or(AzureCloud::Public),
         fqdn: agreed(evidence, of(|c| c.fqdn.clone()), "API server")?,
         subscription: agreed(evidence, of(|c| c.subscription.clone()), "subscription")?,
         tenant: agreed(evidence, of(|c| c.tenant.clone()), "tenant")?,
         names: evidence.iter().find_map(|e| names(&e.claim)).unwrap_or_default(),
+        wanted: AksWanted::default(),
+        config_dir: agreed(evidence, of(|c| c.config_dir.clone()), "az configuration")?,
     })
 }
 

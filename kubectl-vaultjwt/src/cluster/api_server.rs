@@ -2,11 +2,12 @@
 //! paths, bounded size and time. `failure` says what a failed one means.
 
 mod failure;
+mod names;
 
 use super::error::{ClusterError, Place};
 use super::kubeconfig::{Connection, without_userinfo};
 use super::{Cluster, ServiceAccount, Target};
-use crate::cloud;
+use crate::cloud::{Entry, login};
 use crate::retry_after;
 use async_trait::async_trait;
 use http::{Method, Request, StatusCode, header};
@@ -43,8 +44,8 @@ pub struct ApiServer {
     target: Target,
     place: Arc<Place>,
     timeout: Option<Duration>,
-    /// What the names in the kubeconfig stand for.
-    implied_issuer: Option<String>,
+    /// What the kubeconfig says about it.
+    entry: Entry,
     /// PEM of the client certificate, to explain a refusal.
     client_certificate: Option<Vec<u8>>,
     /// Where requests are counted, for a server that is polled.
@@ -75,13 +76,12 @@ impl ApiServer {
         let exec = config.auth_info.exec.clone();
         let made = tokio::task::spawn_blocking(move || client(config)).await;
         let client = match made {
-            Ok(made) => made.map_err(|error| failure::setup(&place, exec.as_ref(), error))?,
+            Ok(made) => made.map_err(|error| failure::setup(&place, exec.as_ref(), login::of(&entry), error))?,
             Err(error) => {
                 return Err(ClusterError::Setup { at: place, cause: error.to_string() });
             }
         };
-        let implied_issuer = cloud::implied_issuer(&entry);
-        Ok(Self { client, target, place, timeout, implied_issuer, client_certificate, polls: None })
+        Ok(Self { client, target, place, timeout, entry, client_certificate, polls: None })
     }
 
     /// The same for polls: their requests are counted in `requests`, and the
@@ -230,8 +230,8 @@ impl Cluster for ApiServer {
         &self.target
     }
 
-    fn implied_issuer(&self) -> Option<String> {
-        self.implied_issuer.clone()
+    fn entry(&self) -> Option<&Entry> {
+        Some(&self.entry)
     }
 
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {

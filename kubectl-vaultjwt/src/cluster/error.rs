@@ -73,6 +73,8 @@ pub enum ClusterError {
         cause: String,
         /// What its entry says about installing it.
         install_hint: Option<String>,
+        /// How to log in to the cluster's cloud.
+        login: Option<String>,
     },
     /// Credentials, certificates or settings that make no client.
     #[error("could not set up the connection to {at}: {}", one_line(.cause))]
@@ -282,6 +284,7 @@ impl ClusterError {
         Some(match self {
             Self::Kubeconfig(error) => return error.hint(),
             Self::CredentialPlugin { install_hint: Some(text), .. } => lines(text.trim()),
+            Self::CredentialPlugin { login: Some(login), .. } => format!("log in: {login}"),
             Self::CredentialPlugin { at, .. } => at.kubectl("auth whoami"),
             Self::Setup { at, .. } => at.kubectl("config view --minify"),
             Self::Unreachable { at, .. } => at.kubectl("cluster-info"),

@@ -6,6 +6,7 @@
 use super::api_server::ApiServer;
 use super::kubeconfig::Contexts;
 use super::{Cluster, ClusterError, Clusters, ServiceAccount, Target};
+use crate::cloud::Entry;
 use async_trait::async_trait;
 use shared::Secret;
 use std::collections::HashMap;
@@ -131,8 +132,8 @@ impl Cluster for Kept {
         self.server.target()
     }
 
-    fn implied_issuer(&self) -> Option<String> {
-        self.server.implied_issuer()
+    fn entry(&self) -> Option<&Entry> {
+        self.server.entry()
     }
 
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {

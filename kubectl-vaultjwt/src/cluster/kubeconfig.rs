@@ -80,6 +80,16 @@ impl Contexts {
         self.loaded.merged.contexts.iter().map(|context| context.name.clone()).collect()
     }
 
+    /// Names of all clusters, in the order of the files.
+    pub fn clusters(&self) -> Vec<String> {
+        self.loaded.merged.clusters.iter().map(|cluster| cluster.name.clone()).collect()
+    }
+
+    /// Names of all users, in the order of the files.
+    pub fn users(&self) -> Vec<String> {
+        self.loaded.merged.auth_infos.iter().map(|user| user.name.clone()).collect()
+    }
+
     /// The context that flags and files choose, where there is one.
     pub fn current(&self) -> Option<String> {
         self.flags.context.clone().or_else(|| self.loaded.merged.current_context.clone())
@@ -172,11 +182,8 @@ fn entry(
 ) -> Entry {
     let exec = config.auth_info.exec.as_ref().map(|exec| {
         let pair = |entry: &HashMap<String, String>| Some((entry.get("name")?.clone(), entry.get("value")?.clone()));
-        Exec {
-            command: exec.command.clone().unwrap_or_default(),
-            args: exec.args.clone().unwrap_or_default(),
-            env: exec.env.iter().flatten().filter_map(pair).collect(),
-        }
+        let env = exec.env.iter().flatten().filter_map(pair);
+        Exec::of(exec.command.clone().unwrap_or_default(), exec.args.clone().unwrap_or_default(), env)
     });
     let auth_provider = config.auth_info.auth_provider.as_ref().map(|provider| AuthProvider {
         name: provider.name.clone(),
@@ -185,12 +192,18 @@ fn entry(
             .filter_map(|name| Some(((*name).to_owned(), provider.config.get(*name)?.clone())))
             .collect(),
     });
+    // Where nothing is checked, or nothing is encrypted, an authority that the
+    // entry names has no part in it.
+    let checked = config.cluster_url.scheme() == Some(&http::uri::Scheme::HTTPS) && !config.accept_invalid_certs;
     Entry {
         context: context.clone(),
         cluster: cluster.clone(),
         user: user.clone(),
         server: server.to_owned(),
         tls_server_name: config.tls_server_name.clone(),
+        authorities: config.root_cert.clone().filter(|_| checked).unwrap_or_default(),
+        insecure: config.accept_invalid_certs,
+        in_pod: false,
         exec,
         auth_provider,
     }

@@ -13,6 +13,7 @@ pub use error::ClusterError;
 pub use kept_clusters::KeptClusters;
 pub use kubeconfig_clusters::KubeconfigClusters;
 
+use crate::cloud::Entry;
 use async_trait::async_trait;
 use shared::Secret;
 use std::fmt;
@@ -67,9 +68,8 @@ pub trait Cluster: Send + Sync {
     /// Which cluster this is.
     fn target(&self) -> &Target;
 
-    /// The issuer that the names in the kubeconfig stand for, where a cloud
-    /// makes its issuers of them. A claim, and no more.
-    fn implied_issuer(&self) -> Option<String> {
+    /// What the kubeconfig says about it, as far as that shows whose it is.
+    fn entry(&self) -> Option<&Entry> {
         None
     }
 

@@ -1,11 +1,12 @@
 //! `issuer`: how the cluster was identified, and what follows. Changes nothing.
 
+use super::report::CloudReport;
 use super::{Progress, patiently, proof};
 use crate::cloud::entry::Entry;
-use crate::cloud::{Verdict, evidence, verdict};
+use crate::cloud::{Given, Identity, Verdict, evidence, identify};
 use crate::cluster::Cluster;
 use crate::issuer::resolve::{Wishes, resolve};
-use crate::issuer::{IssuerError, IssuerSite, KeySource, NamedBy, Resolved};
+use crate::issuer::{Ask, IssuerError, KeySource, NamedBy, Resolved, Sources};
 use crate::vault::role::DEFAULT_AUDIENCE;
 use serde::Serialize;
 
@@ -38,6 +39,8 @@ pub struct IssuerReport {
     pub issuer: Option<String>,
     /// UID of the cluster, where it is part of whose keys they are.
     pub cluster_uid: Option<String>,
+    /// What the cluster's cloud says; `null` where it was not asked.
+    pub cloud: Option<CloudReport>,
     /// Who named the issuer.
     pub named_by: Option<NamedBy>,
     /// Where the keys were read.
@@ -101,9 +104,6 @@ pub enum FindError {
     /// Issuer and keys.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
-    /// Two pieces of evidence.
-    #[error("{0}")]
-    Contradiction(Box<verdict::Contradiction>),
     /// A token says something else.
     #[error(transparent)]
     Refuted(proof::Unproven),
@@ -114,7 +114,6 @@ impl FindError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Issuer(error) => error.hint(),
-            Self::Contradiction(_) => Some("correct the entry that is wrong: kubectl config view --minify".to_owned()),
             Self::Refuted(error) => error.hint(),
         }
     }
@@ -122,9 +121,8 @@ impl FindError {
 
 impl IssuerReport {
     /// What the kubeconfig alone says, and whether it contradicts itself.
-    pub fn of_entry(entry: &Entry) -> (Self, Option<FindError>) {
-        let found = evidence::collect(entry);
-        let decided = verdict::decide(&found);
+    pub fn of_entry(entry: &Entry, given: &Given) -> (Self, Option<FindError>) {
+        let Identity { evidence: found, verdict: decided } = identify(entry, given);
         let row = |evidence: &evidence::Evidence| EvidenceReport {
             source: evidence.source,
             found: evidence.found.clone(),
@@ -138,6 +136,7 @@ impl IssuerReport {
             verdict: decided.as_ref().ok().cloned(),
             issuer: None,
             cluster_uid: None,
+            cloud: None,
             named_by: None,
             key_source: None,
             site_unused: None,
@@ -147,12 +146,13 @@ impl IssuerReport {
             proof: None,
             unproven: None,
         };
-        (report, decided.err().map(FindError::Contradiction))
+        (report, decided.err().map(|why| IssuerError::Contradiction(why).into()))
     }
 
     fn tell(&mut self, resolved: &Resolved) {
         self.issuer = Some(resolved.owner.issuer.clone());
         self.cluster_uid = resolved.owner.cluster_uid.clone();
+        self.cloud = CloudReport::of(&resolved.cloud);
         self.named_by = Some(resolved.named_by);
         self.key_source = Some(resolved.source);
         self.site_unused = resolved.site_unused.as_ref().map(ToString::to_string);
@@ -172,12 +172,18 @@ impl IssuerReport {
 /// found before an error is in the report.
 pub async fn run(
     cluster: &dyn Cluster,
-    site: &dyn IssuerSite,
+    sources: Sources<'_>,
     progress: &dyn Progress,
     input: &IssuerInput,
 ) -> (IssuerReport, Option<FindError>) {
-    let (mut report, contradiction) = IssuerReport::of_entry(&input.entry);
-    let work = resolve(cluster, site, &input.wishes);
+    let (mut report, contradiction) = IssuerReport::of_entry(&input.entry, &input.wishes.given);
+    let mut wishes = input.wishes.clone();
+    if contradiction.is_some() {
+        // Nobody can be asked about two clusters; what the API server says is
+        // there to be seen.
+        wishes.ask = Ask::IfNeeded;
+    }
+    let work = resolve(cluster, sources, &wishes);
     let resolved = match patiently(progress, "reading the issuer and its keys", work).await {
         Ok(resolved) => resolved,
         Err(error) => return (report, contradiction.or(Some(error.into()))),

@@ -4,8 +4,9 @@
 use super::{Progress, Step};
 use crate::cluster::{Cluster, ClusterError, ServiceAccount};
 use crate::issuer::proof::{self, Proof};
-use crate::issuer::{ProofError, Resolved};
+use crate::issuer::{CloudWord, Gap, ProofError, Resolved};
 use shared::Secret;
+use shared::text::one_line;
 
 /// Lifetime asked for; Kubernetes grants no less (600 s).
 pub const LIFETIME: i64 = 600;
@@ -35,6 +36,22 @@ pub enum Unproven {
     /// No token to prove it with, for the first reason.
     #[error("the issuer is not proven, because no token could be created{}", .0.as_ref().map(|s| format!(": {s}")).unwrap_or_default())]
     NoToken(Option<ClusterError>),
+    /// Nothing at all connects issuer and API server.
+    #[error("issuer \"{}\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: {why}", one_line(.issuer))]
+    NoWitness {
+        /// The issuer.
+        issuer: String,
+        /// Why the key set could not be read.
+        why: String,
+    },
+    /// A tunnel without a proof of what is behind it.
+    #[error("no token proves whose API server this is, and {}", .gap.about(&one_line(.id)))]
+    Behind {
+        /// The cluster, in its cloud.
+        id: String,
+        /// What lies between.
+        gap: Gap,
+    },
 }
 
 impl Unproven {
@@ -49,8 +66,28 @@ impl Unproven {
                 "get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts --subresource=token -n {}), or believe the issuer with --trust-issuer",
                 account.namespace
             )),
-            Self::NoToken(_) => Some("create a service account, or believe the issuer with --trust-issuer".to_owned()),
+            Self::NoWitness { .. } => Some(
+                "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you".to_owned(),
+            ),
+            Self::Behind { gap: Gap::Pod, .. } => {
+                Some("let the pod's service account 'create serviceaccounts/token'".to_owned())
+            }
+            Self::Behind { .. } => Some(
+                "get the right to 'create serviceaccounts/token', or use the kubeconfig that the cloud's own command writes"
+                    .to_owned(),
+            ),
+            Self::NoToken(_) => Some("name a namespace that has one with --namespace, or create a service account, or believe the issuer with --trust-issuer".to_owned()),
         }
+    }
+}
+
+/// Whether `--trust-issuer` may stand in for a proof: the API server publishes a
+/// key of the issuer, and is not some tunnel to nobody knows where.
+pub fn can_be_believed(cluster: &Resolved) -> Result<(), Unproven> {
+    match (&cluster.cloud, &cluster.no_witness) {
+        (CloudWord::Behind(described, gap), _) => Err(Unproven::Behind { id: described.id.clone(), gap: *gap }),
+        (_, Some(why)) => Err(Unproven::NoWitness { issuer: cluster.owner.issuer.clone(), why: why.clone() }),
+        _ => Ok(()),
     }
 }
 
@@ -106,4 +143,62 @@ fn candidates(cluster: &dyn Cluster, wanted: &[ServiceAccount]) -> Vec<ServiceAc
         new
     });
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud_api::Described;
+    use crate::issuer::{KeySource, NamedBy};
+    use crate::keychain::Owner;
+    use crate::keychain::jwk::KeySet;
+
+    fn resolved(cloud: CloudWord, no_witness: Option<&str>) -> Resolved {
+        Resolved {
+            owner: Owner { issuer: "https://i".into(), cluster_uid: None },
+            named_by: NamedBy::Cloud,
+            keys: KeySet { keys: vec![], skipped: vec![] },
+            source: KeySource::IssuerSite,
+            keys_url: None,
+            site_unused: None,
+            no_witness: no_witness.map(str::to_owned),
+            cloud,
+        }
+    }
+
+    /// Who gave `--trust-issuer` is not told to give it.
+    #[test]
+    fn an_issuer_that_cannot_be_believed_is_refused_with_something_else_to_do() {
+        let described = Described { id: "arn:c".into(), issuer: None, no_issuer: None, hosts: vec![], authority: None };
+        for believed in [CloudWord::NotAsked, CloudWord::Nobody, CloudWord::Confirmed(described.clone())] {
+            assert!(can_be_believed(&resolved(believed, None)).is_ok());
+        }
+        for (cluster, words, hint) in [
+            (
+                resolved(CloudWord::NotAsked, Some("forbidden")),
+                "issuer \"https://i\" cannot be believed: neither a token nor the API server's own key set shows that it is \
+                 this cluster's: forbidden",
+                "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you",
+            ),
+            (
+                resolved(CloudWord::Behind(described.clone(), Gap::Elsewhere), None),
+                "no token proves whose API server this is, and the kubeconfig does not lead straight to arn:c",
+                "get the right to 'create serviceaccounts/token', or use the kubeconfig that the cloud's own command writes",
+            ),
+            (
+                resolved(CloudWord::Behind(described.clone(), Gap::Pod), None),
+                "no token proves whose API server this is, and nothing shows that this pod runs in arn:c",
+                "let the pod's service account 'create serviceaccounts/token'",
+            ),
+            (
+                resolved(CloudWord::Behind(described, Gap::Unchecked), Some("forbidden")),
+                "no token proves whose API server this is, and the kubeconfig leads to arn:c with its certificate \
+                 unchecked (insecure-skip-tls-verify)",
+                "get the right to 'create serviceaccounts/token', or use the kubeconfig that the cloud's own command writes",
+            ),
+        ] {
+            let error = can_be_believed(&cluster).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.hint().as_deref()), (words, Some(hint)));
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Owns what the reports of several commands have in common.
 
+use crate::issuer::CloudWord;
 use crate::keychain::plan::{KeyAction, KeyStep};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
@@ -57,4 +58,43 @@ pub struct ChangeReport {
     pub before: Option<Document>,
     /// As it is, or would be.
     pub after: Document,
+}
+
+/// What the cluster's cloud says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CloudReport {
+    /// Its full id there.
+    pub id: Option<String>,
+    /// Whether the kubeconfig leads straight to that cluster, or the pod is its own.
+    pub confirmed: bool,
+    /// Why it does not, where it does not.
+    pub unconfirmed: Option<String>,
+    /// Why it has no issuer.
+    pub no_issuer: Option<String>,
+    /// Why the cloud could not be asked.
+    pub error: Option<String>,
+}
+
+impl CloudReport {
+    /// Of what was said, where anybody was asked.
+    pub fn of(word: &CloudWord) -> Option<Self> {
+        match word {
+            CloudWord::NotAsked | CloudWord::Nobody => None,
+            CloudWord::Failed(error) => {
+                let error = Some(error.to_string());
+                Some(Self { id: None, confirmed: false, unconfirmed: None, no_issuer: None, error })
+            }
+            CloudWord::Confirmed(described) | CloudWord::Behind(described, _) => Some(Self {
+                id: Some(described.id.clone()),
+                confirmed: matches!(word, CloudWord::Confirmed(_)),
+                unconfirmed: match word {
+                    CloudWord::Behind(_, gap) => Some(gap.about("it")),
+                    _ => None,
+                },
+                no_issuer: described.no_issuer.clone(),
+                error: None,
+            }),
+        }
+    }
 }

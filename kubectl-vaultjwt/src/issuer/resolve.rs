@@ -1,17 +1,43 @@
 //! Owns finding the issuer, its keys and the owner they stand for.
 //!
-//! Issuer: the flag, else the API server's discovery document. Keys: the
-//! issuer's own site, else the API server's key set. The `jwks_uri` that an
-//! API server advertises is never followed; the one on the issuer's own site
-//! is, since that site is the authority on its keys.
+//! `named` knows who names the issuer. Keys: the issuer's own site, else the
+//! API server's key set; for a cloud's issuer only where the cloud itself says
+//! that this API server is that cluster's. The `jwks_uri` that an API server
+//! advertises is never followed; the one on the issuer's own site is, since
+//! that site is the authority on its keys.
 
+use super::IssuerError;
+use super::cloud::{Cloud, CloudWord};
+use super::hosts::{is_a_clouds, is_cluster_internal};
+use super::named::named;
 use super::site::{Discovery, IssuerSite, discovery_url};
-use crate::cluster::{Cluster, ClusterError};
+use crate::cloud::{Entry, Given};
+use crate::cloud_api::Clouds;
+use crate::cluster::Cluster;
 use crate::keychain::Owner;
-use crate::keychain::jwk::{KeySet, KeySetError};
+use crate::keychain::jwk::KeySet;
 use serde::Serialize;
-use shared::text::one_line;
 use url::Url;
+
+/// Whom an issuer and its keys are asked of, besides the API server.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// Issuers' own sites.
+    pub site: &'a dyn IssuerSite,
+    /// The clouds' APIs.
+    pub clouds: &'a dyn Clouds,
+}
+
+/// When a cluster's cloud is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ask {
+    /// Before the API server: who is new to a mount is to be known well.
+    #[default]
+    First,
+    /// Only where API server or issuer's site cannot be read: a refresh needs
+    /// nobody to be logged in to the cloud.
+    IfNeeded,
+}
 
 /// What the user decides.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +49,10 @@ pub struct Wishes {
     /// Whether the issuer's own site must be read (`--issuer-ca-cert` names
     /// whom to trust there, so passing over it would be a surprise).
     pub site_required: bool,
+    /// What flags say about the cluster's cloud.
+    pub given: Given,
+    /// When that cloud is asked.
+    pub ask: Ask,
 }
 
 /// Where keys were read.
@@ -43,6 +73,10 @@ pub enum NamedBy {
     Flag,
     /// The API server's discovery document.
     ApiServer,
+    /// The API of the cluster's cloud.
+    Cloud,
+    /// A fresh token of the cluster.
+    Token,
     /// The names in the kubeconfig, where GKE makes its issuers of them.
     Kubeconfig,
 }
@@ -74,6 +108,8 @@ pub struct Resolved {
     pub named_by: NamedBy,
     /// What it publishes now.
     pub keys: KeySet,
+    /// Where its own site has them, where that was read.
+    pub keys_url: Option<String>,
     /// Where the keys come from.
     pub source: KeySource,
     /// Why the issuer's own site was not used, where it was not.
@@ -81,112 +117,19 @@ pub struct Resolved {
     /// Why the API server's own key set could not be held against the site's,
     /// where it could not.
     pub no_witness: Option<String>,
-}
-
-/// Why issuer or keys could not be found.
-#[derive(Debug, thiserror::Error)]
-pub enum IssuerError {
-    /// The API server did not answer.
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
-    /// The API server's discovery document.
-    #[error("the discovery document of the API server is not usable: {}", one_line(.0))]
-    Discovery(String),
-    /// An issuer text no token should carry.
-    #[error("issuer \"{}\" is not usable: {why}", one_line(.issuer))]
-    Unusable {
-        /// The text.
-        issuer: String,
-        /// The rule it breaks.
-        why: &'static str,
-    },
-    /// The issuer's site says it is somebody else.
-    #[error("the discovery document at \"{url}\" names issuer \"{}\", not \"{}\"", one_line(.found), one_line(.issuer))]
-    SiteIsAnother {
-        /// Where it was read.
-        url: String,
-        /// The issuer it names.
-        found: String,
-        /// The issuer asked for.
-        issuer: String,
-    },
-    /// Keys of the issuer's site.
-    #[error("the key set of issuer \"{}\" is not usable: {source}", one_line(.issuer))]
-    SiteKeys {
-        /// The issuer.
-        issuer: String,
-        /// What is wrong.
-        source: KeySetError,
-    },
-    /// Keys of the API server.
-    #[error("the key set of the API server is not usable: {0}")]
-    ApiKeys(#[source] KeySetError),
-    /// Two different clusters.
-    #[error("issuer \"{}\" and this API server publish no common key: they are not the same cluster", one_line(.0))]
-    Disjoint(String),
-    /// Keys for a cloud's issuer from an API server.
-    #[error("the keys of issuer \"{}\" can only be taken from its own site, which could not be read: {why}", one_line(.issuer))]
-    CloudIssuer {
-        /// The issuer.
-        issuer: String,
-        /// Why its site was not read.
-        why: String,
-    },
-    /// The site was asked for and cannot be read.
-    #[error("the site of issuer \"{}\" could not be read: {why}", one_line(.issuer))]
-    Site {
-        /// The issuer.
-        issuer: String,
-        /// Why not.
-        why: String,
-    },
-    /// A UID that this cluster does not have.
-    #[error("this cluster's UID (of namespace kube-system) is \"{}\", not \"{}\"", one_line(.found), one_line(.wanted))]
-    OtherUid {
-        /// `--cluster-uid`
-        wanted: String,
-        /// The UID it has.
-        found: String,
-    },
-    /// No UID.
-    #[error("the cluster's UID (of namespace kube-system) could not be read: {0}")]
-    Uid(#[source] ClusterError),
-}
-
-impl IssuerError {
-    /// The one thing to do next.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Cluster(e) => e.hint(),
-            Self::Discovery(_) | Self::Unusable { .. } => {
-                Some("give the issuer with --issuer; 'kubectl create token default' issues a token whose iss claim names it".to_owned())
-            }
-            Self::SiteIsAnother { .. } => Some("give the issuer that the cluster's tokens carry with --issuer".to_owned()),
-            Self::SiteKeys { .. } | Self::ApiKeys(_) => {
-                Some("look at the key set: kubectl get --raw /openid/v1/jwks".to_owned())
-            }
-            Self::Disjoint(_) => Some(
-                "look at what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
-            ),
-            Self::CloudIssuer { .. } => {
-                Some("run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned())
-            }
-            Self::Site { .. } => Some("check --issuer-ca-cert, or leave it out to take the keys from the API server".to_owned()),
-            Self::OtherUid { .. } => Some("leave --cluster-uid out: it is for where the UID cannot be read".to_owned()),
-            Self::Uid(_) => Some(
-                "give it with --cluster-uid; somebody who may read it runs: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
-                    .to_owned(),
-            ),
-        }
-    }
+    /// What the cluster's cloud said.
+    pub cloud: CloudWord,
 }
 
 /// Finds issuer, keys and owner of `cluster`.
-pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wishes) -> Result<Resolved, IssuerError> {
-    let (issuer, named_by) = named(cluster, wishes).await?;
+pub async fn resolve(cluster: &dyn Cluster, sources: Sources<'_>, wishes: &Wishes) -> Result<Resolved, IssuerError> {
+    let nothing = Entry::default();
+    let entry = cluster.entry().unwrap_or(&nothing);
+    let mut cloud = Cloud::of(entry, &wishes.given, sources.clouds);
+    let (issuer, named_by) = named(cluster, &mut cloud, wishes).await?;
     check(&issuer)?;
-    match from_site(site, &issuer).await? {
-        Ok(keys) => {
+    match from_site(sources.site, &issuer).await? {
+        Ok((keys, url)) => {
             // The API server's set is the second witness, where it may be read.
             let theirs = match cluster.key_set().await {
                 Ok(body) => KeySet::parse(&body).map_err(|e| e.to_string()),
@@ -197,16 +140,29 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
             }
             let owner = Owner { issuer, cluster_uid: None };
             let source = KeySource::IssuerSite;
-            Ok(Resolved { owner, named_by, keys, source, site_unused: None, no_witness: theirs.err() })
+            let (site_unused, no_witness, cloud) = (None, theirs.err(), cloud.into_word());
+            let keys_url = Some(url.to_string());
+            Ok(Resolved { owner, named_by, keys, keys_url, source, site_unused, no_witness, cloud })
         }
         Err(why) => {
             if wishes.site_required {
                 return Err(IssuerError::Site { issuer, why: why.to_string() });
             }
-            if is_a_clouds(&issuer) {
-                return Err(IssuerError::CloudIssuer { issuer, why: why.to_string() });
+            let clouds = is_a_clouds(&issuer);
+            if clouds && !cloud.confirms(&issuer).await? {
+                let cloud = Box::new(cloud.into_unconfirmed());
+                return Err(IssuerError::CloudIssuer { issuer, why: why.to_string(), cloud });
             }
             let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
+            let (source, site_unused, no_witness) = (KeySource::ApiServer, Some(why), None);
+            if clouds {
+                // The cloud gives no two clusters one issuer: it stands for the
+                // cluster as it does where its site was read, so that both
+                // ways to its keys find the same owner.
+                let owner = Owner { issuer, cluster_uid: None };
+                let cloud = cloud.into_word();
+                return Ok(Resolved { owner, named_by, keys, keys_url: None, source, site_unused, no_witness, cloud });
+            }
             let uid = match (&wishes.cluster_uid, cluster.uid().await) {
                 (Some(wanted), Ok(found)) if *wanted != found => {
                     return Err(IssuerError::OtherUid { wanted: wanted.clone(), found });
@@ -215,30 +171,10 @@ pub async fn resolve(cluster: &dyn Cluster, site: &dyn IssuerSite, wishes: &Wish
                 (None, found) => found.map_err(IssuerError::Uid)?,
             };
             let owner = Owner { issuer, cluster_uid: Some(uid) };
-            let source = KeySource::ApiServer;
-            Ok(Resolved { owner, named_by, keys, source, site_unused: Some(why), no_witness: None })
+            let cloud = cloud.into_word();
+            Ok(Resolved { owner, named_by, keys, keys_url: None, source, site_unused, no_witness, cloud })
         }
     }
-}
-
-/// The issuer, and who says so. Where the API server may not be asked (by
-/// default only service accounts read its discovery document), the names in a
-/// GKE kubeconfig will do: GKE makes the issuer of them, it is a cloud's, so
-/// that its keys come from its own site only, and names are no proof of more.
-async fn named(cluster: &dyn Cluster, wishes: &Wishes) -> Result<(String, NamedBy), IssuerError> {
-    if let Some(issuer) = &wishes.issuer {
-        return Ok((issuer.clone(), NamedBy::Flag));
-    }
-    match (cluster.discovery_document().await, cluster.implied_issuer()) {
-        (Ok(document), _) => Ok((claimed(&document)?, NamedBy::ApiServer)),
-        (Err(error), Some(issuer)) if error.is_of_rights() => Ok((issuer, NamedBy::Kubeconfig)),
-        (Err(error), _) => Err(error.into()),
-    }
-}
-
-fn claimed(body: &[u8]) -> Result<String, IssuerError> {
-    let document: Discovery = serde_json::from_slice(body).map_err(|e| IssuerError::Discovery(e.to_string()))?;
-    Ok(document.issuer)
 }
 
 fn check(issuer: &str) -> Result<(), IssuerError> {
@@ -254,9 +190,9 @@ fn check(issuer: &str) -> Result<(), IssuerError> {
     Err(IssuerError::Unusable { issuer: issuer.to_owned(), why })
 }
 
-/// The keys of the issuer's own site; the inner error says why it cannot
+/// The keys of the issuer's own site, and their address; the inner error says why it cannot
 /// serve, the outer one that it must not be passed over.
-async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<KeySet, SiteUnused>, IssuerError> {
+async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<(KeySet, Url), SiteUnused>, IssuerError> {
     let unreadable = |why: String| Ok(Err(SiteUnused::Unreadable(why)));
     let Some(url) = discovery_url(issuer) else {
         return Ok(Err(SiteUnused::None("it is not an https URL")));
@@ -282,53 +218,11 @@ async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<KeySet,
     };
     match site.get(&keys_url).await {
         Ok(body) => match KeySet::parse(&body) {
-            Ok(keys) => Ok(Ok(keys)),
+            Ok(keys) => Ok(Ok((keys, keys_url))),
             Err(source) => Err(IssuerError::SiteKeys { issuer: issuer.to_owned(), source }),
         },
         Err(why) => unreadable(format!("its key set: {why}")),
     }
-}
-
-/// Names that no resolver outside a cluster knows
-/// (kubernetes `dns` specification section 2): asking would only cost time.
-fn is_cluster_internal(host: &str) -> bool {
-    let host = host.trim_end_matches('.');
-    host.ends_with(".svc") || host.ends_with(".cluster.local")
-}
-
-/// Whether an issuer's host is one of the clouds that run clusters for their
-/// users. Their API alone knows which cluster an issuer belongs to.
-pub fn is_a_clouds(issuer: &str) -> bool {
-    let Some(host) = Url::parse(issuer).ok().and_then(|u| u.host_str().map(str::to_ascii_lowercase)) else {
-        return false;
-    };
-    host.starts_with("oidc.eks.")
-        || host.starts_with("oidc-eks.")
-        || host.ends_with(".oic.prod-aks.azure.com")
-        || host == "oidc.prod-aks.azure.com"
-        || host == "container.googleapis.com"
-}
-
-/// Whether nobody but its cloud can sign tokens of this issuer. Stricter than
-/// [`is_a_clouds`], because it lets a cluster in: the whole name counts, and
-/// nobody can own a host of these shapes.
-pub fn is_managed(issuer: &str) -> bool {
-    let Some(url) = Url::parse(issuer).ok().filter(|url| url.scheme() == "https" && url.port().is_none()) else {
-        return false;
-    };
-    let host = url.host_str().unwrap_or_default();
-    let region = |rest: &str| !rest.is_empty() && !rest.contains('.');
-    let between =
-        |start: &str, end: &str| host.strip_prefix(start).and_then(|h| h.strip_suffix(end)).is_some_and(region);
-    // Partitions of AWS (botocore `partitions.json`), and dual-stack hosts.
-    between("oidc.eks.", ".amazonaws.com")
-        || between("oidc.eks.", ".amazonaws.com.cn")
-        || between("oidc.eks.", ".amazonaws.eu")
-        || between("oidc-eks.", ".api.aws")
-        || between("oidc-eks.", ".api.amazonwebservices.com.cn")
-        || between("", ".oic.prod-aks.azure.com")
-        || host == "oidc.prod-aks.azure.com"
-        || host == "container.googleapis.com"
 }
 
 #[cfg(test)]

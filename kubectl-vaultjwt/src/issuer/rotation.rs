@@ -1,7 +1,7 @@
 //! Owns how often an issuer replaces its signing keys, where that is known by
 //! whose it is. Pure.
 
-use super::is_managed;
+use super::hosts::{is_aks, is_managed};
 use serde::Serialize;
 use url::Url;
 
@@ -25,7 +25,7 @@ pub fn of(issuer: &str) -> Option<Rotation> {
         host if host.starts_with("oidc.eks.") || host.starts_with("oidc-eks.") => {
             Some(Rotation { by: "EKS", every_days: Some(7) })
         }
-        host if host.ends_with(".prod-aks.azure.com") => Some(Rotation { by: "AKS", every_days: None }),
+        host if is_aks(&host) => Some(Rotation { by: "AKS", every_days: None }),
         _ => None,
     }
 }
@@ -56,6 +56,8 @@ mod tests {
             ("https://oidc.eks.cn-north-1.amazonaws.com.cn/id/0123", Some(("EKS", Some(7)))),
             ("https://westus2.oic.prod-aks.azure.com/t/u/", Some(("AKS", None))),
             ("https://oidc.prod-aks.azure.com/u/", Some(("AKS", None))),
+            ("https://usgovvirginia.oic.prod-aks.azure.us/t/u/", Some(("AKS", None))),
+            ("https://chinanorth2.oic.prod-aks.azure.cn/t/u/", Some(("AKS", None))),
             ("https://container.googleapis.com/v1/projects/p/locations/l/clusters/c", None),
             ("https://oidc.eks.example.com/id/0123", None),
             ("https://kubernetes.default.svc", None),

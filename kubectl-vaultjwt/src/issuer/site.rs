@@ -83,6 +83,13 @@ pub enum SiteError {
     },
 }
 
+impl SiteError {
+    /// A CA file that cannot be read.
+    pub fn of_file(path: &Path, error: &std::io::Error) -> Self {
+        Self::CaFile { path: one_line(&path.display().to_string()), why: os_cause(error) }
+    }
+}
+
 /// The site over HTTPS. A document that was read before is asked for on
 /// condition that it changed, where the site offers that (RFC 9110 section
 /// 13), and a site that asks to be left alone is not asked meanwhile.
@@ -121,7 +128,7 @@ impl HttpsSite {
             .user_agent(concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")));
         if let Some(path) = ca_file {
             let refuse = |why: String| SiteError::CaFile { path: one_line(&path.display().to_string()), why };
-            let pem = std::fs::read(path).map_err(|e| refuse(os_cause(&e)))?;
+            let pem = std::fs::read(path).map_err(|e| SiteError::of_file(path, &e))?;
             let certificates = reqwest::Certificate::from_pem_bundle(&pem).map_err(|e| refuse(innermost(&e)))?;
             if certificates.is_empty() {
                 return Err(refuse("it holds no certificate".to_owned()));

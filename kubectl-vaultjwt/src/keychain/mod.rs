@@ -7,6 +7,7 @@
 //! keys, `recent` when one of them counts as gone, `removal` what to take it off.
 
 pub mod element;
+pub mod freshness;
 pub mod jwk;
 pub mod key;
 pub mod plan;

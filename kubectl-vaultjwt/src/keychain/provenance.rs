@@ -91,7 +91,7 @@ impl Provenance {
         line("added", &self.added);
         line("retired", self.retired.as_deref().unwrap_or_default());
         for (name, value) in &self.unknown {
-            line(name, value);
+            text.push_str(&format!("{name}: {}\n", encode(value)));
         }
         text
     }
@@ -105,7 +105,9 @@ impl Provenance {
         let mut values = BTreeMap::new();
         for (number, line) in lines.enumerate() {
             let (name, value) = line.split_once(": ").ok_or(ProvenanceError::Line(number + 2))?;
-            if name.is_empty() || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+            // A name is written as it stands, and `-----` must not come about.
+            if name.is_empty() || name.contains("--") || !name.bytes().all(plain) {
                 return Err(ProvenanceError::Line(number + 2));
             }
             let value = decode(value.trim_end()).ok_or_else(|| ProvenanceError::Encoding(name.to_owned()))?;
@@ -183,9 +185,9 @@ fn decode(text: &str) -> Option<String> {
     while let Some(byte) = rest.next() {
         match byte {
             b'%' => {
-                let digits = [rest.next()?, rest.next()?];
-                let digits = std::str::from_utf8(&digits).ok()?;
-                bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                let mut digit = || char::from(rest.next()?).to_digit(16);
+                let (high, low) = (digit()?, digit()?);
+                bytes.push((high * 16 + low) as u8);
             }
             b' '..=b'~' => bytes.push(byte),
             _ => return None,
@@ -222,9 +224,10 @@ mod tests {
 
     #[test]
     fn unknown_names_are_kept() {
-        let text = sample().to_text() + "seen-by: someone\n";
+        let text = sample().to_text() + "held: \nseen-by: someone\n";
         let parsed = Provenance::parse(&text).unwrap();
         assert_eq!(parsed.unknown.get("seen-by").map(String::as_str), Some("someone"));
+        assert_eq!(parsed.unknown.get("held").map(String::as_str), Some(""));
         assert_eq!(parsed.to_text(), text);
     }
 
@@ -234,12 +237,15 @@ mod tests {
             ("vaultjwt/v2\nissuer: a\nadded: 2026-11-24T12:00:00Z\n", ProvenanceError::Version),
             ("vaultjwt/v1\nissuer a\n", ProvenanceError::Line(2)),
             ("vaultjwt/v1\nissuer: a\nISSUER: b\n", ProvenanceError::Line(3)),
+            ("vaultjwt/v1\nissuer: a\nseen--by: b\n", ProvenanceError::Line(3)),
             ("vaultjwt/v1\nissuer: a\nissuer: b\n", ProvenanceError::Twice("issuer".into())),
             ("vaultjwt/v1\nadded: b\n", ProvenanceError::Missing("issuer")),
             ("vaultjwt/v1\nissuer: a\n", ProvenanceError::Missing("added")),
             ("vaultjwt/v1\nissuer: a\nadded: b\n", ProvenanceError::Time("added")),
             ("vaultjwt/v1\nissuer: a\nadded: 2026-11-24T12:00:00Z\nretired: soon\n", ProvenanceError::Time("retired")),
             ("vaultjwt/v1\nissuer: %ZZ\nadded: b\n", ProvenanceError::Encoding("issuer".into())),
+            ("vaultjwt/v1\nissuer: %+1\nadded: b\n", ProvenanceError::Encoding("issuer".into())),
+            ("vaultjwt/v1\nissuer: %2\nadded: b\n", ProvenanceError::Encoding("issuer".into())),
         ] {
             assert_eq!(Provenance::parse(text), Err(error), "{text}");
         }

@@ -1,10 +1,10 @@
 //! Owns stderr: steps as they happen, what is said beside a result, questions,
-//! and the error at the end. Colours only where the stream is a terminal that
-//! shows them and NO_COLOR is not set (anstream decides), and the words say the
-//! same without them.
+//! and the error at the end. The words say the same without colours and signs
+//! (`terminal`).
 
 use crate::command::{Confirm, Progress, Reply, Step};
 use crate::error::Error;
+use crate::render::terminal::signs;
 use anstyle::{AnsiColor, Style};
 use async_trait::async_trait;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -51,7 +51,7 @@ impl Console {
     /// A line on stderr; a closed stderr is nobody's error.
     fn put(&self, line: &str) {
         self.bar.suspend(|| {
-            let _ = writeln!(anstream::stderr(), "{line}");
+            let _ = writeln!(anstream::stderr(), "{}", signs(line));
         });
     }
 

@@ -1,8 +1,9 @@
 //! Owns the text form of `issuer`'s report: the evidence, the verdict, the
 //! issuer and its keys.
 
-use super::table::{end_cut, lines as columns, middle_cut};
+use super::table::{end_cut, middle_cut, titled};
 use crate::command::issuer::IssuerReport;
+use crate::command::report::CloudReport;
 use crate::issuer::{KeySource, NamedBy};
 use shared::text::one_line;
 
@@ -21,11 +22,14 @@ pub fn text(report: &IssuerReport) -> String {
         put("The kubeconfig entry points to no cloud and no tool that is known.".to_owned());
     } else {
         let rows: Vec<Vec<String>> = report.evidence.iter().map(evidence).collect();
-        columns(&["EVIDENCE", "FOUND", "POINTS TO"], &rows).into_iter().for_each(&mut put);
+        titled(&["EVIDENCE", "FOUND", "POINTS TO"], &rows).into_iter().for_each(&mut put);
     }
     put(String::new());
     if let Some(verdict) = &report.verdict {
         put(format!("Cluster:  {verdict}"));
+    }
+    if let Some(cloud) = &report.cloud {
+        put(format!("Cloud:    {}", cloud_says(cloud)));
     }
     if let Some(issuer) = &report.issuer {
         put(format!("Issuer:   {}", one_line(issuer)));
@@ -37,9 +41,19 @@ pub fn text(report: &IssuerReport) -> String {
         put(format!("Proof:    {}", proof(report)));
         put(String::new());
         let rows: Vec<Vec<String>> = report.keys.iter().map(key).collect();
-        columns(&["KID", "ALG", "TYPE", "FINGERPRINT"], &rows).into_iter().for_each(&mut put);
+        titled(&["KID", "ALG", "TYPE", "FINGERPRINT"], &rows).into_iter().for_each(&mut put);
     }
     text
+}
+
+fn cloud_says(cloud: &CloudReport) -> String {
+    let id = cloud.id.as_deref().map(one_line).unwrap_or_default();
+    let reached = cloud.unconfirmed.as_ref().map_or_else(String::new, |why| format!("; {}", one_line(why)));
+    match (&cloud.error, &cloud.no_issuer) {
+        (Some(error), _) => one_line(error),
+        (None, Some(why)) => format!("knows {id}{reached}; {}", one_line(why)),
+        (None, None) => format!("knows {id}{reached}"),
+    }
 }
 
 fn evidence(piece: &crate::command::issuer::EvidenceReport) -> Vec<String> {
@@ -60,6 +74,8 @@ fn key(key: &crate::command::issuer::KeyReport) -> Vec<String> {
 fn named_by(report: &IssuerReport) -> &'static str {
     match report.named_by {
         Some(NamedBy::Flag) => "--issuer",
+        Some(NamedBy::Cloud) => "the API of the cluster's cloud",
+        Some(NamedBy::Token) => "a fresh token of the cluster",
         Some(NamedBy::Kubeconfig) => "the names in the kubeconfig, confirmed by the issuer's own site",
         Some(NamedBy::ApiServer) | None => "the API server's discovery document",
     }
@@ -89,8 +105,10 @@ fn proof(report: &IssuerReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::entry::Entry;
+    use crate::cloud::entry::Exec;
+    use crate::cloud::{Entry, Given};
     use crate::command::issuer::{KeyReport, ProofReport};
+    use crate::issuer::Gap;
 
     fn report() -> IssuerReport {
         let arn = "arn:aws:eks:eu-central-1:123456789012:cluster/prod";
@@ -101,7 +119,11 @@ mod tests {
             server: "https://0123456789ABCDEF0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com".into(),
             ..Entry::default()
         };
-        IssuerReport::of_entry(&entry).0
+        IssuerReport::of_entry(&entry, &Given::default()).0
+    }
+
+    fn plain(report: &IssuerReport) -> String {
+        anstream::adapter::strip_str(&text(report)).to_string()
     }
 
     #[test]
@@ -119,7 +141,7 @@ mod tests {
         let proof = ProofReport { service_account: "default:default".into(), kid: None, alg: "RS256".into() };
         report.proof = Some(proof);
         assert_eq!(
-            text(&report),
+            plain(&report),
             "EVIDENCE        FOUND                                            POINTS TO\n\
              server          0123456789abcdef012345…ral-1.eks.amazonaws.com   EKS\n\
              cluster entry   arn:aws:eks:eu-central…3456789012:cluster/prod   EKS\n\
@@ -134,15 +156,79 @@ mod tests {
              KID                    ALG     TYPE       FINGERPRINT\n\
              0123456789abcdef012…   RS256   RSA-2048   NzbLsXh8uDCcd-6MNwX…\n"
         );
-        assert!(text(&report).lines().all(|line| line.chars().count() <= 80));
+        assert!(plain(&report).lines().all(|line| line.chars().count() <= 80));
+    }
+
+    #[test]
+    fn the_guide_shows_what_is_printed() {
+        let mut report = report();
+        let (arn, host) = (
+            "arn:aws:eks:eu-central-1:123456789012:cluster/prod",
+            "https://0123456789ABCDEF0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com",
+        );
+        let entry = Entry {
+            context: Some("prod".into()),
+            cluster: Some(arn.into()),
+            user: Some("me".into()),
+            server: host.into(),
+            exec: Some(Exec::of(
+                "aws".into(),
+                ["--region", "eu-central-1", "eks", "get-token", "--cluster-name", "prod", "--output", "json"]
+                    .map(str::to_owned),
+                [],
+            )),
+            ..Entry::default()
+        };
+        report.evidence = IssuerReport::of_entry(&entry, &Given::default()).0.evidence;
+        report.issuer = Some("https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF".into());
+        report.cloud = Some(CloudReport {
+            id: Some(arn.into()),
+            confirmed: true,
+            unconfirmed: None,
+            no_issuer: None,
+            error: None,
+        });
+        report.named_by = Some(NamedBy::Cloud);
+        report.key_source = Some(KeySource::IssuerSite);
+        report.proof = Some(ProofReport { service_account: "default:default".into(), kid: None, alg: "RS256".into() });
+        let text = plain(&report);
+        let until_keys = text.split("\n\nKID").next().unwrap();
+        let guide = include_str!("../../../docs/clouds.md");
+        assert!(guide.contains(&format!("$ kubectl vaultjwt issuer\n{until_keys}\n```")), "{until_keys}");
+    }
+
+    #[test]
+    fn what_the_cloud_says() {
+        let mut report = report();
+        let id = Some("arn:aws:eks:eu-central-1:123456789012:cluster/prod".to_owned());
+        let of = |id: Option<String>, confirmed: bool, no_issuer: Option<&str>, error: Option<&str>| {
+            let (no_issuer, error) = (no_issuer.map(str::to_owned), error.map(str::to_owned));
+            let unconfirmed = (!confirmed && id.is_some()).then(|| Gap::Unchecked.about("it"));
+            Some(CloudReport { id, confirmed, unconfirmed, no_issuer, error })
+        };
+        for (cloud, line) in [
+            (of(id.clone(), true, None, None), "Cloud:    knows arn:aws:eks:eu-central-1:123456789012:cluster/prod"),
+            (
+                of(id.clone(), false, None, None),
+                "Cloud:    knows arn:aws:eks:eu-central-1:123456789012:cluster/prod; the kubeconfig leads to it with its certificate unchecked (insecure-skip-tls-verify)",
+            ),
+            (
+                of(id, true, Some("it has none"), None),
+                "Cloud:    knows arn:aws:eks:eu-central-1:123456789012:cluster/prod; it has none",
+            ),
+            (of(None, false, None, Some("EKS could not be asked")), "Cloud:    EKS could not be asked"),
+        ] {
+            report.cloud = cloud;
+            assert!(plain(&report).lines().any(|said| said == line), "{}", plain(&report));
+        }
     }
 
     #[test]
     fn where_nothing_is_known() {
         let entry = Entry { server: "https://10.0.0.1".into(), ..Entry::default() };
-        let mut report = IssuerReport::of_entry(&entry).0;
+        let mut report = IssuerReport::of_entry(&entry, &Given::default()).0;
         assert_eq!(
-            text(&report),
+            plain(&report),
             "The kubeconfig entry points to no cloud and no tool that is known.\n\
              \n\
              Cluster:  none of EKS, AKS and GKE, as far as the kubeconfig shows\n"
@@ -151,7 +237,7 @@ mod tests {
         report.site_unused = Some("its host exists only inside the cluster".into());
         report.cluster_uid = Some("u1".into());
         report.unproven = Some("no token".into());
-        let said = text(&report);
+        let said = plain(&report);
         for line in [
             "Keys:     the API server; the issuer's own site was not used: its host exists only inside the cluster",
             "UID:      u1",

@@ -1,6 +1,25 @@
-//! Owns the words for what happens to a key.
+//! Owns the words, and their colours, for what happens to a key.
 
 use crate::keychain::plan::KeyAction;
+use anstyle::{AnsiColor, Style};
+
+/// What comes.
+pub const ADDED: Style = AnsiColor::Green.on_default();
+/// What becomes another.
+pub const CHANGED: Style = AnsiColor::Yellow.on_default();
+/// What goes.
+pub const GONE: Style = AnsiColor::Red.on_default();
+
+/// The same as [`what`], in its colour.
+pub fn painted(action: KeyAction) -> String {
+    let style = match action {
+        KeyAction::Add | KeyAction::Adopt | KeyAction::Return => ADDED,
+        KeyAction::Retire => CHANGED,
+        KeyAction::Remove => GONE,
+        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired => Style::new(),
+    };
+    format!("{style}{}{style:#}", what(action))
+}
 
 /// A participle, as kubectl says what it did.
 pub fn what(action: KeyAction) -> &'static str {

@@ -16,4 +16,5 @@ pub mod snippet;
 pub mod status;
 pub mod sync;
 pub mod table;
+pub mod terminal;
 pub mod text;

@@ -1,7 +1,7 @@
 //! Owns the text forms of `remove`: what was taken away in kubectl's manner,
 //! and what to say about Vault tokens that are still about.
 
-use super::keys;
+use super::keys::{self, GONE};
 use crate::command::remove::RemoveReport;
 use crate::vault::config::{KEYS, differing};
 use serde_json::Value;
@@ -13,7 +13,7 @@ pub fn text(report: &RemoveReport) -> String {
     let mut lines = Vec::new();
     for key in &report.keys {
         let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
-        lines.push(format!("key \"{name}\" {}{mark}", keys::what(key.action)));
+        lines.push(format!("key \"{name}\" {}{mark}", keys::painted(key.action)));
     }
     if report.dry_run {
         let before = report.config.before.clone().unwrap_or_default();
@@ -24,7 +24,7 @@ pub fn text(report: &RemoveReport) -> String {
         }
     }
     for role in &report.roles.deleted {
-        lines.push(format!("role \"{}\" deleted{mark}", one_line(&role.name)));
+        lines.push(format!("role \"{}\" {GONE}deleted{GONE:#}{mark}", one_line(&role.name)));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }

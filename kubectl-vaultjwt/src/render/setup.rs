@@ -1,37 +1,50 @@
 //! Owns the text form of `setup`'s report on stdout: the plan of a dry run in
 //! kubectl's manner, else the pod snippet.
 
-use super::{keys, snippet};
+use super::keys::{self, ADDED, CHANGED};
+use super::snippet;
 use crate::command::setup::SetupReport;
 use crate::issuer::rotation::Rotation;
+use crate::keychain::freshness::Freshness;
 use crate::shell::word;
 use crate::vault::config::differing;
 use crate::vault::role::changed_fields;
+use anstyle::Style;
 use serde_json::Value;
 use shared::text::one_line;
 
-/// The report for people.
-pub fn text(report: &SetupReport) -> String {
-    if report.dry_run { plan(report) } else { snippet::pod(report).unwrap_or_default() }
+/// What was set up, as a manifest; empty without a role.
+pub fn snippet(report: &SetupReport) -> String {
+    snippet::pod(report).unwrap_or_default()
 }
 
 /// What has to be done so that the keys do not rot, where that is known: a
 /// warning, and the command.
-pub fn fresh(rotation: Option<Rotation>, context: Option<&str>, mount: &str) -> Option<(String, String)> {
+pub fn fresh(report: &SetupReport, context: Option<&str>, mount: &str) -> Option<(String, String)> {
+    // Until something has come back for them.
+    let alone = matches!(report.freshness, Some(Freshness::Nothing { .. }));
+    keep_fresh(report.rotation.filter(|_| alone), context, mount)
+}
+
+fn keep_fresh(rotation: Option<Rotation>, context: Option<&str>, mount: &str) -> Option<(String, String)> {
     let context = context.map(|name| format!(" --context {}", word(name))).unwrap_or_default();
-    let command = format!("hint: keep it fresh: kubectl vaultjwt sync --watch{context} --mount {}", word(mount));
+    let command = format!(
+        "hint: keep it fresh: kubectl vaultjwt sync --watch{context} --mount {}; or let Vault fetch the keys itself: setup --keys=jwks-url --convert-keys",
+        word(mount)
+    );
     rotation.map(|rotation| (rotation.to_string(), command))
 }
 
-fn plan(report: &SetupReport) -> String {
+/// What a dry run would do.
+pub fn plan(report: &SetupReport) -> String {
     let mount = &report.vault.place.mount;
     let mut lines = Vec::new();
     if report.vault.enabled {
-        lines.push(format!("auth mount \"{mount}/\" enabled (dry run)"));
+        lines.push(format!("auth mount \"{mount}/\" {ADDED}enabled{ADDED:#} (dry run)"));
     }
     for key in &report.keys {
         let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
-        lines.push(format!("key \"{name}\" {} (dry run)", keys::what(key.action)));
+        lines.push(format!("key \"{name}\" {} (dry run)", keys::painted(key.action)));
     }
     if report.config.written {
         let before = report.config.before.clone().unwrap_or_default();
@@ -46,12 +59,12 @@ fn plan(report: &SetupReport) -> String {
         }
     }
     if let Some(role) = &report.role {
-        let verb = match (role.change.written, &role.change.before) {
-            (false, _) => "unchanged",
-            (true, None) => "created",
-            (true, Some(_)) => "changed",
+        let (verb, style) = match (role.change.written, &role.change.before) {
+            (false, _) => ("unchanged", Style::new()),
+            (true, None) => ("created", ADDED),
+            (true, Some(_)) => ("changed", CHANGED),
         };
-        lines.push(format!("role \"{}\" {verb} (dry run)", role.name));
+        lines.push(format!("role \"{}\" {style}{verb}{style:#} (dry run)", role.name));
         if let (true, None) = (role.change.written, &role.change.before) {
             lines.push(format!("  service accounts: {}", role.service_accounts.join(", ")));
             for (name, field) in [("audiences", "bound_audiences"), ("policies", "token_policies")] {
@@ -95,15 +108,20 @@ mod tests {
     fn keys_that_do_not_last_are_told_with_the_command_that_keeps_them_fresh() {
         let eks = Some(Rotation { by: "EKS", every_days: Some(7) });
         assert_eq!(
-            fresh(eks, Some("my prod"), "k8s/a"),
+            keep_fresh(eks, Some("my prod"), "k8s/a"),
             Some((
                 "EKS replaces this cluster's signing key every 7 days, and no pod can log in until the new one is here"
                     .to_owned(),
-                "hint: keep it fresh: kubectl vaultjwt sync --watch --context 'my prod' --mount k8s/a".to_owned()
+                "hint: keep it fresh: kubectl vaultjwt sync --watch --context 'my prod' --mount k8s/a; or let Vault fetch the keys itself: setup --keys=jwks-url --convert-keys".to_owned()
             ))
         );
-        let in_a_pod = fresh(eks, None, "jwt").map(|(_, hint)| hint);
-        assert_eq!(in_a_pod.as_deref(), Some("hint: keep it fresh: kubectl vaultjwt sync --watch --mount jwt"));
-        assert_eq!(fresh(None, Some("kind"), "jwt"), None);
+        let in_a_pod = keep_fresh(eks, None, "jwt").map(|(_, hint)| hint);
+        assert_eq!(
+            in_a_pod.as_deref(),
+            Some(
+                "hint: keep it fresh: kubectl vaultjwt sync --watch --mount jwt; or let Vault fetch the keys itself: setup --keys=jwks-url --convert-keys"
+            )
+        );
+        assert_eq!(keep_fresh(None, Some("kind"), "jwt"), None);
     }
 }

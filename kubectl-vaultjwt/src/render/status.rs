@@ -3,16 +3,19 @@
 
 use super::{age, table};
 use crate::command::status::StatusReport;
-use crate::command::status::report::{KeyReport, State};
+use crate::command::status::report::{KeyReport, OwnerReport, State};
+use crate::keychain::freshness::Freshness;
+use crate::shell::word;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use shared::text::one_line;
 
-/// Widest cell of each column that is cut, so that a usual row has no more
-/// than 80 columns.
+/// Widest cell of each column that is cut, so that a usual row has no more than 80
+/// columns. Issuers differ at both ends: theirs gets what the others leave.
 const CLUSTER: usize = 12;
 const ISSUER: usize = 22;
 const KID: usize = 9;
+const ROW: usize = 80;
 
 /// Columns for people. Nothing where there are no keys.
 pub fn table(report: &StatusReport) -> String {
@@ -20,14 +23,25 @@ pub fn table(report: &StatusReport) -> String {
         let issuer = cell(&key.issuer);
         vec![
             table::middle_cut(name(&cell(&key.cluster)), CLUSTER),
-            table::middle_cut(issuer.strip_prefix("https://").unwrap_or(&issuer), ISSUER),
+            issuer.strip_prefix("https://").unwrap_or(&issuer).to_owned(),
             table::end_cut(&cell(&key.kid), KID),
             cell(&key.alg),
             since(report, &key.added),
             state(report, key),
         ]
     };
-    painted(report, &["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE"], row)
+    let titles = ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE"];
+    let mut rows: Vec<Vec<String>> = report.keys.iter().map(row).collect();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str).chain([titles[column]]);
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let others: usize = [0, 2, 3, 4, 5].into_iter().map(|column| width(column) + table::GAP as usize).sum();
+    let issuer = ROW.saturating_sub(others).max(ISSUER);
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(1)) {
+        *cell = table::middle_cut(cell, issuer);
+    }
+    painted(report, &titles, &rows)
 }
 
 /// All columns, nothing cut.
@@ -49,7 +63,7 @@ pub fn wide(report: &StatusReport) -> String {
             cell(&key.fingerprint),
         ]
     };
-    painted(report, &titles, row)
+    painted(report, &titles, &report.keys.iter().map(row).collect::<Vec<_>>())
 }
 
 /// `key/<fingerprint>` for each key that can be read.
@@ -89,6 +103,11 @@ pub fn notes(report: &StatusReport) -> Vec<String> {
             notes.push(format!("the mark of key \"{id}\" cannot be read: {}", one_line(why)));
         }
     }
+    if let Ok(now) = report.read_at.parse::<Timestamp>() {
+        notes.extend(
+            report.owners.iter().filter(|owner| owner.rots(now)).filter_map(|owner| rotting(owner, now, mount)),
+        );
+    }
     if let Some(bound) = &report.bound_issuer {
         notes.push(format!("only tokens of issuer \"{}\" are let in (bound_issuer)", one_line(bound)));
     }
@@ -96,6 +115,24 @@ pub fn notes(report: &StatusReport) -> Vec<String> {
         notes.push(format!("no command here changes \"{mount}/\": {}", one_line(why)));
     }
     notes
+}
+
+/// An owner whose keys nothing keeps fresh, and what does.
+fn rotting(owner: &OwnerReport, now: Timestamp, mount: &str) -> Option<String> {
+    let rotation = owner.rotation?;
+    let (freshness, time) = (owner.freshness.as_ref()?, owner.freshness.as_ref()?.time()?);
+    let age = age::short(now.duration_since(time));
+    let when = match freshness {
+        Freshness::Nothing { .. } => format!("since they came {age} ago"),
+        _ => format!("for {age}"),
+    };
+    let every = rotation.every_days.map_or_else(|| "without notice".to_owned(), |days| format!("every {days} days"));
+    Some(format!(
+        "no refresh of the keys of \"{}\" is recorded {when}, and {} replaces them {every}: kubectl vaultjwt sync --watch --mount {}",
+        one_line(&owner.owner.issuer),
+        rotation.by,
+        word(mount)
+    ))
 }
 
 /// What tells clusters apart: an ARN names account and region first, as the
@@ -131,18 +168,17 @@ fn state(report: &StatusReport, key: &KeyReport) -> String {
 
 /// Each row in the colour of its key's state; the stream decides whether
 /// colours reach it.
-fn painted(report: &StatusReport, titles: &[&str], row: impl Fn(&KeyReport) -> Vec<String>) -> String {
+fn painted(report: &StatusReport, titles: &[&str], rows: &[Vec<String>]) -> String {
     if report.keys.is_empty() {
         return String::new();
     }
-    let rows: Vec<Vec<String>> = report.keys.iter().map(row).collect();
-    let styles = std::iter::once(Style::new()).chain(report.keys.iter().map(|key| match key.state {
+    let styles = std::iter::once(table::TITLES).chain(report.keys.iter().map(|key| match key.state {
         State::Active => Style::new(),
         State::Retired => Style::new().dimmed(),
         State::Foreign => AnsiColor::Yellow.on_default(),
         State::Unreadable => AnsiColor::Red.on_default(),
     }));
-    let lines = table::lines(titles, &rows);
+    let lines = table::lines(titles, rows);
     lines.iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
 }
 

@@ -35,12 +35,12 @@ fn columns_word_for_word() {
     assert_eq!(
         shown(&report, table),
         "\
-CLUSTER      ISSUER                   KID         ALG      AGE      STATE
-production   oidc.eks.e…56789ABCDEF   01234567…   ES256    5d       active
-kind         kubernetes.default.svc   k2          ES256    12m      retired 60s
-<none>       <none>                   <none>      <none>   <none>   foreign
-<none>       <none>                   <none>      <none>   <none>   unreadable
-<none>       <none>                   <none>      <none>   <none>   foreign
+CLUSTER      ISSUER                    KID         ALG      AGE      STATE
+production   oidc.eks.eu…56789ABCDEF   01234567…   ES256    5d       active
+kind         kubernetes.default.svc    k2          ES256    12m      retired 60s
+<none>       <none>                    <none>      <none>   <none>   foreign
+<none>       <none>                    <none>      <none>   <none>   unreadable
+<none>       <none>                    <none>      <none>   <none>   foreign
 "
     );
     assert_eq!(
@@ -59,6 +59,9 @@ kind         kubernetes.default.svc   k2          ES256    12m      retired 60s
         [
             "trust is per mount: whoever holds one of these 5 keys can sign for every issuer on \"jwt/\"".to_owned(),
             format!("the mark of key \"{ID}\" cannot be read: its version is not vaultjwt/v1"),
+            "no refresh of the keys of \"https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF\" is recorded since \
+             they came 5d ago, and EKS replaces them every 7 days: kubectl vaultjwt sync --watch --mount jwt"
+                .to_owned(),
         ]
     );
 }
@@ -69,9 +72,43 @@ fn colours_have_meaning() {
         marked("issuer: https://a\nadded: 2026-11-24T12:00:01Z"), PEM, format!("vaultjwt/v2\n{PEM}")
     ]}));
     let lines: Vec<String> = table(&report).lines().map(str::to_owned).collect();
-    let styles = ["CLUSTER", "<none>", "\u{1b}[33m<none>", "\u{1b}[31m<none>"];
+    let styles = ["\u{1b}[1mCLUSTER", "<none>", "\u{1b}[33m<none>", "\u{1b}[31m<none>"];
     assert!(lines.iter().zip(styles).all(|(line, begins)| line.starts_with(begins)), "{lines:?}");
     assert!(lines[1].contains("   0s    "), "{lines:?}");
+}
+
+#[test]
+fn whose_keys_nothing_keeps_fresh() {
+    let of = |issuer: &str, times: &[&str]| {
+        let keys: Vec<String> = times.iter().map(|time| marked(&format!("issuer: {issuer}\nadded: {time}"))).collect();
+        let report = report(json!({ "jwt_validation_pubkeys": keys }));
+        let freshness = serde_json::to_value(&report.owners[0].freshness).unwrap();
+        (freshness, notes(&report))
+    };
+    let (eks, aks) = ("https://oidc.eks.us-east-1.amazonaws.com/id/A", "https://eastus.oic.prod-aks.azure.com/t/u/");
+    let (long_ago, lately, today) = ("2026-10-01T12:00:00Z", "2026-11-14T12:00:00Z", "2026-11-23T12:00:00Z");
+    assert_eq!(of(eks, &[lately, today]), (json!({"by": "sync", "last": today}), vec![]));
+    let (freshness, notes) = of(eks, &[long_ago, lately]);
+    assert_eq!(freshness, json!({"by": "sync", "last": lately}));
+    assert_eq!(
+        notes,
+        [format!(
+            "no refresh of the keys of \"{eks}\" is recorded for 10d, and EKS replaces them every 7 days: kubectl vaultjwt \
+             sync --watch --mount jwt"
+        )]
+    );
+    let (freshness, notes) = of(aks, &[today]);
+    assert_eq!(freshness, json!({"by": "nothing", "since": today}));
+    assert_eq!(
+        notes,
+        [format!(
+            "no refresh of the keys of \"{aks}\" is recorded since they came 24h ago, and AKS replaces them without notice: \
+             kubectl vaultjwt sync --watch --mount jwt"
+        )]
+    );
+    // When AKS does it nobody knows; who came once comes again.
+    assert_eq!(of(aks, &[long_ago, lately]).1, Vec::<String>::new());
+    assert_eq!(of("https://kubernetes.default.svc", &[long_ago]).1, Vec::<String>::new());
 }
 
 #[test]

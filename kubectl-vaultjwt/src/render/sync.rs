@@ -2,19 +2,24 @@
 //! context in trouble what to do about it.
 
 use super::console::Trouble;
-use super::table::{lines as columns, middle_cut};
+use super::table::{TITLES, lines as columns, middle_cut};
 use crate::command::sync::{Outcome, Row, SyncReport};
 use crate::keychain::plan::KeyAction;
 use crate::shell::word;
 use anstyle::{AnsiColor, Effects, Style};
 use shared::text::one_line;
 
-/// The table fits 80 columns; the report has the whole name.
-const CONTEXT_AT_MOST: usize = 32;
+/// Columns for the context and the result, so that the table fits 80; the report
+/// has the whole name.
+const CONTEXT_AND_RESULT: usize = 42;
 
 /// A row for each context.
 pub fn table(report: &SyncReport) -> String {
-    let rows: Vec<Vec<String>> = report.clusters.iter().map(|row| cells(row, report.dry_run)).collect();
+    let mut rows: Vec<Vec<String>> = report.clusters.iter().map(|row| cells(row, report.dry_run)).collect();
+    let result = rows.iter().filter_map(|cells| Some(cells.last()?.len())).max().unwrap_or_default();
+    for context in rows.iter_mut().filter_map(|cells| cells.first_mut()) {
+        *context = middle_cut(context, CONTEXT_AND_RESULT - result);
+    }
     let lines = columns(&["CONTEXT", "KEPT", "ADDED", "RETIRED", "REMOVED", "RESULT"], &rows);
     let mut text = String::new();
     let outcomes = std::iter::once(None).chain(report.clusters.iter().map(|row| Some(row.outcome)));
@@ -25,7 +30,7 @@ pub fn table(report: &SyncReport) -> String {
         match (outcome.map(style), words.and_then(|words| line.strip_suffix(words.as_str()).map(|rest| (rest, words))))
         {
             (Some(style), Some((rest, words))) => text.push_str(&format!("{rest}{style}{words}{style:#}\n")),
-            _ => text.push_str(&format!("{line}\n")),
+            _ => text.push_str(&format!("{TITLES}{line}{TITLES:#}\n")),
         }
     }
     text
@@ -45,7 +50,7 @@ fn cells(row: &Row, dry_run: bool) -> Vec<String> {
         Outcome::Failed => "failed",
     };
     vec![
-        middle_cut(&one_line(&row.context), CONTEXT_AT_MOST),
+        one_line(&row.context),
         count(&[KeyAction::Keep, KeyAction::KeepUnmarked, KeyAction::KeepRetired]),
         count(&[KeyAction::Add, KeyAction::Adopt, KeyAction::Return]),
         count(&[KeyAction::Retire]),
@@ -137,13 +142,14 @@ mod tests {
         let plain = |dry_run| anstream::adapter::strip_str(&table(&report(dry_run))).to_string();
         assert_eq!(
             plain(false),
-            "CONTEXT                            KEPT   ADDED   RETIRED   REMOVED   RESULT\n\
-             production                         2      1       1         1         refreshed\n\
-             staging                            1      0       0         0         unchanged\n\
-             my laptop                          -      -       -         -         not enrolled\n\
-             arn:aws:eks:xxx…xxxxxxxxxxxxxxxx   -      -       -         -         failed\n"
+            "CONTEXT                          KEPT   ADDED   RETIRED   REMOVED   RESULT\n\
+             production                       2      1       1         1         refreshed\n\
+             staging                          1      0       0         0         unchanged\n\
+             my laptop                        -      -       -         -         not enrolled\n\
+             arn:aws:eks:xx…xxxxxxxxxxxxxxx   -      -       -         -         failed\n"
         );
         assert!(plain(true).contains(" refreshed (dry run)\n"));
+        assert!([plain(false), plain(true)].iter().all(|t| t.lines().all(|line| line.chars().count() <= 80)));
         assert!(table(&report(false)).contains("\u{1b}[31mfailed\u{1b}[0m\n"));
     }
 

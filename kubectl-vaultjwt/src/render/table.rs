@@ -1,11 +1,15 @@
 //! Owns columns as kubectl prints them: titles in upper case, three blanks
 //! between columns, nothing after the last.
 
+use anstyle::Style;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
+/// How the line of titles is shown.
+pub const TITLES: Style = Style::new().bold();
+
 /// Blanks between two columns.
-const GAP: u16 = 3;
+pub const GAP: u16 = 3;
 
 /// One line for the titles and one for each row; no cell may have a line feed.
 pub fn lines(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
@@ -19,6 +23,15 @@ pub fn lines(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
         column.set_padding((0, GAP));
     }
     table.lines().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// The same, with the titles as they are shown.
+pub fn titled(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+    let mut lines = lines(titles, rows);
+    if let Some(first) = lines.first_mut() {
+        *first = format!("{TITLES}{first}{TITLES:#}");
+    }
+    lines
 }
 
 /// At most `width` characters of `text`: where it is longer, its beginning and

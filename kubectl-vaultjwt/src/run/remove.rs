@@ -1,12 +1,13 @@
 //! Owns `remove` from typed arguments to text.
 
-use super::{Ending, out, text};
+use super::{Ending, out, painted, text};
 use crate::cli::remove::{Output, RemoveArgs};
 use crate::cli::values::DryRun;
+use crate::cloud_api::Apis;
 use crate::cluster::api_server::ApiServer;
 use crate::cluster::kubeconfig;
 use crate::command::remove::{self, ClusterPorts, Ports, RemoveInput};
-use crate::issuer::HttpsSite;
+use crate::issuer::{HttpsSite, Sources};
 use crate::render::console::Console;
 use crate::render::remove as render_remove;
 
@@ -14,13 +15,14 @@ use crate::render::remove as render_remove;
 pub async fn remove(args: RemoveArgs, console: Console) -> Ending {
     let vault = super::vault(&args.vault, &console).await?;
     let (cluster, site);
+    let clouds = Apis::default();
     // With an issuer given, no kubeconfig is needed.
     let asked = match &args.issuer {
         Some(_) => None,
         None => {
             let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
             (cluster, site) = (ApiServer::connect(connection).await?, HttpsSite::new(None)?);
-            Some(ClusterPorts { cluster: &cluster, site: &site })
+            Some(ClusterPorts { cluster: &cluster, sources: Sources { site: &site, clouds: &clouds } })
         }
     };
     let input = RemoveInput {
@@ -44,7 +46,7 @@ pub async fn remove(args: RemoveArgs, console: Console) -> Ending {
     };
     match args.output {
         Some(Output::Json) => out(&text::json(&report)?)?,
-        None => out(&render_remove::text(&report))?,
+        None => painted(&render_remove::text(&report))?,
     }
     for line in render_remove::leases(&report) {
         console.say(&line);

@@ -4,12 +4,13 @@ use super::setup::wishes;
 use super::{Ending, out, painted, terms, text};
 use crate::cli::sync::{Output, SyncArgs};
 use crate::cli::values::DryRun;
+use crate::cloud_api::{Apis, Kept};
 use crate::cluster::KubeconfigClusters;
 use crate::cluster::kubeconfig::Contexts;
 use crate::command::sync::{self, Ports, Scope, SyncInput, SyncReport};
 use crate::command::{Progress as _, Step};
 use crate::error::Error;
-use crate::issuer::HttpsSite;
+use crate::issuer::{Ask, HttpsSite, Sources};
 use crate::render::console::Console;
 use crate::render::sync as render_sync;
 
@@ -20,10 +21,16 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
     let contexts = Contexts::load(&args.kube, |name| std::env::var(name).ok())?;
     let scope = scope(&args, &contexts);
     let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+    let clouds = Kept::new(Apis { credentials: args.issuer.cloud.credentials() });
     let output = args.output;
     let input = input(args, scope);
     let clusters = KubeconfigClusters(contexts);
-    let ports = Ports { clusters: &clusters, site: &site, vault: &vault, progress: &console };
+    let ports = Ports {
+        clusters: &clusters,
+        sources: Sources { site: &site, clouds: &clouds },
+        vault: &vault,
+        progress: &console,
+    };
     let report = match sync::run(ports, &input, None).await {
         Ok(report) => report,
         Err(failed) => {
@@ -68,6 +75,11 @@ pub(super) fn check(args: &SyncArgs) -> Result<(), Error> {
         let why = "--issuer and --cluster-uid are about one cluster, not about several contexts";
         return Err(Error::usage("sync", why));
     }
+    if several && args.issuer.cloud.names_one_cluster() {
+        let why =
+            "--cloud, --cloud-cluster and --azure-resource-group are about one cluster, not about several contexts";
+        return Err(Error::usage("sync", why));
+    }
     Ok(())
 }
 
@@ -89,8 +101,10 @@ pub(super) fn input(args: SyncArgs, scope: Scope) -> SyncInput {
         scope,
         enroll: args.enroll,
         trust_issuer: args.issuer.trust_issuer,
-        wishes: wishes(args.issuer),
+        // Who is new to the mount is to be known as well as with setup.
+        wishes: wishes(args.issuer, if args.enroll { Ask::First } else { Ask::IfNeeded }),
         terms: terms(&args.chain, args.prune),
+        rewrite: args.rewrite,
         dry_run: args.dry_run == DryRun::Client,
         now: jiff::Timestamp::now(),
         nonce: super::nonce(),

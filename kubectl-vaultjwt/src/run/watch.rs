@@ -3,12 +3,13 @@
 use super::{Ending, sync};
 use crate::cli::sync::SyncArgs;
 use crate::cli::watch::{Fallback, WatchFlags};
+use crate::cloud_api::{Apis, Kept};
 use crate::cluster::KeptClusters;
 use crate::cluster::kubeconfig::Contexts;
 use crate::command::sync::{Ports as SyncPorts, Scope};
 use crate::command::watch::{self, Login, Notes, Pace, Ports, Requests, StatsCell, WatchInput};
 use crate::error::Error;
-use crate::issuer::HttpsSite;
+use crate::issuer::{HttpsSite, Sources};
 use crate::render::log::Log;
 use crate::serve::{self, Served};
 use crate::shell::word;
@@ -45,6 +46,7 @@ struct Prepared {
     input: WatchInput,
     clusters: KeptClusters,
     site: HttpsSite,
+    clouds: Kept<Apis>,
     vault: Client,
     keyring: Files<Process>,
     log: Log,
@@ -73,6 +75,7 @@ impl Prepared {
         }
         let clusters = KeptClusters::new(Box::new(load));
         let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+        let clouds = Kept::new(Apis { credentials: args.issuer.cloud.credentials() });
         (requests.api_server, requests.issuer) = (clusters.requests(), site.requests());
         let stats = Arc::new(StatsCell::new(args.mount.as_str()));
         if let Some(address) = args.watch.metrics_addr {
@@ -88,13 +91,18 @@ impl Prepared {
             by_hand: by_hand(&args, &scope, &vault),
             sync: sync::input(args, scope),
         };
-        Ok(Self { input, clusters, site, vault, keyring, log, stats })
+        Ok(Self { input, clusters, site, clouds, vault, keyring, log, stats })
     }
 
     async fn run(&self, stop: impl Future<Output = ()>) {
         let notes = Notes::new(&self.log, &self.stats);
         let ports = Ports {
-            sync: SyncPorts { clusters: &self.clusters, site: &self.site, vault: &self.vault, progress: &notes },
+            sync: SyncPorts {
+                clusters: &self.clusters,
+                sources: Sources { site: &self.site, clouds: &self.clouds },
+                vault: &self.vault,
+                progress: &notes,
+            },
             token: &self.vault,
             keyring: &self.keyring,
             journal: &self.log,

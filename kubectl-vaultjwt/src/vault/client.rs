@@ -89,6 +89,11 @@ impl Client {
         }
     }
 
+    /// `LIST sys/policies/acl`: names of all policies that the token may see.
+    pub async fn list_policies(&self) -> Result<Vec<String>, VaultError> {
+        self.list(vec!["sys", "policies", "acl"]).await
+    }
+
     /// `POST` with `token`: the whole answer, empty for 204.
     pub(super) async fn write(
         &self,

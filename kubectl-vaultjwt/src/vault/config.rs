@@ -20,7 +20,7 @@ pub const BOUND_ISSUER: &str = "bound_issuer";
 
 /// Fields the server computes and would not take back (OpenBao
 /// `path_config.go` `pathConfigRead`).
-const READ_ONLY: &[&str] = &["status"];
+pub(super) const READ_ONLY: &[&str] = &["status"];
 
 /// Other sources of keys; at most one source may be set.
 const OTHER_SOURCES: &[&str] = &["jwks_url", "oidc_discovery_url", "jwks_pairs"];
@@ -62,7 +62,7 @@ pub struct StaticKeys {
 }
 
 /// Whether a value counts as not set.
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::String(s) => s.is_empty(),

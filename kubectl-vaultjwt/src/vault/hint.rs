@@ -10,6 +10,12 @@ pub fn of_refusal(refused: &Refused) -> Option<String> {
     if refused.says("namespace not found") {
         return Some("see which namespaces there are: vault namespace list".to_owned());
     }
+    if refused.says("error checking jwks URL") || refused.says("error checking oidc discovery URL") {
+        return Some(
+            "Vault cannot read that address itself (its log says why): leave --keys out, and keep the keys fresh with 'kubectl vaultjwt sync --watch'"
+                .to_owned(),
+        );
+    }
     match refused.status {
         403 => Some(denied(refused, namespace.as_deref())),
         400 | 404 if refused.says("no handler for route") || refused.says("path is already in use") => {

@@ -15,6 +15,7 @@ mod redirect;
 pub mod rewrite;
 pub mod role;
 pub mod settings;
+pub mod source;
 pub mod token;
 pub mod token_helper;
 pub mod transport;

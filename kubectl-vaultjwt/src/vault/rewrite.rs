@@ -3,6 +3,14 @@
 //! planned anew on what stands there now, written at once, and looked at again
 //! until nobody else wrote for as long as a write can be behind its read.
 //!
+//! Then it is written once more. A login reads the configuration, then the role,
+//! then asks for what checks signatures, which is made of the configuration it
+//! has read and kept for everybody (`path_login.go`, `backend.go` of Vault's JWT
+//! plugin 0.25, and the same in OpenBao 2.7). Where a write falls between the
+//! two, logins go on with the keys of before, until the next write, although the
+//! configuration that is read has the new ones. No login is that old when the
+//! same is written again.
+//!
 //! What it cannot catch is a write that is held up on its way for longer than
 //! the wait; the next run heals that.
 
@@ -163,8 +171,9 @@ impl<'a> Rewrite<'a> {
     /// Waits until other writers are done, looks, and writes again where the
     /// plan is not what stands there. Done is when nobody wrote for a whole
     /// wait: until then, lists that were planned on what stood there earlier
-    /// can still be on their way, and each of them starts another. Nothing was
-    /// written: nothing is awaited.
+    /// can still be on their way, and each of them starts another. What stands
+    /// then is written once more, for the logins; where there was nothing
+    /// before, none can have read it. Nothing was written: nothing is awaited.
     pub async fn settle<E: From<RewriteError>>(
         &mut self,
         plan: Planner<'_, E>,
@@ -174,6 +183,7 @@ impl<'a> Rewrite<'a> {
         for _ in 0..LOOKS {
             let wait = Duration::from_millis(rand::random_range(SETTLE));
             tokio::time::sleep_until(since + wait).await;
+            let sent = Instant::now();
             let (found, now) = self.read().await?;
             let wanted = plan(Standing { document: found.as_ref(), now })?;
             if wanted.write {
@@ -185,13 +195,45 @@ impl<'a> Rewrite<'a> {
                 let found = found.unwrap_or(wanted.document);
                 let quiet = differing(&found, &last.after).is_empty();
                 last.after = found;
-                if quiet {
+                if quiet && (last.before.is_none() || self.repeat(&last.after, sent).await?) {
                     break;
                 }
             }
             since = self.written.take().unwrap_or_else(Instant::now);
         }
         Ok(last)
+    }
+
+    /// Writes what stands there once more, for the logins (see above); `false`
+    /// where nothing is configured, or the plan now wants something else. The
+    /// plan's own refusals hold here too: not every configuration may be written.
+    pub async fn again<E: From<RewriteError>>(&mut self, plan: Planner<'_, E>) -> Result<bool, E> {
+        for _ in 0..SLOW_READS {
+            let sent = Instant::now();
+            let (found, now) = self.read().await?;
+            let wanted = plan(Standing { document: found.as_ref(), now })?;
+            let Some(standing) = found.filter(|_| !wanted.write) else { return Ok(false) };
+            if self.repeat(&standing, sent).await? {
+                return Ok(true);
+            }
+            sleep(Duration::from_millis(rand::random_range(SLOW_PAUSE..=4 * SLOW_PAUSE))).await;
+        }
+        Err(RewriteError::Slow { mount: self.mount.clone() }.into())
+    }
+
+    /// Writes what was read, if that was not too long ago; whether it was done.
+    async fn repeat(&mut self, standing: &Document, sent: Instant) -> Result<bool, RewriteError> {
+        if sent.elapsed() > READ_TO_WRITE {
+            return Ok(false);
+        }
+        self.rounds += 1;
+        let answer = self.vault.write_config(self.mount, standing).await;
+        self.written = Some(Instant::now());
+        match answer {
+            Ok(()) => Ok(true),
+            Err(error) if may_pass(&error) && self.rounds < ROUNDS => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 

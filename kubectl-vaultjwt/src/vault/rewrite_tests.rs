@@ -164,6 +164,67 @@ async fn alone_it_is_one_write_between_two_reads() {
     assert!((1_000..=1_700).contains(&took), "{took}");
 }
 
+/// A login that has read what was there before the write keeps it for all
+/// others; after the second write there is none that old.
+#[tokio::test(start_paused = true)]
+async fn what_was_there_before_is_replaced_twice_a_wait_apart() {
+    let vault = Memory { keys: Mutex::new(Some(vec!["theirs".into()])), ..Memory::default() };
+    let start = Instant::now();
+    let second = async {
+        while vault.writes.load(Ordering::Relaxed) < 2 {
+            sleep(Duration::from_millis(1)).await;
+        }
+        start.elapsed().as_millis()
+    };
+    let (done, second) = tokio::join!(whole(&vault, "a"), second);
+    assert_eq!(of(&done.unwrap().after), ["theirs", "a"]);
+    assert!((1_000..=1_700).contains(&second), "{second}");
+    assert_eq!(sorted(&vault), ["a", "theirs"]);
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_write_is_of_a_fresh_look_and_may_fail_for_a_moment() {
+    let theirs = || Mutex::new(Some(vec!["theirs".to_owned()]));
+    // The look takes too long: another follows.
+    let vault = Memory { keys: theirs(), slow: Mutex::new(vec![5, 501]), ..Memory::default() };
+    whole(&vault, "a").await.unwrap();
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (3, 2));
+    let vault = Memory { keys: theirs(), ..Memory::default() };
+    let mount = MountPath::parse("jwt").unwrap();
+    let plan = wants("a");
+    let mut rewrite = Rewrite::new(&vault, &mount, Timestamp::UNIX_EPOCH);
+    let put = rewrite.put::<RewriteError>(&plan).await.unwrap();
+    vault.failing.store(1, Ordering::Relaxed);
+    rewrite.settle::<RewriteError>(&plan, put).await.unwrap();
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (3, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_there_can_be_written_again() {
+    let mount = MountPath::parse("jwt").unwrap();
+    let again = async |vault: &Memory| {
+        Rewrite::new(vault, &mount, Timestamp::UNIX_EPOCH).again::<RewriteError>(&wants("theirs")).await
+    };
+    let vault =
+        Memory { keys: Mutex::new(Some(vec!["theirs".into()])), slow: Mutex::new(vec![501]), ..Memory::default() };
+    assert!(again(&vault).await.unwrap());
+    assert_eq!(sorted(&vault), ["theirs"]);
+    assert_eq!((vault.reads.into_inner(), vault.writes.into_inner()), (2, 1));
+    // Somebody took it away, which is a change to be planned.
+    let other = Memory { keys: Mutex::new(Some(vec!["other".into()])), ..Memory::default() };
+    assert!(!again(&other).await.unwrap());
+    assert_eq!(other.writes.into_inner(), 0);
+    // There is nothing to write again.
+    let nothing = Memory::default();
+    assert!(!again(&nothing).await.unwrap());
+    assert_eq!(nothing.writes.into_inner(), 0);
+    let slow =
+        Memory { keys: Mutex::new(Some(vec!["theirs".into()])), slow: Mutex::new(vec![501; 5]), ..Memory::default() };
+    assert!(matches!(again(&slow).await, Err(RewriteError::Slow { .. })));
+    assert_eq!(slow.writes.into_inner(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn where_nothing_changes_nothing_is_written_or_awaited() {
     let vault = Memory { keys: Mutex::new(Some(vec!["a".into()])), ..Memory::default() };
@@ -306,6 +367,7 @@ async fn a_write_that_was_done_but_not_answered_is_looked_at_and_can_be_undone()
     let done = whole(&vault, "a").await.unwrap();
     assert_eq!(done.before.as_ref().map(of), Some(vec!["theirs".to_owned()]));
     assert_eq!(of(&done.after), ["theirs", "a"]);
-    assert_eq!(vault.writes.into_inner(), 1);
+    // The one that was not answered, and the one for the logins.
+    assert_eq!(vault.writes.into_inner(), 2);
     assert!(start.elapsed() >= Duration::from_secs(1));
 }

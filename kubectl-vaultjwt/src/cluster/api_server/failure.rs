@@ -87,7 +87,7 @@ pub fn unauthorized(place: &Arc<Place>, client_certificate: Option<&[u8]>, words
 }
 
 /// Why no client could be made from the configuration.
-pub fn setup(place: &Arc<Place>, exec: Option<&ExecConfig>, error: kube::Error) -> ClusterError {
+pub fn setup(place: &Arc<Place>, exec: Option<&ExecConfig>, login: Option<String>, error: kube::Error) -> ClusterError {
     let at = place.clone();
     match (error, exec) {
         (kube::Error::Auth(error), Some(exec)) => ClusterError::CredentialPlugin {
@@ -95,6 +95,8 @@ pub fn setup(place: &Arc<Place>, exec: Option<&ExecConfig>, error: kube::Error) 
             command: exec.command.clone().unwrap_or_default(),
             cause: auth_cause(&error),
             install_hint: exec.install_hint.clone().filter(|_| matches!(error, AuthError::AuthExecStart(_))),
+            // A plugin that is not there is none that nobody is logged in with.
+            login: login.filter(|_| !matches!(error, AuthError::AuthExecStart(_))),
         },
         (kube::Error::Auth(error), None) => ClusterError::Setup { at, cause: auth_cause(&error) },
         (error, _) => {
@@ -251,7 +253,7 @@ mod tests {
             install_hint: Some(" install aws\n".into()),
             ..ExecConfig::default()
         };
-        let told = |error| setup(&place(), Some(&exec), kube::Error::Auth(error));
+        let told = |error| setup(&place(), Some(&exec), None, kube::Error::Auth(error));
         let error = told(run("first\n log in \n\n"));
         assert_eq!(error.to_string(), "credential plugin \"aws\" of user \"jane\" failed: exit status: 1: log in");
         assert_eq!(error.hint().as_deref(), Some("kubectl auth whoami"));
@@ -260,6 +262,13 @@ mod tests {
         let missing = told(AuthError::AuthExecStart(io::Error::from(io::ErrorKind::NotFound)));
         assert_eq!(missing.to_string(), "credential plugin \"aws\" of user \"jane\" failed: entity not found");
         assert_eq!(missing.hint().as_deref(), Some("install aws"));
+        // Who runs a cloud's plugin can log in to that cloud.
+        let login = || Some("aws sso login".to_owned());
+        let error = setup(&place(), Some(&exec), login(), kube::Error::Auth(run("Token has expired")));
+        assert_eq!(error.hint().as_deref(), Some("log in: aws sso login"));
+        let missing = AuthError::AuthExecStart(io::Error::from(io::ErrorKind::NotFound));
+        let error = setup(&place(), Some(&exec), login(), kube::Error::Auth(missing));
+        assert_eq!(error.hint().as_deref(), Some("install aws"));
     }
 
     #[test]

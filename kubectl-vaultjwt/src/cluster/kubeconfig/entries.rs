@@ -185,6 +185,9 @@ pub fn server(cluster: &Cluster, names: &Names<'_>) -> Result<(http::Uri, String
         cause: cause.to_owned(),
         files: names.files.clone(),
     };
+    if has_stray_at(&whole) {
+        return Err(refuse(STRAY_AT));
+    }
     let url: http::Uri = whole.parse().map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
     match url.scheme_str() {
         Some("http" | "https") if url.host().is_some_and(|host| !host.is_empty()) => Ok((url, shown)),
@@ -192,14 +195,27 @@ pub fn server(cluster: &Cluster, names: &Names<'_>) -> Result<(http::Uri, String
     }
 }
 
-/// `url` without user and password.
+/// `url` without user and password. Whatever stands before the last '@' may be
+/// a password: one that is not encoded can hold anything.
 pub fn without_userinfo(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let authority = rest.find('/').unwrap_or(rest.len());
-    match rest[..authority].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => url.to_owned(),
+    let Some(at) = url.rfind('@') else { return url.to_owned() };
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme);
+    match scheme.filter(|scheme| scheme.bytes().all(|b| b.is_ascii_alphanumeric())) {
+        Some(scheme) => format!("{scheme}://{}", &url[at + 1..]),
+        None => url[at + 1..].to_owned(),
     }
+}
+
+/// Why a URL of [`has_stray_at`] is refused.
+pub const STRAY_AT: &str = "it has an '@' after a '/', '?' or '#': in a user name or password these are written \
+                            %2F, %3F and %23, in a path '@' is written %40";
+
+/// Whether the '@' that seems to end user and password comes after what ends a
+/// host. Such a URL leads elsewhere than its reader thinks, and elsewhere than
+/// [`without_userinfo`] shows.
+pub fn has_stray_at(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    rest.find(['/', '?', '#']).is_some_and(|end| rest[end..].contains('@'))
 }
 
 /// An entry with its empty values as absent, as client-go treats them (kube

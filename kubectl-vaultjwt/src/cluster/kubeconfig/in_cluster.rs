@@ -5,6 +5,7 @@
 use super::error::{KubeconfigError, quoted};
 use super::{Connection, Env, entries, finish};
 use crate::cli::kube::KubeFlags;
+use crate::cloud::Entry;
 use crate::cluster::Target;
 use kube::config::AuthInfo;
 use shared::text::os_cause;
@@ -54,6 +55,8 @@ pub fn connection(flags: &KubeFlags, env: Env<'_>, folder: &Path) -> Result<Conn
         .filter(|name| !name.is_empty())
         .unwrap_or_else(|| "default".to_owned());
     config.default_namespace = namespace.clone();
+    let authorities = config.root_cert.clone().unwrap_or_default();
+    let entry = Entry { server: server.clone(), authorities, in_pod: true, ..Entry::default() };
     let target = Target { context: None, cluster: "in-cluster".to_owned(), server, namespace };
-    Ok(finish(config, target, None, flags, String::new()))
+    Ok(Connection { entry, ..finish(config, target, None, flags, String::new()) })
 }

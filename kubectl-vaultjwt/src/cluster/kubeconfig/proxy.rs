@@ -3,7 +3,7 @@
 //! to kube, which compares `NO_PROXY` with the proxy in place of the server.
 
 use super::Env;
-use super::entries::without_userinfo;
+use super::entries::{STRAY_AT, has_stray_at, without_userinfo};
 use super::error::KubeconfigError;
 use super::material::Names;
 use hyper_util::client::proxy::matcher::Matcher;
@@ -31,6 +31,9 @@ pub fn choose(
         cause: cause.to_owned(),
         files: names.files.clone(),
     };
+    if has_stray_at(&whole) {
+        return Err(refuse(STRAY_AT));
+    }
     let url: http::Uri = whole.parse().map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
     match url.scheme_str() {
         Some("http" | "https" | "socks5") if url.host().is_some() => Ok(Some(url)),
@@ -104,5 +107,17 @@ mod tests {
             Err("proxy-url \"ftp://proxy\" of cluster \"c\" cannot be used: it is not an http, https or socks5 URL"
                 .into())
         );
+        // A password that is not encoded: what is before its '/' would be the host.
+        for password in ["hunter/2", "hunter?2", "hunter#2", "hun@ter/2", "/hunter2"] {
+            let url = format!("http://me:{password}@proxy:3128");
+            for (what, said) in [
+                ("proxy-url", chosen(Some(&url), "https://k8s.example", &[])),
+                ("HTTPS_PROXY", chosen(None, "https://k8s.example", &[("HTTPS_PROXY", &url)])),
+                ("HTTPS_PROXY", chosen(None, "https://k8s.example", &[("HTTPS_PROXY", &url["http://".len()..])])),
+            ] {
+                let wanted = format!("{what} \"http://proxy:3128\" of cluster \"c\" cannot be used: {STRAY_AT}");
+                assert_eq!(said, Err(wanted), "{url}");
+            }
+        }
     }
 }

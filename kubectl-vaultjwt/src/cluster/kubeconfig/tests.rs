@@ -202,6 +202,20 @@ fn flags_replace_the_authority() {
 }
 
 #[test]
+fn an_authority_counts_only_where_it_is_checked() {
+    let folder = Folder::new();
+    let valid = vec![pem::parse(VALID).unwrap().into_contents()];
+    let entry = |flags| folder.resolve(flags).unwrap().entry;
+    let straight = entry(KubeFlags::default());
+    assert_eq!((straight.authorities, straight.insecure), (valid, false));
+    let insecure = entry(KubeFlags { insecure_skip_tls_verify: Some(true), ..KubeFlags::default() });
+    assert_eq!((insecure.authorities, insecure.insecure), (vec![], true));
+    // The entry's authority stays with it, and is not asked over http.
+    let plain = entry(KubeFlags { server: Some("http://dev.example".into()), ..KubeFlags::default() });
+    assert_eq!((plain.authorities, plain.insecure), (vec![], false));
+}
+
+#[test]
 fn an_authority_and_no_verification_exclude_each_other() {
     let folder = Folder::new();
     let text = "has both a certificate authority and insecure-skip-tls-verify: only one of them can hold";
@@ -337,6 +351,19 @@ fn what_is_not_there_is_named() {
         ),
         (context("half"), "user \"half\" has a client certificate but no client key", "kubectl config view"),
         (
+            KubeFlags { server: Some("https://me:hunter/2@h:6443".into()), ..KubeFlags::default() },
+            "server \"https://h:6443\" of cluster \"dev\" cannot be used: it has an '@' after a '/', '?' or '#': in a user \
+             name or password these are written %2F, %3F and %23, in a path '@' is written %40",
+            "kubectl config view",
+        ),
+        (
+            // Leads to the first host, and would be taken for the second.
+            KubeFlags { server: Some("https://evil.example/x@h".into()), ..KubeFlags::default() },
+            "server \"https://h\" of cluster \"dev\" cannot be used: it has an '@' after a '/', '?' or '#': in a user \
+             name or password these are written %2F, %3F and %23, in a path '@' is written %40",
+            "kubectl config view",
+        ),
+        (
             KubeFlags { server: Some("ftp://me:pw@h/x".into()), ..KubeFlags::default() },
             "server \"ftp://h/x\" of cluster \"dev\" cannot be used: it is not an http or https URL",
             "kubectl config view",
@@ -435,6 +462,10 @@ fn a_pod_is_its_own_cluster_only_where_nothing_else_is_said() {
     );
     assert_eq!(found.config.auth_info.token_file, Some(folder.path("pod/token")));
     assert_eq!(found.config.root_cert.map(|list| list.len()), Some(1));
+    // What the kubelet says about the cluster can be held against its cloud's word.
+    let authorities = vec![pem::parse(VALID).unwrap().into_contents()];
+    let server = "https://[fd00::1]:443".to_owned();
+    assert_eq!(found.entry, Entry { server, authorities, in_pod: true, ..Entry::default() });
     // POD_NAMESPACE is asked before the file, the flag before both.
     let named = [&pod[..], &[("POD_NAMESPACE", "env")]].concat();
     assert_eq!(folder.resolve_env(KubeFlags::default(), &named).unwrap().target.namespace, "env");

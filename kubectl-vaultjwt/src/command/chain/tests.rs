@@ -2,7 +2,7 @@
 //! trouble leaves the others alone.
 
 use super::*;
-use crate::issuer::{KeySource, NamedBy};
+use crate::issuer::{CloudWord, KeySource, NamedBy};
 use crate::keychain::Owner;
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
@@ -27,8 +27,10 @@ fn cluster(issuer: &str, uid: Option<&str>, keys: &[u16]) -> Resolved {
         named_by: NamedBy::ApiServer,
         keys: KeySet { keys: keys.iter().copied().map(key).collect(), skipped: vec![] },
         source: KeySource::ApiServer,
+        keys_url: None,
         site_unused: None,
         no_witness: None,
+        cloud: CloudWord::NotAsked,
     }
 }
 

@@ -17,7 +17,7 @@ pub use report::RemoveReport;
 
 use super::{Confirm, Progress, Reply, rights};
 use crate::cluster::Cluster;
-use crate::issuer::IssuerSite;
+use crate::issuer::Sources;
 use crate::vault::Vault;
 use jiff::Timestamp;
 use plan::Plan;
@@ -66,8 +66,8 @@ impl Uid {
 pub struct ClusterPorts<'a> {
     /// Its API server.
     pub cluster: &'a dyn Cluster,
-    /// Issuers' own sites.
-    pub site: &'a dyn IssuerSite,
+    /// Issuers' own sites, and the clouds.
+    pub sources: Sources<'a>,
 }
 
 /// The ways out of the program that `remove` uses.

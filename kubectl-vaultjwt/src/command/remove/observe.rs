@@ -5,6 +5,7 @@ use super::plan::Plan;
 use super::{Ports, RemoveInput, Uid};
 use crate::command::chain::roles;
 use crate::command::{Step, patiently};
+use crate::issuer::Ask;
 use crate::issuer::resolve::{Wishes, resolve};
 use crate::keychain::Owner;
 use crate::keychain::key::KeyId;
@@ -69,8 +70,8 @@ async fn target(ports: Ports<'_>, input: &RemoveInput) -> Result<(Target, Vec<Ke
     };
     // With a UID by hand, the cluster's own is not read.
     let by_hand = uid.as_ref().map(|uid| uid.wanted().unwrap_or_default().to_owned());
-    let wishes = Wishes { cluster_uid: by_hand, ..Wishes::default() };
-    let work = resolve(from.cluster, from.site, &wishes);
+    let wishes = Wishes { cluster_uid: by_hand, ask: Ask::IfNeeded, ..Wishes::default() };
+    let work = resolve(from.cluster, from.sources, &wishes);
     let mut found = patiently(ports.progress, "reading the issuer and its keys", work)
         .await
         .map_err(|source| RemoveError::Issuer(Box::new(source)))?;

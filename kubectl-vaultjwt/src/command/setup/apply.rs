@@ -15,6 +15,7 @@ use crate::keychain::plan::KeyAction;
 use crate::vault::config::Standing;
 use crate::vault::rewrite::{Rewrite, Wanted};
 use crate::vault::role::changed_fields;
+use crate::vault::source::KeySource;
 use crate::vault::{Document, Login, VaultError};
 use shared::Secret;
 use shared::refusal::{self, Refusal};
@@ -57,20 +58,13 @@ pub async fn plan(
         let put = patiently(ports.progress, "writing the keys", rewrite.put::<SetupError>(&wanted)).await?;
         (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
         written = Some(put);
-        let chain = &plan.config.chain;
-        let counts = [
-            ("added", KeyAction::Add),
-            ("adopted", KeyAction::Adopt),
-            ("published again", KeyAction::Return),
-            ("retired", KeyAction::Retire),
-            ("removed", KeyAction::Remove),
-        ];
-        let told = counts.iter().map(|(word, action)| (word, chain.count(*action))).filter(|(_, n)| *n > 0);
-        let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
-        let changed =
-            chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
-        let told = [told, vec![format!("{} kept", plan.config.keys - changed)]].concat();
-        done(format!("keys written: {}", told.join(", ")));
+        if let Some(from) = fetched(plan) {
+            done(format!("configuration written: Vault fetches the keys itself from {from}"));
+        } else {
+            done(keys_written(plan));
+        }
+    } else if let Some(from) = fetched(plan) {
+        done(format!("configuration unchanged: Vault fetches the keys itself from {from}"));
     } else {
         done(format!("keys unchanged: {} on the mount", plan.config.keys));
     }
@@ -86,12 +80,45 @@ pub async fn plan(
         if matches!(proven, Err(SetupError::LoginRefused { .. })) {
             proven = login(ports, input, plan, &proof).await.map(|login| report.login = login);
         }
+    } else if fetched(plan).is_none() && refused_for_its_signature(&proven) && rewrite.again(&wanted).await? {
+        done("keys written again: Vault had them, and did not use them for logins".to_owned());
+        proven = login(ports, input, plan, &proof).await.map(|login| report.login = login);
     }
     proven?;
     if !plan.changes() {
         done("nothing to change".to_owned());
     }
     Ok(())
+}
+
+/// Whether Vault knows none of the keys on its mount that made the token.
+fn refused_for_its_signature(proven: &Result<(), SetupError>) -> bool {
+    let Err(SetupError::LoginRefused { source, .. }) = proven else { return false };
+    let refused = source.refusal();
+    refused.is_some_and(|refused| refusal::classify(refused.status, &refused.errors) == Refusal::Signature)
+}
+
+/// Where Vault fetches the keys from, where it does.
+fn fetched(plan: &Plan) -> Option<String> {
+    let urls = KeySource::of(Some(&plan.config.document)).urls().into_iter().map(one_line).collect::<Vec<_>>();
+    (!urls.is_empty()).then(|| urls.join(", "))
+}
+
+/// What became of the keys, in words.
+fn keys_written(plan: &Plan) -> String {
+    let chain = &plan.config.chain;
+    let counts = [
+        ("added", KeyAction::Add),
+        ("adopted", KeyAction::Adopt),
+        ("published again", KeyAction::Return),
+        ("retired", KeyAction::Retire),
+        ("removed", KeyAction::Remove),
+    ];
+    let told = counts.iter().map(|(word, action)| (word, chain.count(*action))).filter(|(_, n)| *n > 0);
+    let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
+    let changed = chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
+    let told = [told, vec![format!("{} kept", plan.config.keys - changed)]].concat();
+    format!("keys written: {}", told.join(", "))
 }
 
 async fn role_and_login(

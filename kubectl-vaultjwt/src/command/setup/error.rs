@@ -1,5 +1,6 @@
 //! Owns why `setup` refuses or fails, and what to do about each.
 
+use super::source::SourceConflict;
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::command::chain::ChainError;
 use crate::command::proof::Unproven;
@@ -58,6 +59,14 @@ pub enum SetupError {
         /// Why.
         source: ConfigConflict,
     },
+    /// The mount gets its keys another way.
+    #[error("auth mount \"{mount}/\" cannot take this cluster's keys by --keys: {source}")]
+    Source {
+        /// The path.
+        mount: MountPath,
+        /// Why.
+        source: SourceConflict,
+    },
     /// The keys on the mount forbid it.
     #[error("auth mount \"{mount}/\" cannot take this cluster's keys: {source}")]
     Chain {
@@ -75,14 +84,6 @@ pub enum SetupError {
         role: String,
         /// The claim.
         claim: String,
-    },
-    /// Nothing at all connects issuer and API server.
-    #[error("issuer \"{}\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: {why}", one_line(.issuer))]
-    NoWitness {
-        /// The issuer.
-        issuer: String,
-        /// Why the key set could not be read.
-        why: String,
     },
     /// The role forbids it.
     #[error("on auth mount \"{mount}/\", {source}")]
@@ -148,12 +149,10 @@ impl SetupError {
             Self::Config { mount, .. } => Some(format!(
                 "choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"
             )),
+            Self::Source { source, .. } => Some(source.hint()),
             Self::Chain { source, mount } => source.hint(mount),
             Self::SharedIdentity { .. } => Some(
                 "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity".to_owned(),
-            ),
-            Self::NoWitness { .. } => Some(
-                "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you".to_owned(),
             ),
             Self::Role { source, cluster, .. } => Some(match source {
                 RoleConflict::OtherIssuer { name, .. } => {

@@ -58,11 +58,6 @@ fn words_and_hints() {
             "give a longer --max-ttl, or a shorter --ttl",
         ),
         (
-            SetupError::NoWitness { issuer: "https://i".into(), why: "forbidden".into() },
-            "issuer \"https://i\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: forbidden",
-            "let a cluster administrator bind the ClusterRole system:service-account-issuer-discovery to you",
-        ),
-        (
             SetupError::Rights {
                 missing: vec![
                     Right { path: "sys/auth/jwt".into(), capabilities: vec!["update", "sudo"] },
@@ -76,7 +71,7 @@ fn words_and_hints() {
         (
             SetupError::Unproven(Unproven::NoToken(None)),
             "the issuer is not proven, because no token could be created",
-            "create a service account, or believe the issuer with --trust-issuer",
+            "name a namespace that has one with --namespace, or create a service account, or believe the issuer with --trust-issuer",
         ),
         (
             SetupError::ReadBack {

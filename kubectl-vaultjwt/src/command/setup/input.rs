@@ -1,5 +1,6 @@
 //! Owns what `setup` was asked for, resolved: no flags, no files, no clock.
 
+use super::source::Keys;
 use crate::cluster::ServiceAccount;
 use crate::command::chain::Terms;
 use crate::issuer::resolve::Wishes;
@@ -28,6 +29,8 @@ pub struct SetupInput {
     pub dry_run: bool,
     /// Time of the run by the local clock; Vault's counts where it tells it.
     pub now: Timestamp,
+    /// How the mount is to get its keys.
+    pub keys: Keys,
     /// What holds for the keys and for sharing the mount.
     pub terms: Terms,
     /// A random audience, new for each run: it makes a token provably fresh.

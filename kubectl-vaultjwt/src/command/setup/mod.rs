@@ -3,7 +3,8 @@
 //! `input` is what was asked for, `observe` reads both sides, `plan` decides
 //! (pure), `prove` asks the cluster for a token that proves the issuer,
 //! `rights` asks Vault whether the token may do all of it,
-//! `apply` changes Vault and logs in, `report` says what came of it.
+//! `source` plans for a
+//! mount whose keys Vault fetches itself, `apply` changes Vault and logs in, `report` says what came of it.
 
 mod apply;
 pub mod error;
@@ -13,6 +14,7 @@ pub mod plan;
 mod prove;
 pub mod report;
 pub mod rights;
+pub mod source;
 
 pub use error::{Failed, SetupError};
 pub use input::SetupInput;
@@ -20,7 +22,7 @@ pub use report::SetupReport;
 
 use super::{Progress, Step};
 use crate::cluster::Cluster;
-use crate::issuer::IssuerSite;
+use crate::issuer::Sources;
 use crate::vault::Vault;
 use plan::{Plan, RolePlan};
 use prove::IssuerProof;
@@ -30,8 +32,8 @@ use prove::IssuerProof;
 pub struct Ports<'a> {
     /// The cluster's API server.
     pub cluster: &'a dyn Cluster,
-    /// Issuers' own sites.
-    pub site: &'a dyn IssuerSite,
+    /// Issuers' own sites, and the clouds.
+    pub sources: Sources<'a>,
     /// Vault.
     pub vault: &'a dyn Vault,
     /// Where steps are told.
@@ -41,10 +43,10 @@ pub struct Ports<'a> {
 /// Runs `setup`; with `input.dry_run`, up to the plan and no further.
 pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
     let cluster = observe::cluster(ports, input).await?;
-    let vault = observe::vault(ports, input, &cluster.owner).await?;
+    let vault = observe::vault(ports, input, &cluster).await?;
     // The role first: a clash there is what the user can act on at once.
     let role = RolePlan::make(input, &cluster, &vault)?;
-    let proof = if input.prove_enrolled || input.role.is_some() || !vault.enrolled(&cluster.owner) {
+    let proof = if input.prove_enrolled || input.role.is_some() || !vault.enrolled(&cluster) {
         prove::issuer(ports, input, &cluster, role.as_ref()).await?
     } else {
         IssuerProof::none()

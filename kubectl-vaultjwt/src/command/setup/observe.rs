@@ -3,12 +3,14 @@
 use super::error::SetupError;
 use super::input::SetupInput;
 use super::plan::Plan;
+use super::source;
 use super::{Ports, Step};
 use crate::command::chain::{self, Roles, roles};
 use crate::command::patiently;
+use crate::issuer::CloudWord;
 use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
-use crate::keychain::Owner;
 use crate::vault::role::{shared_identity, takes_any_issuer};
+use crate::vault::source::{KeySource as VaultsSource, KeysMode};
 use crate::vault::{Config, Document};
 use shared::text::one_line;
 
@@ -25,11 +27,11 @@ pub enum MountState {
 }
 
 impl MountState {
-    /// Whether keys of `owner` are on it.
-    pub fn enrolled(&self, owner: &Owner) -> bool {
+    /// Whether keys of this cluster are on it, or fetched by it.
+    pub fn enrolled(&self, cluster: &Resolved) -> bool {
         match self {
             Self::Missing => false,
-            Self::Jwt(jwt) => chain::elements(jwt.config.document.as_ref()).iter().any(|key| key.is_of(owner)),
+            Self::Jwt(jwt) => enrolled(jwt.config.document.as_ref(), cluster),
         }
     }
 }
@@ -51,18 +53,25 @@ impl Default for Jwt {
     }
 }
 
+fn enrolled(document: Option<&Document>, cluster: &Resolved) -> bool {
+    let ours = chain::elements(document).iter().any(|key| key.is_of(&cluster.owner));
+    ours || source::fetches(document, cluster)
+}
+
 /// Issuer, owner and keys; claimed, not proven.
 pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, SetupError> {
-    let work = resolve(ports.cluster, ports.site, &input.wishes);
+    let work = resolve(ports.cluster, ports.sources, &input.wishes);
     let resolved = patiently(ports.progress, "reading the issuer and its keys", work).await?;
     let keys = resolved.keys.keys.len();
     let from = match resolved.source {
         KeySource::IssuerSite => "its own site",
-        KeySource::ApiServer => "the API server",
+        // With the issuer that most clusters have, the line fits 80 columns.
+        KeySource::ApiServer => "the API",
     };
     let issuer = one_line(&resolved.owner.issuer);
     let plural = if keys == 1 { "key" } else { "keys" };
     ports.progress.step(Step::Done(format!("issuer \"{issuer}\", {keys} {plural} from {from}")));
+    tell_of_cloud(ports, &resolved.cloud);
     match &resolved.site_unused {
         Some(why @ SiteUnused::None(_)) => {
             ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
@@ -82,8 +91,28 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
     Ok(resolved)
 }
 
+fn tell_of_cloud(ports: Ports<'_>, word: &CloudWord) {
+    match word {
+        CloudWord::NotAsked | CloudWord::Nobody => {}
+        CloudWord::Failed(error) => {
+            ports.progress.step(Step::Skipped(error.to_string()));
+            ports.progress.step(Step::Detail(error.hint()));
+        }
+        CloudWord::Confirmed(described) | CloudWord::Behind(described, _) => {
+            let id = one_line(&described.id);
+            ports.progress.step(match word {
+                CloudWord::Behind(_, gap) => Step::Detail(gap.about(&id)),
+                _ => Step::Detail(format!("the cluster's cloud confirms {id}")),
+            });
+            if let Some(why) = &described.no_issuer {
+                ports.progress.step(Step::Skipped(format!("{id} has no issuer of its cloud: {}", one_line(why))));
+            }
+        }
+    }
+}
+
 /// What is at the mount path.
-pub async fn vault(ports: Ports<'_>, input: &SetupInput, owner: &Owner) -> Result<MountState, SetupError> {
+pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> Result<MountState, SetupError> {
     let work = ports.vault.auth_mounts();
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", work).await?;
     match mounts.get(input.mount.as_str()) {
@@ -94,13 +123,14 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, owner: &Owner) -> Resul
                 None => None,
             };
             let standing = chain::elements(config.document.as_ref());
-            let enrolled = standing.iter().any(|element| element.is_of(owner));
+            let enrolled = enrolled(config.document.as_ref(), cluster);
+            let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
             let roles = if enrolled && !input.terms.clear_bound_issuer {
                 Roles::NotRead
             } else {
                 roles(ports.vault, &input.mount, config.document.as_ref()).await
             };
-            if standing.is_empty() {
+            if standing.is_empty() && !fetching {
                 warn_of_sleeping_roles(ports, input, &roles);
             } else if !enrolled {
                 warn_of_shared_identities(ports, &roles);

@@ -4,6 +4,7 @@
 use super::error::SetupError;
 use super::input::SetupInput;
 use super::observe::{Jwt, MountState};
+use super::source;
 use crate::command::chain::{ChainError, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
 use crate::keychain::key::KeyId;
@@ -11,6 +12,7 @@ use crate::keychain::plan::{ChainPlan, KeyAction, Others};
 use crate::vault::Document;
 use crate::vault::config::Standing;
 use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, changed_fields, shared_identity};
+use crate::vault::source::KeysMode;
 use shared::text::one_line;
 
 /// What will change on the mount.
@@ -51,10 +53,17 @@ impl ConfigPlan {
         signer: Option<KeyId>,
     ) -> Result<Self, SetupError> {
         let mount = || input.mount.clone();
+        if input.keys.mode != KeysMode::Static {
+            return source::plan(input, cluster, standing, roles);
+        }
+        let emptied = source::back_to_static(input, cluster, standing)?;
+        let before = standing.document;
+        let standing = Standing { document: emptied.as_ref().or(before), ..standing };
         let member = Member { cluster, name: &input.cluster_name, enrol: true, signer, recent: None };
         let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
-        let MountPlan { document, write, keys, members, warnings } = plan;
+        let MountPlan { document, mut write, keys, members, warnings } = plan;
+        write |= emptied.is_some();
         // One member in, one outcome out.
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;

@@ -65,9 +65,7 @@ pub async fn issuer(
         Err(Unproven::NoToken(refusal)) if input.trust_issuer => refusal,
         Err(unproven) => return Err(unproven.into()),
     };
-    if let Some(why) = &cluster.no_witness {
-        return Err(SetupError::NoWitness { issuer: cluster.owner.issuer.clone(), why: why.clone() });
-    }
+    proof::can_be_believed(cluster)?;
     ports.progress.step(Step::Warning(format!(
         "the issuer \"{}\" is believed without proof (--trust-issuer)",
         shared::text::one_line(&cluster.owner.issuer)

@@ -6,11 +6,14 @@ use super::input::SetupInput;
 use super::observe::MountState;
 use super::plan::Plan;
 use super::prove::IssuerProof;
-use crate::command::report::{ChangeReport, KeyReport, Place};
+use crate::command::chain::elements;
+use crate::command::report::{ChangeReport, CloudReport, KeyReport, Place};
 use crate::issuer::proof::Proof;
 use crate::issuer::rotation::{self, Rotation};
-use crate::issuer::{KeySource, Resolved};
+use crate::issuer::{KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
+use crate::keychain::freshness::Freshness;
+use crate::vault::source::KeysMode;
 use serde::Serialize;
 
 /// The report of `setup`; its JSON form is what `-o json` prints.
@@ -25,11 +28,19 @@ pub struct SetupReport {
     pub cluster: ClusterReport,
     /// Who answers for the keys.
     pub owner: Owner,
+    /// Who named the issuer.
+    pub named_by: NamedBy,
+    /// What the cluster's cloud says; `null` where it was not asked.
+    pub cloud: Option<CloudReport>,
     /// Where the keys came from.
     pub key_source: KeySource,
     /// How the issuer replaces its keys, where that is known: the mount has to
     /// be kept fresh then.
     pub rotation: Option<Rotation>,
+    /// How the mount gets its keys.
+    pub keys_mode: KeysMode,
+    /// Whether anything keeps them fresh.
+    pub freshness: Option<Freshness>,
     /// Keys of this owner.
     pub keys: Vec<KeyReport>,
     /// Published keys that were left out, in words.
@@ -140,8 +151,15 @@ impl SetupReport {
             changed: plan.changes(),
             cluster: ClusterReport { context: target.context.clone(), server: target.server.clone() },
             owner: cluster.owner.clone(),
+            named_by: cluster.named_by,
+            cloud: CloudReport::of(&cluster.cloud),
             key_source: cluster.source,
             rotation: rotation::of(&cluster.owner.issuer),
+            keys_mode: input.keys.mode,
+            freshness: match input.keys.mode {
+                KeysMode::Static => Freshness::of(&elements(Some(&plan.config.document)), &cluster.owner),
+                _ => Some(Freshness::Vault),
+            },
             keys: plan.config.chain.steps.iter().map(KeyReport::of).collect(),
             skipped_keys: cluster.keys.skipped.iter().map(ToString::to_string).collect(),
             issuer_proof: proof.shown.as_ref().map(|(account, proof)| IssuerProofReport {

@@ -3,8 +3,10 @@
 
 use super::StatusError;
 use crate::command::chain;
+use crate::issuer::rotation::{self, Rotation};
 use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
+use crate::keychain::freshness::Freshness;
 use crate::keychain::provenance::{Provenance, time_text};
 use crate::vault::Document;
 use crate::vault::config::{ALGORITHMS, BOUND_ISSUER, ConfigConflict, KEYS, StaticKeys};
@@ -70,6 +72,37 @@ pub struct OwnerReport {
     pub owner: Owner,
     /// How many keys are its.
     pub keys: usize,
+    /// How its issuer replaces them, where that is known.
+    pub rotation: Option<Rotation>,
+    /// Whether anything keeps them fresh.
+    pub freshness: Option<Freshness>,
+}
+
+impl OwnerReport {
+    fn new(owner: &Owner, elements: &[Element]) -> Self {
+        Self {
+            owner: owner.clone(),
+            keys: elements.iter().filter(|element| element.is_of(owner)).count(),
+            rotation: rotation::of(&owner.issuer),
+            freshness: Freshness::of(elements, owner),
+        }
+    }
+
+    /// Whether its keys rot: its issuer replaces them, and nothing has come
+    /// for longer than that. Where the time between is not known, anything
+    /// that came is believed to come again.
+    pub fn rots(&self, now: Timestamp) -> bool {
+        let (Some(rotation), Some(freshness)) = (self.rotation, &self.freshness) else { return false };
+        match freshness {
+            Freshness::Vault => false,
+            Freshness::Nothing { .. } => true,
+            Freshness::Sync { .. } => {
+                let days = rotation.every_days.map(|days| i64::from(days) + 1);
+                let age = freshness.time().map(|time| now.duration_since(time).as_hours() / 24);
+                matches!((age, days), (Some(age), Some(days)) if age > days)
+            }
+        }
+    }
 }
 
 /// How a key stands.
@@ -140,9 +173,8 @@ impl StatusReport {
         let elements = chain::elements(document);
         let mut owners: Vec<OwnerReport> = Vec::new();
         for mark in elements.iter().filter_map(Element::provenance) {
-            match owners.iter_mut().find(|known| known.owner == mark.owner) {
-                Some(known) => known.keys += 1,
-                None => owners.push(OwnerReport { owner: mark.owner.clone(), keys: 1 }),
+            if !owners.iter().any(|known| known.owner == mark.owner) {
+                owners.push(OwnerReport::new(&mark.owner, &elements));
             }
         }
         Ok(Self {

@@ -35,6 +35,9 @@ impl SyncError {
         match self {
             Self::Vault(e) => e.hint(),
             Self::Rewrite(e) => e.hint(),
+            Self::Config { source: ConfigConflict::OtherSource { .. }, .. } => {
+                Some("nothing to refresh: Vault fetches the keys of that mount itself".to_owned())
+            }
             Self::Config { mount, .. } => Some(format!("look at it: vault read auth/{mount}/config")),
         }
     }

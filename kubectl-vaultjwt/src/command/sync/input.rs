@@ -20,6 +20,8 @@ pub struct SyncInput {
     pub trust_issuer: bool,
     /// What holds for the keys and for sharing the mount.
     pub terms: Terms,
+    /// Whether the configuration is written even if nothing changes.
+    pub rewrite: bool,
     /// Whether to stop after the plan.
     pub dry_run: bool,
     /// Time of the run by the local clock; Vault's counts where it tells it.

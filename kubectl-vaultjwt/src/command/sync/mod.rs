@@ -20,7 +20,7 @@ pub use report::{Outcome, Row, SyncReport};
 use super::chain::{Roles, roles};
 use super::{Progress, Step, patiently};
 use crate::cluster::Clusters;
-use crate::issuer::IssuerSite;
+use crate::issuer::Sources;
 use crate::vault::config::{Standing, StaticKeys};
 use crate::vault::rewrite::{Rewrite, Wanted};
 use crate::vault::{Config, Vault};
@@ -31,8 +31,8 @@ use plan::Sync;
 pub struct Ports<'a> {
     /// The clusters of the kubeconfig.
     pub clusters: &'a dyn Clusters,
-    /// Issuers' own sites.
-    pub site: &'a dyn IssuerSite,
+    /// Issuers' own sites, and the clouds.
+    pub sources: Sources<'a>,
     /// Vault.
     pub vault: &'a dyn Vault,
     /// Where steps are told.
@@ -67,7 +67,14 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory
     for warning in plan.warnings {
         ports.progress.step(Step::Warning(warning));
     }
-    if input.dry_run || !plan.write {
+    if input.dry_run {
+        return Ok(report);
+    }
+    if !plan.write {
+        let wanted = planner(&sync, &roles);
+        if input.rewrite && Rewrite::new(ports.vault, &input.mount, input.now).again(&wanted).await? {
+            ports.progress.step(Step::Done("configuration written again, with nothing changed".to_owned()));
+        }
         return Ok(report);
     }
     match change(ports, input, &sync, &roles, &mut report).await {
@@ -80,6 +87,14 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory
     }
 }
 
+/// The plan is made anew on what stands there at the moment of writing.
+fn planner(sync: &Sync<'_>, roles: &Roles) -> impl Fn(Standing<'_>) -> Result<Wanted, SyncError> + std::marker::Sync {
+    move |standing| {
+        let plan = sync.plan(standing, roles)?;
+        Ok(Wanted { document: plan.document, write: plan.write })
+    }
+}
+
 /// Changes the mount, and says in `report` what was done.
 async fn change(
     ports: Ports<'_>,
@@ -88,11 +103,7 @@ async fn change(
     roles: &Roles,
     report: &mut SyncReport,
 ) -> Result<(), SyncError> {
-    // The plan is made anew on what stands there at the moment of writing.
-    let wanted = |standing: Standing<'_>| {
-        let plan = sync.plan(standing, roles)?;
-        Ok(Wanted { document: plan.document, write: plan.write })
-    };
+    let wanted = planner(sync, roles);
     let mut rewrite = Rewrite::new(ports.vault, &input.mount, input.now);
     let put = patiently(ports.progress, "writing the keys", rewrite.put::<SyncError>(&wanted)).await?;
     (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());

@@ -81,7 +81,7 @@ async fn cluster(
     standing: &[Element],
 ) -> Result<Found, MemberError> {
     let api = ports.clusters.connect(context).await?;
-    let cluster = resolve(api.as_ref(), ports.site, &input.wishes).await?;
+    let cluster = resolve(api.as_ref(), ports.sources, &input.wishes).await?;
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
     // For each context, before those of one owner are put together: a cluster
     // made from another's backup would hide behind the other's keys.
@@ -117,7 +117,8 @@ async fn signer(
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
     match proof::ask(api, ports.progress, cluster, &[], &audiences).await {
         Ok(proven) => Ok(Some(proven.proof.key)),
-        Err(Unproven::NoToken(_)) if trust_issuer && cluster.no_witness.is_none() => {
+        Err(Unproven::NoToken(_)) if trust_issuer => {
+            proof::can_be_believed(cluster)?;
             ports.progress.step(Step::Warning(format!(
                 "the issuer \"{}\" is believed without proof (--trust-issuer)",
                 one_line(&cluster.owner.issuer)

@@ -6,6 +6,7 @@ use super::report::Outcome;
 use super::*;
 use crate::cluster::Target;
 use crate::command::chain::{Allowances, Terms};
+use crate::issuer::CloudWord;
 use crate::issuer::resolve::Wishes;
 use crate::issuer::{KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
@@ -27,8 +28,10 @@ fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
         named_by: NamedBy::ApiServer,
         keys: KeySet { keys: keys.iter().copied().map(key).collect(), skipped: vec![] },
         source: KeySource::ApiServer,
+        keys_url: None,
         site_unused: None,
         no_witness: None,
+        cloud: CloudWord::NotAsked,
     };
     let target = Target {
         context: Some(context.into()),
@@ -48,6 +51,7 @@ fn input(scope: Scope) -> SyncInput {
         enroll: false,
         trust_issuer: false,
         terms: Terms { allow, ..Terms::default() },
+        rewrite: false,
         dry_run: false,
         now: "2026-11-24T12:00:00Z".parse().unwrap(),
         nonce: "n".into(),

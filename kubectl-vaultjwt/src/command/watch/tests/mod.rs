@@ -58,9 +58,11 @@ async fn a_rotation_is_on_the_mount_at_the_next_poll_and_the_old_key_leaves_afte
             // Hours later, the new key signs all tokens.
             sleep(2 * HOUR).await;
             world.publish("a", &[7]);
-            sleep(2 * MINUTE).await;
+            // Three polls agree before it counts as gone. They are 54 to 66 s
+            // apart, so 100 s see two at most and 300 s four at least.
+            sleep(Duration::from_secs(100)).await;
             assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1"]);
-            sleep(3 * MINUTE).await;
+            sleep(Duration::from_secs(200)).await;
             assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1-"]);
             sleep(57 * MINUTE).await;
             assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1-"]);
@@ -77,7 +79,8 @@ async fn a_rotation_is_on_the_mount_at_the_next_poll_and_the_old_key_leaves_afte
                 "Info stopped"
             ]
         );
-        assert_eq!((stats.changes, world.count("write begun", 0..u64::MAX)), (3, 3));
+        // Each is written once more, for the logins.
+        assert_eq!((stats.changes, world.count("write begun", 0..u64::MAX)), (3, 6));
     })
     .await;
 }
@@ -94,7 +97,8 @@ async fn servers_that_disagree_cost_no_writes() {
         };
         watching(&world, &input(&["a"], vec![]), steps).await;
         assert_eq!(world.keys(), ["kid-7", "kid-3", "kid-1"]);
-        assert_eq!(world.count("write begun", 0..u64::MAX), 2);
+        // Two changes, each written once more for the logins.
+        assert_eq!(world.count("write begun", 0..u64::MAX), 4);
     })
     .await;
 }
@@ -119,7 +123,9 @@ async fn a_cluster_that_is_away_for_an_hour_is_asked_less_and_loses_nothing() {
         let told = world.told();
         assert_eq!(told.len(), 5, "{told:#?}");
         assert!(told[1].starts_with("Warn context \"a\": could not reach"), "{told:#?}");
-        assert!(told[2].starts_with("Info context \"a\": works again after 1h"), "{told:#?}");
+        // It is counted from the first poll that saw it, up to 66 s late.
+        let again = ["59m", "1h"].map(|time| format!("Info context \"a\": works again after {time}"));
+        assert!(again.iter().any(|words| told[2].starts_with(words)), "{told:#?}");
         assert_eq!(told[3], "Info context \"a\": key \"kid-7\" added");
         // A poll can be at the very second at which it goes or comes back.
         let failures = stats.contexts["a"].failures as usize;

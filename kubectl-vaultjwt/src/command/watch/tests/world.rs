@@ -1,11 +1,13 @@
 //! A Vault, clusters and a keyring in memory, for tests in simulated time.
 
 use super::super::*;
+use crate::cloud::Verdict;
+use crate::cloud_api::{CloudError, Clouds, Described};
 use crate::cluster::{Cluster, ClusterError, Clusters, ServiceAccount, Target, error::Place};
 use crate::command::chain::Terms;
 use crate::command::sync::{Ports as SyncPorts, SyncInput};
 use crate::issuer::resolve::Wishes;
-use crate::issuer::{IssuerSite, SiteError};
+use crate::issuer::{Ask, IssuerSite, SiteError, Sources};
 use crate::keychain::Owner;
 use crate::keychain::element::Element;
 use crate::keychain::jwk::PublishedKey;
@@ -197,6 +199,13 @@ impl Clusters for World {
 }
 
 #[async_trait]
+impl Clouds for World {
+    async fn describe(&self, _: &Verdict) -> Result<Option<Described>, CloudError> {
+        panic!("a refresh asks no cloud")
+    }
+}
+
+#[async_trait]
 impl IssuerSite for World {
     async fn get(&self, _: &Url) -> Result<Vec<u8>, SiteError> {
         Err(SiteError::Status(404))
@@ -350,9 +359,10 @@ impl Journal for World {
 pub fn input(contexts: &[&str], logins: Vec<Login>) -> WatchInput {
     WatchInput {
         sync: SyncInput {
+            rewrite: false,
             mount: MountPath::parse("jwt").unwrap(),
             scope: Scope::Named(contexts.iter().map(|context| (*context).to_owned()).collect()),
-            wishes: Wishes::default(),
+            wishes: Wishes { ask: Ask::IfNeeded, ..Wishes::default() },
             enroll: false,
             trust_issuer: false,
             terms: Terms::default(),
@@ -401,7 +411,12 @@ pub async fn watching<F: Future<Output = ()>>(world: &World, input: &WatchInput,
     let stats = StatsCell::new("jwt");
     let notes = Notes::new(world, &stats);
     let ports = Ports {
-        sync: SyncPorts { clusters: world, site: world, vault: world, progress: &notes },
+        sync: SyncPorts {
+            clusters: world,
+            sources: Sources { site: world, clouds: world },
+            vault: world,
+            progress: &notes,
+        },
         token: world,
         keyring: world,
         journal: world,

@@ -1,0 +1,82 @@
+//! Owns the flags that say which cluster of which cloud it is, and as whom
+//! that cloud is asked.
+
+use crate::cloud::given::{Cloud, ClusterId, Given};
+use crate::cloud_api::Credentials;
+use clap::{Args, ValueEnum};
+
+/// The cluster's cloud, where the kubeconfig is silent or contradicts itself.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Cloud")]
+pub struct CloudFlags {
+    /// Whose cluster it is, where the kubeconfig points to two clouds or to none. One of: (eks, aks, gke, generic)
+    #[arg(long, value_name = "CLOUD", value_enum, hide_possible_values = true)]
+    pub cloud: Option<CloudName>,
+
+    /// The cluster in its cloud: an EKS ARN, an Azure resource id, projects/P/locations/L/clusters/C of GKE, or a name
+    #[arg(long, value_name = "ID", value_parser = parse_text)]
+    pub cloud_cluster: Option<String>,
+
+    /// Region of the EKS cluster
+    #[arg(long, value_name = "REGION", value_parser = parse_text)]
+    pub aws_region: Option<String>,
+
+    /// Profile to ask EKS with; goes before credentials in the environment, as with aws
+    #[arg(long, value_name = "NAME", value_parser = parse_text)]
+    pub aws_profile: Option<String>,
+
+    /// Subscription of the AKS cluster
+    #[arg(long, value_name = "ID", value_parser = parse_text)]
+    pub azure_subscription: Option<String>,
+
+    /// Resource group of the AKS cluster
+    #[arg(long, value_name = "NAME", value_parser = parse_text)]
+    pub azure_resource_group: Option<String>,
+}
+
+/// `--cloud`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CloudName {
+    /// Amazon EKS
+    Eks,
+    /// Azure AKS
+    Aks,
+    /// Google GKE
+    Gke,
+    /// None of them: the API server alone says who the issuer is
+    Generic,
+}
+
+impl CloudFlags {
+    /// Whether a flag is given that can be true of one cluster only.
+    pub fn names_one_cluster(&self) -> bool {
+        self.cloud.is_some() || self.cloud_cluster.is_some() || self.azure_resource_group.is_some()
+    }
+
+    /// What they say about the cluster.
+    pub fn given(&self) -> Given {
+        Given {
+            cloud: self.cloud.map(|cloud| match cloud {
+                CloudName::Eks => Cloud::Eks,
+                CloudName::Aks => Cloud::Aks,
+                CloudName::Gke => Cloud::Gke,
+                CloudName::Generic => Cloud::Generic,
+            }),
+            cluster: self.cloud_cluster.as_deref().map(ClusterId::read),
+            aws_region: self.aws_region.clone(),
+            aws_profile: self.aws_profile.clone(),
+            azure_subscription: self.azure_subscription.clone(),
+            azure_resource_group: self.azure_resource_group.clone(),
+        }
+    }
+
+    /// As whom a cloud is asked.
+    pub fn credentials(&self) -> Credentials {
+        Credentials { aws_profile: self.aws_profile.clone() }
+    }
+}
+
+/// Never empty: `--aws-profile "$PROFILE"` without one must not pass for none.
+fn parse_text(typed: &str) -> Result<String, String> {
+    if typed.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(typed.to_owned()) }
+}

@@ -1,0 +1,29 @@
+//! Owns running az with the configuration that a kubeconfig names for its
+//! plugin: somebody can be logged in there, and elsewhere as somebody else.
+
+use async_trait::async_trait;
+use azure_identity::Executor;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Runs a program with `AZURE_CONFIG_DIR`.
+#[derive(Debug)]
+pub(super) struct InConfigDir(OsString);
+
+impl InConfigDir {
+    /// azure_identity runs az in another folder, so the path is made whole.
+    pub(super) fn new(folder: &str) -> Self {
+        Self(std::path::absolute(Path::new(folder)).map_or_else(|_| folder.into(), Into::into))
+    }
+}
+
+#[async_trait]
+impl Executor for InConfigDir {
+    async fn run(&self, program: &OsStr, args: &[&OsStr]) -> io::Result<Output> {
+        let mut command = Command::new(program);
+        command.args(args).env("AZURE_CONFIG_DIR", &self.0);
+        tokio::task::spawn_blocking(move || command.output()).await.map_err(io::Error::other)?
+    }
+}

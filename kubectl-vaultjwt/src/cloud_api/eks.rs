@@ -1,0 +1,261 @@
+//! Owns asking EKS: `DescribeCluster`, and `ListClusters` where the name is not
+//! known. Credentials and region as the aws command finds them.
+
+use super::Described;
+use super::apis::Credentials;
+use super::error::{CloudError, Trouble, command};
+use crate::cause::{innermost, layers};
+use crate::cloud::entry::host;
+use crate::cloud::login;
+use crate::cloud::verdict::EksCluster;
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_eks::Client;
+use aws_sdk_eks::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_eks::types::Cluster;
+use futures_util::stream::{self, StreamExt as _};
+use shared::text::one_line;
+use std::error::Error;
+use std::time::Duration;
+
+/// Bounds on one attempt and on all of them.
+const ATTEMPT: Duration = Duration::from_secs(10);
+const ALL_ATTEMPTS: Duration = Duration::from_secs(30);
+/// Clusters that are described at a time while one is looked for.
+const AT_ONCE: usize = 8;
+
+/// What went wrong with one request.
+struct Refusal {
+    trouble: Trouble,
+    code: Option<String>,
+    words: String,
+}
+
+/// As whom EKS is asked.
+struct Asker {
+    client: Client,
+    /// In words.
+    who: String,
+}
+
+/// What EKS says about `cluster`.
+pub async fn describe(cluster: &EksCluster, credentials: &Credentials) -> Result<Described, CloudError> {
+    let profile = credentials.aws_profile.as_ref().or(cluster.profile.as_ref());
+    let failed = |refusal: Refusal, tried: Vec<String>| error(cluster, profile, refusal, tried);
+    let config = config(cluster, credentials).await;
+    if config.region().is_none() {
+        let words = "no region is known".to_owned();
+        return Err(failed(Refusal { trouble: Trouble::Unknown, code: None, words }, Vec::new()));
+    }
+    let who = profile.map_or_else(|| "your AWS credentials".to_owned(), |profile| format!("profile \"{profile}\""));
+    let base = Asker { client: Client::new(&config), who };
+    let first = look(&base.client, cluster).await;
+    // The role of the kubeconfig is for tokens; who may not read the cluster
+    // without it may with it (a cluster of another account, where one's own can
+    // have one of the same name).
+    let again = match &first {
+        Ok(found) => !is_there(cluster, found),
+        Err(refusal) => matches!(refusal.trouble, Trouble::Denied | Trouble::NotFound | Trouble::Another),
+    };
+    let Some(role) = cluster.role.as_ref().filter(|_| again) else {
+        return first.map_err(|refusal| failed(refusal, Vec::new()));
+    };
+    let assumed = assuming(&config, role).await;
+    match (first, look(&assumed.client, cluster).await) {
+        // That neither is it is told of the one that is nearest.
+        (Ok(first), Ok(second)) => Ok(if is_there(cluster, &second) { second } else { first }),
+        (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
+        (Err(first), Err(second)) => {
+            let told = |asker: &Asker, refusal: &Refusal| {
+                format!("{}: {}", asker.who, refusal.code.as_deref().unwrap_or(&refusal.words))
+            };
+            let tried = vec![told(&base, &first), told(&assumed, &second)];
+            Err(failed(first, tried))
+        }
+    }
+}
+
+/// Region: what the kubeconfig says, else the environment's and the profile's.
+async fn config(cluster: &EksCluster, credentials: &Credentials) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(ALL_ATTEMPTS).build();
+    let region = cluster.region.clone().map(Region::new);
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(timeouts)
+        .retry_config(RetryConfig::standard().with_max_attempts(3));
+    if let Some(region) = &region {
+        loader = loader.region(region.clone());
+    }
+    let argument = cluster.profile.as_ref().filter(|_| cluster.profile_is_argument);
+    if let Some(profile) = credentials.aws_profile.as_ref().or(argument) {
+        // As with the aws command, a profile by flag, ours or the plugin's, goes
+        // before keys in the environment (botocore `credentials.py`,
+        // `create_credential_resolver`).
+        let context = ProviderConfig::with_default_region().await;
+        let context = if region.is_some() { context.with_region(region) } else { context };
+        let provider = ProfileFileCredentialsProvider::builder().configure(&context).profile_name(profile).build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
+    } else if let Some(profile) = &cluster.profile {
+        // An environment variable of the kubeconfig, which keys go before.
+        loader = loader.profile_name(profile);
+    }
+    loader.load().await
+}
+
+async fn assuming(config: &SdkConfig, role: &str) -> Asker {
+    let provider = AssumeRoleProvider::builder(role).configure(config).session_name("kubectl-vaultjwt").build().await;
+    let config =
+        config.to_builder().credentials_provider(aws_sdk_eks::config::SharedCredentialsProvider::new(provider));
+    Asker { client: Client::new(&config.build()), who: format!("role \"{role}\"") }
+}
+
+/// The cluster by its name, else the one that has this endpoint.
+async fn find(client: &Client, cluster: &EksCluster) -> Result<Cluster, Refusal> {
+    if let Some(name) = &cluster.name {
+        return read(client, name).await;
+    }
+    let Some(endpoint) = &cluster.endpoint else {
+        let words = "neither its name nor its endpoint is known".to_owned();
+        return Err(Refusal { trouble: Trouble::Unknown, code: None, words });
+    };
+    let mut names = Vec::new();
+    let mut pages = client.list_clusters().into_paginator().items().send();
+    while let Some(name) = pages.next().await {
+        names.push(name.map_err(Refusal::of)?);
+    }
+    let total = names.len();
+    let mut described =
+        stream::iter(names).map(|name| async move { read(client, &name).await }).buffer_unordered(AT_ONCE);
+    let mut trouble = None;
+    while let Some(found) = described.next().await {
+        match found {
+            Ok(found) if found.endpoint().and_then(host).as_ref() == Some(endpoint) => return Ok(found),
+            Ok(_) => {}
+            Err(refusal) => trouble = trouble.or(Some(refusal)),
+        }
+    }
+    let words = format!("none of {total} clusters there has the endpoint \"{}\"", one_line(endpoint));
+    Err(trouble.unwrap_or(Refusal { trouble: Trouble::NotFound, code: None, words }))
+}
+
+async fn read(client: &Client, name: &str) -> Result<Cluster, Refusal> {
+    let answer = client.describe_cluster().name(name).send().await.map_err(Refusal::of)?;
+    let nothing = || "DescribeCluster answered without a cluster".to_owned();
+    answer.cluster.ok_or_else(|| Refusal { trouble: Trouble::Busy, code: None, words: nothing() })
+}
+
+async fn look(client: &Client, cluster: &EksCluster) -> Result<Described, Refusal> {
+    check(cluster, find(client, cluster).await?)
+}
+
+/// Whether the kubeconfig leads there, as far as it leads straight anywhere.
+fn is_there(cluster: &EksCluster, found: &Described) -> bool {
+    cluster.endpoint.as_ref().is_none_or(|endpoint| found.answers_at(endpoint))
+}
+
+/// What is said about another account's cluster of that name is not about this one.
+fn check(cluster: &EksCluster, found: Cluster) -> Result<Described, Refusal> {
+    let arn = found.arn().unwrap_or_default();
+    let theirs = crate::cloud::eks::arn(arn).and_then(|claim| claim.account);
+    if let (Some(ours), Some(theirs)) = (&cluster.account, &theirs)
+        && ours != theirs
+    {
+        let words = format!("these credentials see the cluster of that name in account {theirs}, not in {ours}");
+        return Err(Refusal { trouble: Trouble::Another, code: None, words });
+    }
+    let issuer = found.identity().and_then(|identity| identity.oidc()).and_then(|oidc| oidc.issuer());
+    let no_issuer = issuer.is_none().then(|| "EKS gives this cluster no OIDC identity".to_owned());
+    Ok(Described {
+        id: arn.to_owned(),
+        issuer: issuer.map(str::to_owned),
+        no_issuer,
+        authority: found.certificate_authority().and_then(|ca| ca.data()).and_then(authority),
+        hosts: found.endpoint().and_then(host).into_iter().collect(),
+    })
+}
+
+/// `certificateAuthority.data`: base64 of one certificate, PEM.
+fn authority(data: &str) -> Option<Vec<u8>> {
+    use base64::Engine as _;
+    let text = base64::engine::general_purpose::STANDARD.decode(data).ok()?;
+    pem::parse(text).ok().filter(|block| block.tag() == "CERTIFICATE").map(pem::Pem::into_contents)
+}
+
+impl Refusal {
+    fn of<E: ProvideErrorMetadata + Error + 'static>(error: SdkError<E>) -> Self {
+        if let SdkError::ServiceError(refused) = &error {
+            let meta = refused.err().meta();
+            let code = meta.code().map(str::to_owned);
+            let status = refused.raw().status().as_u16();
+            let words = meta.message().map_or_else(|| format!("HTTP {status}"), str::to_owned);
+            return Self { trouble: trouble(code.as_deref().unwrap_or_default(), status), code, words };
+        }
+        let (trouble, words) = unanswered(&error);
+        Self { trouble, code: None, words }
+    }
+}
+
+/// AWS's codes, by what helps (EKS and STS "Common Errors").
+fn trouble(code: &str, status: u16) -> Trouble {
+    match code {
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => Trouble::Denied,
+        "ResourceNotFoundException" => Trouble::NotFound,
+        "ExpiredTokenException"
+        | "ExpiredToken"
+        | "UnrecognizedClientException"
+        | "InvalidClientTokenId"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch" => Trouble::Expired,
+        _ if status == 403 => Trouble::Denied,
+        _ => Trouble::Busy,
+    }
+}
+
+/// A request that got no answer, or was never sent for want of credentials.
+fn unanswered(error: &(dyn Error + 'static)) -> (Trouble, String) {
+    match layers(error).find_map(|layer| layer.downcast_ref::<CredentialsError>()) {
+        Some(CredentialsError::CredentialsNotLoaded(_)) => {
+            (Trouble::NoCredentials, "no AWS credentials were found".to_owned())
+        }
+        Some(error) => (Trouble::Expired, innermost(error)),
+        None => (Trouble::Unreachable, innermost(error)),
+    }
+}
+
+fn error(cluster: &EksCluster, profile: Option<&String>, refusal: Refusal, tried: Vec<String>) -> CloudError {
+    let profile = profile.map(String::as_str);
+    let region = cluster.region.as_deref();
+    let aws = |base: &str| command(base, &[("--region", region), ("--profile", profile)]);
+    let next = match refusal.trouble {
+        Trouble::NoCredentials | Trouble::Expired => login::aws(profile),
+        Trouble::Denied | Trouble::Another => command("aws sts get-caller-identity", &[("--profile", profile)]),
+        Trouble::NotFound => aws("aws eks list-clusters"),
+        Trouble::Unknown => "say which cluster it is with --cloud-cluster ARN".to_owned(),
+        Trouble::Busy | Trouble::Unreachable => match &cluster.name {
+            Some(name) => command(
+                "aws eks describe-cluster",
+                &[("--name", Some(name)), ("--region", region), ("--profile", profile)],
+            ),
+            None => aws("aws eks list-clusters"),
+        },
+    };
+    let named = cluster
+        .name
+        .as_ref()
+        .or(cluster.endpoint.as_ref())
+        .map_or_else(|| "a cluster of unknown name".to_owned(), |name| format!("cluster \"{}\"", one_line(name)));
+    let place = region.map_or_else(String::new, |region| format!(" in {}", one_line(region)));
+    CloudError {
+        cloud: "EKS",
+        cluster: named + &place,
+        trouble: refusal.trouble,
+        code: refusal.code,
+        words: refusal.words,
+        tried,
+        next,
+    }
+}

@@ -1,0 +1,134 @@
+//! Owns why a cloud could not say what was asked of it: its own code and
+//! words, what was tried, and the one command that helps.
+
+use crate::shell::word;
+use shared::text::one_line;
+
+/// What stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nobody is logged in.
+    NoCredentials,
+    /// Who is logged in is not (or no longer) known.
+    Expired,
+    /// Who is logged in may not do it.
+    Denied,
+    /// There is no such cluster, as far as can be seen.
+    NotFound,
+    /// Which cluster, or where, is not known.
+    Unknown,
+    /// The cluster is there, and belongs to another account than the kubeconfig says.
+    Another,
+    /// It asks to be left alone, or is broken.
+    Busy,
+    /// No answer.
+    Unreachable,
+}
+
+/// Why a cloud did not describe a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{cloud} could not be asked about {cluster}: {}{}", in_words(.code, .words), ways(.tried))]
+pub struct CloudError {
+    /// `EKS`, `AKS`
+    pub cloud: &'static str,
+    /// The cluster, in words.
+    pub cluster: String,
+    /// The kind.
+    pub trouble: Trouble,
+    /// The provider's code, where it gave one.
+    pub code: Option<String>,
+    /// The provider's words.
+    pub words: String,
+    /// What was tried, one clause each; empty where there was one way only.
+    pub tried: Vec<String>,
+    /// The command to run next.
+    pub next: String,
+}
+
+fn in_words(code: &Option<String>, words: &str) -> String {
+    match code {
+        Some(code) if words.is_empty() => one_line(code),
+        Some(code) => format!("{}: {}", one_line(code), one_line(words)),
+        None => one_line(words),
+    }
+}
+
+fn ways(tried: &[String]) -> String {
+    match tried {
+        [] => String::new(),
+        tried => format!(" (tried: {})", tried.iter().map(|way| one_line(way)).collect::<Vec<_>>().join("; ")),
+    }
+}
+
+impl CloudError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> String {
+        let next = &self.next;
+        match self.trouble {
+            Trouble::NoCredentials => format!("log in: {next}"),
+            Trouble::Expired => format!("log in again: {next}"),
+            Trouble::Denied => format!("see who is asking, and let it read the cluster: {next}"),
+            Trouble::NotFound => format!("see which clusters there are: {next}"),
+            Trouble::Another => format!("see whose the credentials are: {next}"),
+            Trouble::Unknown => next.clone(),
+            Trouble::Busy | Trouble::Unreachable => format!("try it by hand: {next}"),
+        }
+    }
+}
+
+/// A command with its flags, where they have a value.
+pub fn command(base: &str, flags: &[(&str, Option<&str>)]) -> String {
+    let mut command = base.to_owned();
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            command.push_str(&format!(" {flag} {}", word(value)));
+        }
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(trouble: Trouble, code: Option<&str>, tried: &[&str]) -> CloudError {
+        CloudError {
+            cloud: "EKS",
+            cluster: "cluster \"prod\" in eu-central-1".into(),
+            trouble,
+            code: code.map(str::to_owned),
+            words: "The words.\u{1b}[2J".into(),
+            tried: tried.iter().map(|way| (*way).to_owned()).collect(),
+            next: "aws sts get-caller-identity".into(),
+        }
+    }
+
+    #[test]
+    fn the_providers_words_stand_in_the_message() {
+        assert_eq!(
+            error(Trouble::Denied, Some("AccessDeniedException"), &["profile \"a\"", "role \"r\""]).to_string(),
+            "EKS could not be asked about cluster \"prod\" in eu-central-1: AccessDeniedException: The words.\\u{1b}[2J \
+             (tried: profile \"a\"; role \"r\")"
+        );
+        assert_eq!(
+            error(Trouble::Unreachable, None, &[]).to_string(),
+            "EKS could not be asked about cluster \"prod\" in eu-central-1: The words.\\u{1b}[2J"
+        );
+    }
+
+    #[test]
+    fn one_command_each() {
+        for (trouble, hint) in [
+            (Trouble::NoCredentials, "log in: aws sts get-caller-identity"),
+            (Trouble::Expired, "log in again: aws sts get-caller-identity"),
+            (Trouble::Denied, "see who is asking, and let it read the cluster: aws sts get-caller-identity"),
+            (Trouble::NotFound, "see which clusters there are: aws sts get-caller-identity"),
+            (Trouble::Another, "see whose the credentials are: aws sts get-caller-identity"),
+            (Trouble::Unknown, "aws sts get-caller-identity"),
+            (Trouble::Busy, "try it by hand: aws sts get-caller-identity"),
+            (Trouble::Unreachable, "try it by hand: aws sts get-caller-identity"),
+        ] {
+            assert_eq!(error(trouble, None, &[]).hint(), hint);
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Owns lists of names, for whoever is typing one: the first few hundred.
+
+use super::{ApiServer, is_name};
+use crate::cluster::ClusterError;
+use http::Method;
+use serde_json::Value;
+
+/// More than a person looks through, and well below the bound of an answer.
+const AT_MOST: usize = 300;
+
+impl ApiServer {
+    /// Names of namespaces.
+    pub async fn namespaces(&self) -> Result<Vec<String>, ClusterError> {
+        self.names("/api/v1/namespaces").await
+    }
+
+    /// Names of the service accounts in a namespace.
+    pub async fn service_accounts(&self, namespace: &str) -> Result<Vec<String>, ClusterError> {
+        if !is_name(namespace) {
+            return Err(ClusterError::NotAName { kind: "namespace", name: namespace.to_owned() });
+        }
+        self.names(&format!("/api/v1/namespaces/{namespace}/serviceaccounts")).await
+    }
+
+    async fn names(&self, path: &str) -> Result<Vec<String>, ClusterError> {
+        let path = format!("{path}?limit={AT_MOST}");
+        let answer = self.ask(&Method::GET, &path, &[]).await?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(&Method::GET, &path, &answer));
+        }
+        let list: Value =
+            serde_json::from_slice(&answer.body).map_err(|_| self.bad_answer(&Method::GET, &path, "it is not JSON"))?;
+        let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
+        Ok(items.filter_map(|item| item.pointer("/metadata/name")?.as_str().map(str::to_owned)).collect())
+    }
+}

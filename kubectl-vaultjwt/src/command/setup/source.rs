@@ -1,0 +1,214 @@
+//! Owns the plan for a mount whose keys Vault fetches itself, and for a mount
+//! that is to get them another way than it does. Pure.
+
+use super::error::SetupError;
+use super::input::SetupInput;
+use super::plan::ConfigPlan;
+use crate::command::chain::{ChainError, Roles, admission, elements};
+use crate::issuer::{Resolved, is_managed};
+use crate::keychain::Owner;
+use crate::keychain::element::{Element, Mark};
+use crate::keychain::plan::{ChainPlan, Others};
+use crate::vault::Document;
+use crate::vault::config::{BOUND_ISSUER, ConfigConflict, Standing};
+use crate::vault::source::{self, KeySource, KeysMode, Place};
+use shared::text::one_line;
+
+/// How the mount is to get its keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// `--keys`
+    pub mode: KeysMode,
+    /// `--convert-keys`
+    pub convert: bool,
+    /// The authorities that Vault is to trust for the issuer's site, PEM;
+    /// empty for the system's.
+    pub ca: String,
+}
+
+/// Why the mount's source of keys must not be what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceConflict {
+    /// The issuer's site could not be read, so that its address is not known.
+    #[error("the issuer's own site was not read ({why}), and Vault could not be sent there")]
+    NoSite {
+        /// Why not.
+        why: String,
+    },
+    /// It gets its keys another way.
+    #[error("it {found} already, which --keys={} would replace", .mode.flag())]
+    Mixed {
+        /// What is there.
+        found: String,
+        /// What was asked for.
+        mode: KeysMode,
+    },
+    /// What would be lost is not only this cluster's.
+    #[error("it {found}, which is not this cluster's alone")]
+    Others {
+        /// What is there.
+        found: String,
+    },
+    /// This server has no `jwks_pairs`.
+    #[error("OpenBao has no jwks_pairs")]
+    NoPairs,
+}
+
+impl SourceConflict {
+    /// The one thing to do next.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoSite { .. } => {
+                "leave --keys out, and keep the keys fresh with 'kubectl vaultjwt sync --watch'".to_owned()
+            }
+            Self::Mixed { .. } => {
+                "choose another path with --mount; or, if that is meant, add --convert-keys".to_owned()
+            }
+            Self::Others { .. } => {
+                "choose another path with --mount: what other clusters log in with is not thrown away".to_owned()
+            }
+            Self::NoPairs => "choose another path with --mount for each cluster, and --keys=jwks-url".to_owned(),
+        }
+    }
+}
+
+/// Whether `document` fetches this cluster's keys.
+pub fn fetches(document: Option<&Document>, cluster: &Resolved) -> bool {
+    match KeySource::of(document) {
+        KeySource::Static => false,
+        KeySource::OidcDiscovery(place) => place.url == cluster.owner.issuer,
+        source => source.urls().iter().any(|url| Some(*url) == cluster.keys_url.as_deref()),
+    }
+}
+
+/// What is to become of the configuration where Vault fetches the keys.
+pub fn plan(
+    input: &SetupInput,
+    cluster: &Resolved,
+    standing: Standing<'_>,
+    roles: &Roles,
+) -> Result<ConfigPlan, SetupError> {
+    let conflict = |source| SetupError::Source { mount: input.mount.clone(), source };
+    let current = standing.document;
+    if let Some(field) = source::secret(current) {
+        return Err(SetupError::Config { mount: input.mount.clone(), source: ConfigConflict::Secret(field) });
+    }
+    let Some(keys_url) = &cluster.keys_url else {
+        let why = cluster.site_unused.as_ref().map_or_else(String::new, ToString::to_string);
+        return Err(conflict(SourceConflict::NoSite { why }));
+    };
+    if input.keys.mode == KeysMode::JwksPairs && current.is_some_and(|d| d.contains_key("status")) {
+        return Err(conflict(SourceConflict::NoPairs));
+    }
+    replaceable(input, cluster, current).map_err(conflict)?;
+    bound(input, cluster, current).map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+    let ca = input.keys.ca.clone();
+    let issuer = &cluster.owner.issuer;
+    let mut shared = false;
+    let wanted = match input.keys.mode {
+        KeysMode::Static | KeysMode::JwksUrl => KeySource::JwksUrl(Place { url: keys_url.clone(), ca }),
+        KeysMode::OidcDiscovery => KeySource::OidcDiscovery(Place { url: issuer.clone(), ca }),
+        KeysMode::JwksPairs => {
+            let mut pairs = match KeySource::of(current) {
+                KeySource::JwksPairs(pairs) => pairs,
+                _ => Vec::new(),
+            };
+            let others = owners(pairs.iter().filter(|pair| pair.url != *keys_url));
+            shared = others.any();
+            match pairs.iter_mut().find(|pair| pair.url == *keys_url) {
+                // Whom to trust there is kept where no flag says otherwise.
+                Some(pair) if !ca.is_empty() => pair.ca = ca,
+                Some(_) => {}
+                None => {
+                    if shared {
+                        admission::check(&cluster.owner, &others, &input.terms.allow, roles)
+                            .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+                    }
+                    pairs.push(Place { url: keys_url.clone(), ca });
+                }
+            }
+            KeySource::JwksPairs(pairs)
+        }
+    };
+    let document = source::fetching(current, &wanted, issuer);
+    let write = !source::same(current, &document);
+    let chain = ChainPlan { elements: Vec::new(), steps: Vec::new() };
+    Ok(ConfigPlan { chain, document, keys: 0, shared, write, warnings: Vec::new() })
+}
+
+/// A mount that fetches its keys, as a mount for static ones: its source
+/// taken out, where that may be. Nothing where it fetches none.
+pub fn back_to_static(
+    input: &SetupInput,
+    cluster: &Resolved,
+    standing: Standing<'_>,
+) -> Result<Option<Document>, SetupError> {
+    let current = standing.document;
+    // Without the word, what is there is refused as it always was.
+    if KeySource::of(current).mode() == KeysMode::Static || !input.keys.convert || source::secret(current).is_some() {
+        return Ok(None);
+    }
+    replaceable(input, cluster, current).map_err(|source| SetupError::Source { mount: input.mount.clone(), source })?;
+    Ok(Some(source::without_source(current)))
+}
+
+/// What stands there may be replaced only where it is told to, and where it is
+/// this cluster's alone.
+fn replaceable(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), SourceConflict> {
+    let mode = input.keys.mode;
+    let source = KeySource::of(current);
+    let only_ours = source.urls().len() <= 1 && fetches(current, cluster);
+    match &source {
+        KeySource::Static => {
+            let standing = elements(current);
+            if standing.is_empty() {
+                return Ok(());
+            }
+            let found = format!("holds {} static {}", standing.len(), if standing.len() == 1 { "key" } else { "keys" });
+            if !standing.iter().all(|element| is_ours(element, cluster)) {
+                return Err(SourceConflict::Others { found });
+            }
+            if input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
+        }
+        // One more cluster beside others.
+        KeySource::JwksPairs(_) if mode == KeysMode::JwksPairs => Ok(()),
+        other => {
+            let urls: Vec<String> = other.urls().into_iter().map(one_line).collect();
+            let found = format!("takes keys from {}", urls.join(", "));
+            if !only_ours {
+                return Err(SourceConflict::Others { found });
+            }
+            if other.mode() == mode || input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
+        }
+    }
+}
+
+/// A key that this cluster, and nobody else, answers for.
+fn is_ours(element: &Element, cluster: &Resolved) -> bool {
+    let published = || cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    element.is_of(&cluster.owner) || (element.mark == Mark::None && published())
+}
+
+/// A mount that is bound to another issuer stays so unless it is told.
+fn bound(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), ChainError> {
+    let bound = current.and_then(|d| d.get(BOUND_ISSUER)).and_then(|value| value.as_str()).unwrap_or_default();
+    if bound.is_empty() || bound == cluster.owner.issuer || input.terms.clear_bound_issuer {
+        return Ok(());
+    }
+    Err(ChainError::BoundIssuer { bound: bound.to_owned() })
+}
+
+/// Whose the key sets are that a mount fetches. Of a managed cluster, the
+/// address of its keys begins with its issuer.
+fn owners<'a>(places: impl Iterator<Item = &'a Place>) -> Others {
+    let mut others = Others::default();
+    for place in places {
+        let url = place.url.as_str();
+        let issuer = ["openid/v1/jwks", "/keys", "/jwks"].into_iter().find_map(|end| url.strip_suffix(end));
+        match issuer.filter(|issuer| is_managed(issuer)) {
+            Some(issuer) => others.owners.push(Owner { issuer: issuer.to_owned(), cluster_uid: None }),
+            None => others.unmarked += 1,
+        }
+    }
+    others
+}

@@ -1,0 +1,80 @@
+//! Owns how a command line goes on when TAB is pressed: the hidden command
+//! `__complete`, in the protocol of cobra (spf13/cobra `completions.go`), because
+//! kubectl speaks it: candidates, one a line, each with an optional description
+//! after a tab; at the end a colon and a number that says what the shell does with
+//! them.
+//!
+//! `line` reads what was typed, with clap's own description of the command line;
+//! `fixed` and `lookup` know values; `candidate` decides what may be offered.
+//! Whatever fails, there are fewer candidates, and never a word about it: the
+//! shell would take it for one.
+
+mod candidate;
+mod fixed;
+mod line;
+mod lookup;
+pub mod scripts;
+
+use crate::cli::{Cli, help};
+use candidate::{Candidate, Directive};
+use clap::CommandFactory as _;
+use line::{Line, Wanted};
+use std::ffi::OsString;
+use std::io::Write as _;
+
+/// The command line after `__complete`, where that is what the program was called
+/// for. Not clap's work: words that are wrong until they are finished must not be
+/// errors.
+pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Request> {
+    let mut arguments = arguments.into_iter().skip(1);
+    let with_descriptions = match arguments.next()?.to_str()? {
+        "__complete" => true,
+        "__completeNoDesc" => false,
+        _ => return None,
+    };
+    let words = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
+    Some(Request { words, with_descriptions })
+}
+
+/// What a shell asks.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The words after the program's name, the last one unfinished.
+    words: Vec<String>,
+    with_descriptions: bool,
+}
+
+/// Answers on stdout.
+pub fn answer(request: &Request) {
+    let (candidates, directive) = complete(&request.words);
+    let text = candidate::text(&candidates, request.with_descriptions, directive);
+    // A shell that has gone away misses nothing.
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn complete(words: &[String]) -> (Vec<Candidate>, Directive) {
+    let plain = Cli::command();
+    let mut root = plain.clone();
+    root.build();
+    let root = root.mut_subcommand("help", |command| command.about(help::HELP));
+    let line = Line::read(&root, words);
+    let (found, directive) = match &line.wanted {
+        Wanted::Nothing => (Vec::new(), Directive::Nothing),
+        Wanted::Command => (line.subcommands(), Directive::Values),
+        Wanted::Flag => (line.flags(), Directive::Values),
+        Wanted::Value(arg) => match fixed::of(&plain, &line, arg) {
+            Some(fixed) => fixed,
+            None => lookup::of(&line, arg),
+        },
+    };
+    let mut offered: Vec<Candidate> = Vec::new();
+    for candidate in found {
+        if candidate.continues(&line.typed) && !offered.iter().any(|one| one.value == candidate.value) {
+            offered.push(candidate);
+        }
+    }
+    (offered, directive)
+}
+
+#[cfg(test)]
+mod tests;

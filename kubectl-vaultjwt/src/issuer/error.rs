@@ -1,0 +1,180 @@
+//! Owns why a cluster's issuer or its keys could not be found, and the one
+//! thing to do next.
+
+use super::cloud::CloudWord;
+use super::resolve::NamedBy;
+use crate::cloud::Contradiction;
+use crate::cloud_api::CloudError;
+use crate::cluster::ClusterError;
+use crate::keychain::jwk::KeySetError;
+use shared::text::one_line;
+
+/// Why issuer or keys could not be found.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// The API server did not answer.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// The API server's discovery document.
+    #[error("the discovery document of the API server is not usable: {}", one_line(.0))]
+    Discovery(String),
+    /// An issuer text no token should carry.
+    #[error("issuer \"{}\" is not usable: {why}", one_line(.issuer))]
+    Unusable {
+        /// The text.
+        issuer: String,
+        /// The rule it breaks.
+        why: &'static str,
+    },
+    /// The issuer's site says it is somebody else.
+    #[error("the discovery document at \"{url}\" names issuer \"{}\", not \"{}\"", one_line(.found), one_line(.issuer))]
+    SiteIsAnother {
+        /// Where it was read.
+        url: String,
+        /// The issuer it names.
+        found: String,
+        /// The issuer asked for.
+        issuer: String,
+    },
+    /// Keys of the issuer's site.
+    #[error("the key set of issuer \"{}\" is not usable: {source}", one_line(.issuer))]
+    SiteKeys {
+        /// The issuer.
+        issuer: String,
+        /// What is wrong.
+        source: KeySetError,
+    },
+    /// Keys of the API server.
+    #[error("the key set of the API server is not usable: {0}")]
+    ApiKeys(#[source] KeySetError),
+    /// Two different clusters.
+    #[error("issuer \"{}\" and this API server publish no common key: they are not the same cluster", one_line(.0))]
+    Disjoint(String),
+    /// Keys for a cloud's issuer from an API server that no cloud vouches for.
+    #[error("the keys of issuer \"{}\" can only be taken from its own site, which could not be read: {why}{}",
+        one_line(.issuer), unconfirmed(.cloud))]
+    CloudIssuer {
+        /// The issuer.
+        issuer: String,
+        /// Why its site was not read.
+        why: String,
+        /// What its cloud says.
+        cloud: Box<CloudWord>,
+    },
+    /// Two pieces of evidence.
+    #[error("{0}")]
+    Contradiction(Box<Contradiction>),
+    /// Nobody else could name the issuer either.
+    #[error(transparent)]
+    Cloud(Box<CloudError>),
+    /// A kubeconfig that is a mix of two clusters.
+    #[error("the kubeconfig leads to \"{}\", but {} is at {}", one_line(.host), one_line(.id), at(.hosts))]
+    OtherEndpoint {
+        /// The cluster that its names and arguments stand for.
+        id: String,
+        /// Where it leads.
+        host: String,
+        /// Where that cluster is.
+        hosts: Vec<String>,
+    },
+    /// The cloud, or the names, and the API server name two issuers.
+    #[error("{} the issuer \"{}\", but the API server says \"{}\": they are not the same cluster",
+        says(*.by), one_line(.issuer), one_line(.theirs))]
+    Differ {
+        /// Who named the first.
+        by: NamedBy,
+        /// The issuer.
+        issuer: String,
+        /// The API server's.
+        theirs: String,
+    },
+    /// The site was asked for and cannot be read.
+    #[error("the site of issuer \"{}\" could not be read: {why}", one_line(.issuer))]
+    Site {
+        /// The issuer.
+        issuer: String,
+        /// Why not.
+        why: String,
+    },
+    /// A UID that this cluster does not have.
+    #[error("this cluster's UID (of namespace kube-system) is \"{}\", not \"{}\"", one_line(.found), one_line(.wanted))]
+    OtherUid {
+        /// `--cluster-uid`
+        wanted: String,
+        /// The UID it has.
+        found: String,
+    },
+    /// No UID.
+    #[error("the cluster's UID (of namespace kube-system) could not be read: {0}")]
+    Uid(#[source] ClusterError),
+}
+
+fn at(hosts: &[String]) -> String {
+    match hosts {
+        [] => "no address yet".to_owned(),
+        hosts => hosts.iter().map(|host| format!("\"{}\"", one_line(host))).collect::<Vec<_>>().join(" and "),
+    }
+}
+
+fn says(by: NamedBy) -> &'static str {
+    match by {
+        NamedBy::Kubeconfig => "the names in the kubeconfig stand for",
+        _ => "the cluster's cloud names",
+    }
+}
+
+/// Why the cloud's word does not let the API server stand in.
+fn unconfirmed(word: &CloudWord) -> String {
+    match word {
+        CloudWord::Failed(error) => format!("; and {error}"),
+        CloudWord::Behind(described, gap) => format!("; and {}", gap.about(&one_line(&described.id))),
+        CloudWord::Confirmed(described) if described.authority.is_none() => {
+            format!("; and the certificate authority of {} is not told by its cloud", one_line(&described.id))
+        }
+        CloudWord::Confirmed(described) => {
+            let theirs = described
+                .issuer
+                .as_deref()
+                .map_or_else(|| "no issuer".to_owned(), |issuer| format!("issuer \"{}\"", one_line(issuer)));
+            format!("; and {} has {theirs}", one_line(&described.id))
+        }
+        CloudWord::NotAsked | CloudWord::Nobody => String::new(),
+    }
+}
+
+impl IssuerError {
+    /// The one thing to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cluster(e) => e.hint(),
+            Self::Discovery(_) | Self::Unusable { .. } => {
+                Some("give the issuer with --issuer; 'kubectl create token default' issues a token whose iss claim names it".to_owned())
+            }
+            Self::SiteIsAnother { .. } => Some("give the issuer that the cluster's tokens carry with --issuer".to_owned()),
+            Self::SiteKeys { .. } | Self::ApiKeys(_) => {
+                Some("look at the key set: kubectl get --raw /openid/v1/jwks".to_owned())
+            }
+            Self::Disjoint(_) => Some(
+                "look at what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
+            ),
+            Self::Contradiction(contradiction) => Some(contradiction.hint()),
+            Self::Cloud(error) => Some(error.hint()),
+            Self::OtherEndpoint { .. } => Some(
+                "write the entry anew with the cloud's own command, or say which cluster it is with --cloud-cluster".to_owned(),
+            ),
+            Self::Differ { .. } => {
+                Some("say which issuer is right with --issuer; see what led here: kubectl vaultjwt issuer".to_owned())
+            }
+            Self::CloudIssuer { cloud, .. } => Some(match &**cloud {
+                CloudWord::Failed(error) => error.hint(),
+                _ => "run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned(),
+            }),
+            Self::Site { .. } => Some("check --issuer-ca-cert, or leave it out to take the keys from the API server".to_owned()),
+            Self::OtherUid { .. } => Some("leave --cluster-uid out: it is for where the UID cannot be read".to_owned()),
+            Self::Uid(_) => Some(
+                "give it with --cluster-uid; somebody who may read it runs: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"
+                    .to_owned(),
+            ),
+        }
+    }
+}
