@@ -70,7 +70,7 @@ each_product!(about_the_cluster, |product| {
 each_product!(about_vault, |product| {
     let rig = Rig::new(product);
     let address = rig.vault.address().to_owned();
-    let ok = format!("✓ issuer \"{}\", 1 key from the API server\n", rig.cluster.issuer());
+    let ok = format!("✓ issuer \"{}\", 1 key from the API\n", rig.cluster.issuer());
     with(&rig, &[], &[("VAULT_ADDR", "")]).failed(
         1,
         "error: no Vault address is given\nhint: set VAULT_ADDR (for example https://vault.example.com:8200) or pass --vault-addr\n",

@@ -327,7 +327,7 @@ each_product!(an_issuer_without_tls_is_not_asked, |product| {
     let ran = setup(&fleet, &[]).ok();
     let issuer = clusters.issuer(0);
     let begin = format!(
-        "✓ issuer \"{issuer}\", 1 key from the API server\n\
+        "✓ issuer \"{issuer}\", 1 key from the API\n\
          ✓ issuer proven by a token of service account \"shop:app\"\n"
     );
     assert!(ran.stderr.starts_with(&begin), "{}", ran.stderr);

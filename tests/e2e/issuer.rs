@@ -71,12 +71,21 @@ fn names_point_somewhere_and_prove_nothing() {
     // A context of GKE's that somebody pointed at another cluster.
     let name = "gke_my-project_europe-west1-b_prod";
     let file = changed("gke.kubeconfig", &[(cluster().context(), name)]);
-    let ran = issuer(&file, &[]).ok();
+    let ran = issuer(&file, &[]);
+    assert_eq!(ran.code, 1);
     assert!(
         ran.stdout.contains("Cluster:  GKE cluster \"prod\" in europe-west1-b of project my-project\n"),
         "{}",
         ran.stdout
     );
+    assert_eq!(
+        ran.stderr,
+        "error: the names in the kubeconfig stand for the issuer \"https://container.googleapis.com/v1/projects/my-project/\
+         locations/europe-west1-b/clusters/prod\", but the API server says \
+         \"https://kubernetes.default.svc.cluster.local\": they are not the same cluster\n\
+         hint: say which issuer is right with --issuer; see what led here: kubectl vaultjwt issuer\n"
+    );
+    let ran = issuer(&file, &["--cloud", "generic"]).ok();
     assert!(ran.stdout.contains("Issuer:   https://kubernetes.default.svc.cluster.local\n"), "{}", ran.stdout);
 }
 
@@ -92,7 +101,7 @@ fn a_contradiction_stops_it_and_both_pieces_are_named() {
         ran.stderr,
         format!(
             "error: the tls-server-name \"{host}\" (EKS) and the cluster entry \"{arn}\" (EKS) differ in the region\n\
-             hint: correct the entry that is wrong: kubectl config view --minify\n"
+             hint: say which is right with --aws-region, or correct the entry: kubectl config view --minify\n"
         )
     );
     assert!(ran.stdout.starts_with("EVIDENCE "), "{}", ran.stdout);

@@ -67,6 +67,73 @@ each_product!(a_token_for_a_token, |product| {
     assert_eq!(left, ["jwt", "token"]);
 });
 
+each_product!(the_program_becomes_the_command_behind_it, |product| {
+    let rig = Rig::new(product);
+    with_secret(&rig);
+    let (jwt, out) = (rig.jwt_file(), rig.folder.path().join("seen"));
+    // What the command sees: its own pid, the token, and nothing older.
+    let script = "printf %s \"$VAULT_TOKEN\" > seen; echo \"$$ ${BAO_TOKEN-none} $1\"; \
+                  grep SigIgn /proc/self/status; exit 7";
+    let mut command = rig.login_command(&jwt, Path::new("/nowhere"));
+    command.env_remove("VAULT_TOKEN_FILE").env("BAO_TOKEN", "stale");
+    command.args(["--info-file", "info.json", "--", "sh", "-c", script, "sh", "--role"]);
+    let child = command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let pid = child.id();
+    let ran: crate::rig::Ran = child.wait_with_output().expect("it ends").into();
+    let (first, ignored) = ran.stdout.split_once("\nSigIgn:\t").expect("two lines");
+    assert_eq!((ran.code, first), (7, format!("{pid} none --role").as_str()), "{}", ran.stderr);
+    // No signal is taken from it: not SIGPIPE, which Rust ignores for itself.
+    // (Above 31 are the C library's own.)
+    let ignored = u64::from_str_radix(ignored.trim(), 16).expect("a mask");
+    assert_eq!(ignored & 0x7fff_ffff, 0, "{ignored:x}");
+    assert_eq!(
+        ran.stderr,
+        format!("logged in to {} as role \"app\": token for \"sh\", lease 1h\n", rig.vault.address())
+    );
+    assert_eq!(secret(&rig, &out), json!("from the vault"));
+    // What is known about it, which is no secret.
+    let info = fs::read_to_string(rig.folder.path().join("info.json")).expect("the info file");
+    let token = fs::read_to_string(&out).expect("the token");
+    assert!(!info.contains(&token));
+    let info: serde_json::Value = serde_json::from_str(&info).expect("JSON");
+    let found = rig
+        .vault
+        .ok("POST", "auth/token/lookup-accessor", Some(&json!({"accessor": info["accessor"]})))
+        .expect("Vault knows it");
+    assert_eq!(info["policies"], found["data"]["policies"]);
+    assert_eq!(
+        (&info["lease_duration"], &info["renewable"], &info["role"], &info["mount"]),
+        (&json!(3600), &json!(true), &json!("app"), &json!("jwt"))
+    );
+    assert_eq!(
+        info["expires_at"].as_i64().zip(info["issued_at"].as_i64()).map(|(end, start)| end - start),
+        Some(3_600)
+    );
+
+    // Only the file: the environment stays as it was.
+    let file = rig.folder.path().join("token");
+    let mut command = rig.login_command(&jwt, &file);
+    command.args(["-q", "--no-env", "--", "sh", "-c", "printf %s \"${VAULT_TOKEN-none}\""]);
+    let ran = run(&mut command).ok();
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("none", ""));
+    assert_eq!(secret(&rig, &file), json!("from the vault"));
+
+    // A program that is not there: no login, no token that nobody takes.
+    let seen = rig.seen();
+    let mut command = rig.login_command(&jwt, &file);
+    command.args(["--", "no-such-program"]);
+    run(&mut command).failed(
+        127,
+        "error: could not run \"no-such-program\": there is no such program\n\
+         hint: name a program of this image behind \"--\", by its path or one that PATH leads to\n",
+    );
+    assert_eq!(rig.requests_since(seen), Vec::<String>::new());
+});
+
 each_product!(from_an_empty_root, |product| {
     let rig = Rig::new(product);
     with_secret(&rig);

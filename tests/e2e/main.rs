@@ -1,21 +1,41 @@
 //! End-to-end tests: the programs as they are shipped, against real servers.
 //! Each test that speaks to Vault runs against Vault and against OpenBao.
 
+mod aks;
+mod aks_search;
 mod bad_input;
 mod cases;
 mod chain;
+mod cloud_rig;
+mod clouds;
 mod commands;
+mod completion;
+mod costs;
+mod crowd;
+mod documents;
+mod eks;
+mod examples;
 mod fleet;
 mod hostile;
 mod issuer;
+mod key_modes;
 mod killed;
+mod krew;
 mod load;
 mod login;
+mod look;
+mod many_sidecars;
 mod marks;
+mod pod;
+mod pods;
 mod race;
 mod remove;
 mod rig;
+mod secrets;
 mod setup;
+mod sidecar;
+mod sidecar_troubles;
+mod stale;
 mod status;
 mod storage;
 mod sync;
@@ -27,3 +47,4 @@ mod watch_outages;
 mod watch_rotation;
 mod watch_token;
 mod watching;
+mod world;

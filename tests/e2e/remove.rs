@@ -107,7 +107,7 @@ each_product!(two_clusters_of_one_issuer, |product| {
     let lists = |r: &&String| !r.starts_with("list ");
     assert_eq!(
         writes.iter().filter(lists).collect::<Vec<_>>(),
-        ["update sys/capabilities-self", "update auth/jwt/config"]
+        ["update sys/capabilities-self", "update auth/jwt/config", "update auth/jwt/config"]
     );
     assert_eq!(keys(&rig), [left]);
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["RS256"]));

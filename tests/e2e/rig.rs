@@ -4,6 +4,7 @@
 use harness::artefacts;
 use harness::http::Answer;
 use harness::process::Scratch;
+use harness::secrets;
 use harness::server::{AuditRequest, Cluster, Product, VaultOptions, VaultServer, shared_cluster};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -42,7 +43,11 @@ pub struct Ran {
 }
 
 impl From<Output> for Ran {
+    /// Whatever it was asked to do, it told nobody a secret.
+    #[track_caller]
     fn from(output: Output) -> Self {
+        assert_eq!(secrets::find(&output.stdout), None, "on stdout");
+        assert_eq!(secrets::find(&output.stderr), None, "on stderr");
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),

@@ -21,7 +21,7 @@ each_product!(twice_changes_nothing, |product| {
     assert_eq!(
         first.stderr,
         format!(
-            "✓ issuer \"{issuer}\", 1 key from the API server\n\
+            "✓ issuer \"{issuer}\", 1 key from the API\n\
              ✓ issuer proven by a token of service account \"shop:app\"\n\
              warning: policy \"app-read\" does not exist yet\n\
              ✓ auth mount \"jwt/\" enabled\n\

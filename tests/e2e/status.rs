@@ -51,7 +51,11 @@ each_product!(one_read_and_a_row_for_each_key, |product| {
     assert_eq!(status(&rig, &["-o", "name"]).ok().stdout, format!("key/{}\n", row[10]));
 
     let report: Value = serde_json::from_str(&status(&rig, &["-o", "json"]).ok().stdout).expect("JSON");
-    assert_eq!(report["owners"], json!([{"issuer": issuer, "clusterUid": uid, "keys": 1}]));
+    let freshness = json!({"by": "nothing", "since": report["keys"][0]["added"]});
+    assert_eq!(
+        report["owners"],
+        json!([{"issuer": issuer, "clusterUid": uid, "keys": 1, "rotation": null, "freshness": freshness}])
+    );
     assert_eq!(report["supportedAlgorithms"], json!(["RS256"]));
     assert_eq!((&report["mount"], &report["boundIssuer"]), (&json!("jwt"), &Value::Null));
     assert_eq!(report["address"], json!(rig.vault.address()));

@@ -13,7 +13,7 @@ fn is_as_written(program: &Path, words: &[&str], code: i32, file: &str) {
     let home = Scratch::new("texts").expect("a folder is made");
     let mut command = Command::new(program);
     clean_environment(&mut command, home.path(), &[]);
-    // Help is wrapped to the terminal; without one, to a fixed width.
+    // Help fits 80 columns on any terminal.
     let output = command.args(words).env("COLUMNS", "100").output().expect("the program runs");
     assert_eq!(output.status.code(), Some(code), "{words:?}");
     let said = String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8");
@@ -32,18 +32,14 @@ fn the_plugin() {
     for (words, code, file) in [
         (&[][..], 0, "kubectl-vaultjwt.txt"),
         (&["--help"], 0, "kubectl-vaultjwt-help.txt"),
-        (&["setup", "--help"], 0, "kubectl-vaultjwt-setup-help.txt"),
-        (&["status", "--help"], 0, "kubectl-vaultjwt-status-help.txt"),
         (&["status", "-o", "csv"], 2, "kubectl-vaultjwt-status-bad-output.txt"),
-        (&["remove", "--help"], 0, "kubectl-vaultjwt-remove-help.txt"),
         (&["remove", "--issuer", "https://a", "--context", "b"], 2, "kubectl-vaultjwt-remove-issuer-and-context.txt"),
+        (&["completion", "--help"], 0, "kubectl-vaultjwt-completion-help.txt"),
+        (&["completion", "tcsh"], 2, "kubectl-vaultjwt-completion-bad-shell.txt"),
         (&["version"], 0, "kubectl-vaultjwt-version.txt"),
         (&["setup", "--role", "app", "--service-account", "shop:app"], 2, "kubectl-vaultjwt-setup-no-policy.txt"),
         (&["setup", "--service-account", "shop"], 2, "kubectl-vaultjwt-setup-bad-service-account.txt"),
         (&["setup", "--dry-run=server"], 2, "kubectl-vaultjwt-setup-dry-run-server.txt"),
-        (&["sync", "--help"], 0, "kubectl-vaultjwt-sync-help.txt"),
-        (&["diff", "--help"], 0, "kubectl-vaultjwt-diff-help.txt"),
-        (&["issuer", "--help"], 0, "kubectl-vaultjwt-issuer-help.txt"),
         (&["issuer", "-o", "name"], 2, "kubectl-vaultjwt-issuer-bad-output.txt"),
         (&["sync", "--watch", "--enroll"], 2, "kubectl-vaultjwt-sync-watch-enroll.txt"),
         (&["sync", "--interval", "1s"], 2, "kubectl-vaultjwt-sync-interval-alone.txt"),
@@ -55,6 +51,18 @@ fn the_plugin() {
         (&["sync", "--grace", "soon"], 2, "kubectl-vaultjwt-sync-bad-grace.txt"),
     ] {
         is_as_written(&plugin, words, code, file);
+    }
+}
+
+#[test]
+fn the_help_of_every_command() {
+    let plugin = artefacts::plugin().expect("the plugin is built");
+    for command in crate::examples::commands() {
+        let file = format!("kubectl-vaultjwt-{command}-help.txt");
+        is_as_written(&plugin, &[&command, "--help"], 0, &file);
+        // One help, as kubectl has it.
+        is_as_written(&plugin, &[&command, "-h"], 0, &file);
+        is_as_written(&plugin, &["help", &command], 0, &file);
     }
 }
 

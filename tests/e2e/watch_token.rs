@@ -24,7 +24,9 @@ fn rig(product: harness::server::Product) -> Rig {
     let policy = guide("vault policy write vaultjwt-sync - <<< '");
     rig.vault.write_policy("vaultjwt-sync", policy.trim()).expect("a policy");
     let words = guide("$ kubectl vaultjwt setup ");
-    let words: Vec<&str> = words.lines().next().unwrap_or_default().split_whitespace().collect();
+    // What follows is the shell's.
+    let line = words.lines().next().unwrap_or_default().split('>').next().unwrap_or_default();
+    let words: Vec<&str> = line.split_whitespace().collect();
     rig.setup(&words).ok();
     rig
 }

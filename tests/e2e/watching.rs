@@ -1,5 +1,6 @@
 //! A running `sync --watch`: started, read, told to stop.
 
+use crate::costs::costs;
 use crate::rig::Ran;
 use harness::http::Http;
 use harness::process::{Scratch, port};
@@ -82,19 +83,9 @@ impl Watching {
         line.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("no {series} in\n{text}"))
     }
 
-    /// Resident memory now and at most, in KiB, and seconds on a CPU.
+    /// What it costs; see [`costs`].
     pub fn costs(&self) -> (u64, u64, f64) {
-        let read = |name: &str| fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).unwrap_or_default();
-        let status = read("status");
-        let kib = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
-        };
-        // Fields 14 and 15 of proc(5), counted after the name in brackets.
-        let stat = read("stat");
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-        let ticks = |at: usize| fields.get(at).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
-        (kib("VmRSS:"), kib("VmHWM:"), (ticks(11) + ticks(12)) / 100.0)
+        costs(self.child.id())
     }
 
     /// Sends it a signal.

@@ -1,9 +1,11 @@
 //! Owns building the two programs under test, each on its own: a build of the
 //! whole workspace unifies features and is not what is shipped.
 
+mod cross;
 mod elf;
 mod target;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -11,6 +13,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+pub use cross::{plugins, pod_binaries};
 pub use target::Target;
 
 use crate::process::say;
@@ -46,6 +49,28 @@ pub enum ArtefactError {
     /// There is no C compiler.
     #[error("building vault-jwt-login needs a C compiler, which is not installed")]
     NoCompiler,
+    /// What was built is for another machine than was asked for.
+    #[error("\"{}\" {cause}", .path.display())]
+    WrongMachine {
+        /// The program.
+        path: PathBuf,
+        /// What shows it.
+        cause: String,
+    },
+    /// Rust's standard library for another machine is missing.
+    #[error("Rust has no standard library for \"{triple}\" here")]
+    NoTarget {
+        /// The machine.
+        triple: String,
+    },
+    /// What builds for another machine cannot be had.
+    #[error("{cause}")]
+    Peer {
+        /// Why.
+        cause: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// The pod binary would need a loader that an empty image does not have.
     #[error("\"{}\" is not static: {cause}", .path.display())]
     NotStatic {
@@ -61,7 +86,13 @@ impl ArtefactError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoCompiler => Some("apt-get install gcc musl-tools".to_owned()),
-            Self::Run { .. } | Self::Cargo { .. } | Self::NoProgram { .. } | Self::NotStatic { .. } => None,
+            Self::NoTarget { triple } => Some(format!("rustup target add {triple}")),
+            Self::Peer { hint, .. } => hint.clone(),
+            Self::Run { .. }
+            | Self::Cargo { .. }
+            | Self::NoProgram { .. }
+            | Self::NotStatic { .. }
+            | Self::WrongMachine { .. } => None,
         }
     }
 }
@@ -73,8 +104,19 @@ pub struct PodBinary {
     pub path: PathBuf,
     /// What it is linked with.
     pub target: Target,
+    /// The machine it is for, as Go and container images name it.
+    pub architecture: &'static str,
     /// Its size in bytes.
     pub size: u64,
+}
+
+/// This machine, as Go and container images name it.
+pub fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 /// The plugin, dev profile; its folder belongs into `PATH`. Built once per
@@ -112,13 +154,13 @@ fn build_pod_binary() -> Result<PodBinary, ArtefactError> {
         build("vault-jwt-login", "vault-jwt-login", &["--release", "--target", &triple], &target.environment()?)?;
     elf::check_static(&path).map_err(|cause| ArtefactError::NotStatic { path: path.clone(), cause })?;
     let size = path.metadata().map(|data| data.len()).unwrap_or_default();
-    Ok(PodBinary { path, target, size })
+    Ok(PodBinary { path, target, architecture: architecture(), size })
 }
 
 /// Variables that cargo sets for the programs it runs. Passed on to another
 /// cargo they would count as changes of the environment, and crates with C
 /// code would be built again and again.
-fn is_set_by_cargo(name: &str) -> bool {
+pub(crate) fn is_set_by_cargo(name: &str) -> bool {
     name == "OUT_DIR"
         || name == "CARGO_CRATE_NAME"
         || name == "CARGO_PRIMARY_PACKAGE"
@@ -136,10 +178,21 @@ fn build(
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut arguments = vec!["build", "-p", package, "--bin", program];
     arguments.extend(more);
+    let environment: Vec<_> = environment.iter().map(|(name, value)| (name.clone(), value.into())).collect();
+    run_cargo(Path::new(&cargo), &arguments, program, &environment)
+}
+
+/// Runs cargo, or what calls it, and returns where the program was put.
+fn run_cargo(
+    cargo: &Path,
+    arguments: &[&str],
+    program: &'static str,
+    environment: &[(String, OsString)],
+) -> Result<PathBuf, ArtefactError> {
     let shown = arguments.join(" ");
-    arguments.push("--message-format=json-render-diagnostics");
-    let mut command = Command::new(&cargo);
-    command.args(&arguments).current_dir(workspace::root()).stdin(Stdio::null());
+    let mut command = Command::new(cargo);
+    command.args(arguments).arg("--message-format=json-render-diagnostics");
+    command.current_dir(workspace::root()).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(is_set_by_cargo) {
             command.env_remove(name);
@@ -148,10 +201,9 @@ fn build(
     command.envs(environment.iter().map(|(name, value)| (name, value)));
     say(&format!("cargo {shown}"));
     let start = Instant::now();
-    let output = command.output().map_err(|error| ArtefactError::Run {
-        program: Path::new(&cargo).display().to_string(),
-        cause: error.to_string(),
-    })?;
+    let output = command
+        .output()
+        .map_err(|error| ArtefactError::Run { program: cargo.display().to_string(), cause: error.to_string() })?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
         return Err(ArtefactError::Cargo { arguments: shown, errors });

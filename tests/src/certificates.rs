@@ -67,7 +67,17 @@ impl Authority {
     /// # Errors
     /// No key could be made.
     pub fn server(&self) -> Result<Certificate, rcgen::Error> {
-        let mut params = CertificateParams::new(SERVER_NAMES.map(String::from))?;
+        self.server_for::<&str>(&[])
+    }
+
+    /// A certificate for a server on 127.0.0.1 that is also reached under
+    /// these DNS names.
+    ///
+    /// # Errors
+    /// No key could be made, or a name is none.
+    pub fn server_for<N: AsRef<str>>(&self, names: &[N]) -> Result<Certificate, rcgen::Error> {
+        let names = SERVER_NAMES.into_iter().chain(names.iter().map(AsRef::as_ref));
+        let mut params = CertificateParams::new(names.map(String::from).collect::<Vec<_>>())?;
         params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST)));
         params.distinguished_name.push(DnType::CommonName, "127.0.0.1");
         self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)

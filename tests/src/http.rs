@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::Agent;
 use ureq::http::{Request, Response};
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig};
+use ureq::{Agent, Proxy};
 
 use crate::certificates;
 
@@ -57,7 +57,27 @@ impl Http {
         ca: Option<&str>,
         client: Option<&certificates::Certificate>,
     ) -> Result<Self, HttpError> {
+        Self::by(None, base.into(), ca, client)
+    }
+
+    /// A client that trusts `ca` alone and asks a forward proxy for the server.
+    ///
+    /// # Errors
+    /// The certificate or the proxy's address cannot be read.
+    pub fn through(proxy: &str, base: impl Into<String>, ca: &str) -> Result<Self, HttpError> {
         let base = base.into();
+        let unreadable =
+            |error: ureq::Error| HttpError { method: "proxy for".into(), url: base.clone(), cause: error.to_string() };
+        let proxy = Proxy::new(proxy).map_err(unreadable)?;
+        Self::by(Some(proxy), base, Some(ca), None)
+    }
+
+    fn by(
+        proxy: Option<Proxy>,
+        base: String,
+        ca: Option<&str>,
+        client: Option<&certificates::Certificate>,
+    ) -> Result<Self, HttpError> {
         let unreadable = |error: ureq::Error| HttpError {
             method: "certificates for".into(),
             url: base.clone(),
@@ -77,7 +97,7 @@ impl Http {
         let agent = Agent::config_builder()
             .tls_config(tls.build())
             // The developer's proxy has nothing to do with loopback.
-            .proxy(None)
+            .proxy(proxy)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)

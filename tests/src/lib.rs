@@ -1,15 +1,22 @@
 //! The harness: gets the real servers ([`peers`]), starts and stops them
 //! ([`server`]), and builds the programs under test as they are shipped
-//! ([`artefacts`]).
+//! ([`artefacts`]), puts them into images ([`image`]) and Krew's archives ([`krew`]), and runs the fuzz
+//! targets ([`fuzzing`]).
 //!
 //! Nothing it starts outlives the process that started it, however that
 //! process ends ([`process`]).
 
 pub mod artefacts;
 pub mod certificates;
+pub mod fuzzing;
 pub mod http;
+pub mod image;
 pub mod keys;
+pub mod krew;
 pub mod peers;
 pub mod process;
+pub mod secrets;
 pub mod server;
+pub mod svg;
+pub mod typed;
 pub mod workspace;

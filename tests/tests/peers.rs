@@ -99,6 +99,20 @@ fn a_missing_tool_is_named_with_the_command_that_installs_it() {
 }
 
 #[test]
+fn a_program_that_does_not_tell_its_version_is_not_taken_from_path() {
+    let machine = Machine::new();
+    machine.program("bin/moto_server", "5.2.5");
+    let output = machine.peers(&["moto"], None);
+    let text = "error: moto: installing moto 5.2.5 needs python3, which is not installed\n\
+                hint: apt-get install python3 python3-pip\n";
+    assert_eq!((output.status.code(), stderr(&output)), (Some(1), text.to_owned()));
+
+    let cached = machine.program(".cache/vaultjwt-peers/moto-5.2.5/moto_server", "");
+    let line = format!("moto\t5.2.5\t{}\tfound in cache\n", cached.display());
+    assert_eq!(stdout(&machine.peers(&["moto"], None)), line);
+}
+
+#[test]
 fn a_failed_build_shows_its_last_lines_and_its_log() {
     let machine = Machine::new();
     let go = machine.program("bin/go", "go1.99.0");
@@ -121,6 +135,7 @@ fn a_failed_build_shows_its_last_lines_and_its_log() {
 fn an_unknown_name_is_a_wrong_call() {
     let output = Machine::new().peers(&["consul"], None);
     let text = "error: no peer \"consul\"\n\
-                hint: the peers are kube-apiserver, kubectl, etcd, vault, openbao, cargo-deny\n";
+                hint: the peers are kube-apiserver, kubectl, etcd, vault, kubelet, containerd, containerd-shim-runc-v2, ctr, \
+                krew, validate-krew-manifest, openbao, cargo-deny, cargo-fuzz, actionlint, moto, aws\n";
     assert_eq!((output.status.code(), stderr(&output)), (Some(2), text.to_owned()));
 }

@@ -6,7 +6,7 @@ use super::rig::{line, median};
 use harness::keys::{Alg, SigningKey};
 use jiff::Timestamp;
 use kubectl_vaultjwt::command::chain::{Allowances, Member, MountPlan, Roles, Terms};
-use kubectl_vaultjwt::issuer::{KeySource, NamedBy, Resolved};
+use kubectl_vaultjwt::issuer::{CloudWord, KeySource, NamedBy, Resolved};
 use kubectl_vaultjwt::keychain::Owner;
 use kubectl_vaultjwt::keychain::jwk::KeySet;
 use kubectl_vaultjwt::vault::config::Standing;
@@ -23,6 +23,8 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
         source: KeySource::ApiServer,
         site_unused: None,
         no_witness: None,
+        keys_url: None,
+        cloud: CloudWord::NotAsked,
     })
 }
 

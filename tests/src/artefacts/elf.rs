@@ -13,6 +13,16 @@ pub(super) fn check_static(path: &Path) -> Result<(), String> {
     if types.contains(&PT_INTERP) { Err("it asks for a loader (PT_INTERP)".to_owned()) } else { Ok(()) }
 }
 
+/// Is the program for this machine, as Go names it? e_machine is at 18.
+pub(super) fn check_machine(path: &Path, architecture: &str) -> Result<(), String> {
+    let file = std::fs::read(path).map_err(|error| error.to_string())?;
+    let machine = file.get(18..20).and_then(|bytes| Some(u16::from_le_bytes(bytes.try_into().ok()?)));
+    match (machine, architecture) {
+        (Some(62), "amd64") | (Some(183), "arm64") => Ok(()),
+        (machine, _) => Err(format!("is not for {architecture}, but for machine {machine:?}")),
+    }
+}
+
 /// The types of all program headers: e_phoff at 32, e_phentsize at 54,
 /// e_phnum at 56 (ELF-64 object file format).
 fn header_types(file: &[u8]) -> Option<Vec<u32>> {
@@ -52,5 +62,14 @@ mod tests {
         assert_eq!(header_types(&file), Some(vec![1, 2]));
         assert_eq!(header_types(&file[..100]), None);
         assert_eq!(header_types(b"#!/bin/sh\n"), None);
+    }
+
+    #[test]
+    fn the_machine_is_in_the_header() {
+        let own = std::env::current_exe().unwrap();
+        let other = if crate::artefacts::architecture() == "amd64" { "arm64" } else { "amd64" };
+        assert_eq!(check_machine(&own, crate::artefacts::architecture()), Ok(()));
+        let error = check_machine(&own, other).unwrap_err();
+        assert!(error.starts_with(&format!("is not for {other}, but for machine Some(")), "{error}");
     }
 }

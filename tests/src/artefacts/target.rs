@@ -31,7 +31,8 @@ impl std::fmt::Display for Target {
 impl Target {
     /// musl, if rustc has it or rustup can add it.
     pub(super) fn choose() -> Self {
-        if has(Self::Musl) || (add(Self::Musl) && has(Self::Musl)) { Self::Musl } else { Self::Gnu }
+        let musl = Self::Musl.triple();
+        if has(&musl) || (add(&musl) && has(&musl)) { Self::Musl } else { Self::Gnu }
     }
 
     /// Its name for cargo.
@@ -87,10 +88,10 @@ fn static_flags(variable: impl Fn(&str) -> Option<OsString>, triple: &str) -> (S
 }
 
 /// Does rustc have the target's standard library?
-fn has(target: Target) -> bool {
+pub(super) fn has(triple: &str) -> bool {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", &target.triple()])
+        .args(["--print", "target-libdir", "--target", triple])
         .current_dir(workspace::root())
         .stdin(Stdio::null())
         .output();
@@ -101,9 +102,9 @@ fn has(target: Target) -> bool {
 }
 
 /// Adds the target with rustup.
-fn add(target: Target) -> bool {
+pub(super) fn add(triple: &str) -> bool {
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", &target.triple()]).current_dir(workspace::root()).stdin(Stdio::null());
+    rustup.args(["target", "add", triple]).current_dir(workspace::root()).stdin(Stdio::null());
     rustup.output().is_ok_and(|output| output.status.success())
 }
 

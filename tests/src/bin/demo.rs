@@ -115,7 +115,7 @@ fn demo(product: Product) -> Outcome<String> {
     if found != secret {
         return Err(format!("the secret was not read: {}", String::from_utf8_lossy(&output.stderr).trim()).into());
     }
-    tell!("It is the value that was written above. Read on in README.md.");
+    tell!("It is the value that was written above. The servers end here; read on in README.md.");
     Ok(found)
 }
 

@@ -43,11 +43,11 @@ fn main() -> ExitCode {
 fn usage() -> String {
     let mut text = "usage: cargo peers [NAME...]\n\nFinds or gets the real servers and tools the tests run against: in a variable,\n\
         in ~/.cache/vaultjwt-peers, in PATH where the version is exactly right, else\n\
-        built or installed into that cache.\n\nname             version  variable\n"
+        built or installed into that cache.\n\nname                     version  variable\n"
         .to_owned();
     for peer in Peer::ALL {
         let pin = peer.pin();
-        text.push_str(&format!("{:<16} {:<8} {}\n", pin.name, pin.version, pin.variable));
+        text.push_str(&format!("{:<24} {:<8} {}\n", pin.name, pin.version, pin.variable));
     }
     text
 }

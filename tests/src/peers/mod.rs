@@ -7,13 +7,16 @@ mod cache;
 mod error;
 mod go;
 mod pins;
+mod python;
 mod run;
 mod version;
 mod wheel;
+mod zig;
 
 pub use error::PeerError;
 pub use pins::{Pin, Source};
 pub(crate) use version::is_executable;
+pub use zig::{Zigbuild, zigbuild};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,18 +32,54 @@ pub enum Peer {
     KubeApiserver,
     /// The client our plugin is called through.
     Kubectl,
+    /// Runs a node's pods.
+    Kubelet,
+    /// Runs their containers.
+    Containerd,
+    /// Stands between containerd and runc, one for each pod.
+    ContainerdShim,
+    /// containerd's own client.
+    Ctr,
     /// `HashiCorp` Vault.
     Vault,
     /// `OpenBao`.
     OpenBao,
+    /// Installs kubectl's plugins.
+    Krew,
+    /// What Krew's index holds each manifest to.
+    ValidateKrewManifest,
     /// Checks licences and sources in CI.
     CargoDeny,
+    /// Builds the fuzz targets.
+    CargoFuzz,
+    /// Checks the workflows.
+    Actionlint,
+    /// AWS as far as the tests need it: EKS and STS.
+    Moto,
+    /// The AWS command line.
+    Aws,
 }
 
 impl Peer {
     /// All of them, those first that take longest.
-    pub const ALL: [Self; 6] =
-        [Self::KubeApiserver, Self::Kubectl, Self::Etcd, Self::Vault, Self::OpenBao, Self::CargoDeny];
+    pub const ALL: [Self; 16] = [
+        Self::KubeApiserver,
+        Self::Kubectl,
+        Self::Etcd,
+        Self::Vault,
+        Self::Kubelet,
+        Self::Containerd,
+        Self::ContainerdShim,
+        Self::Ctr,
+        Self::Krew,
+        Self::ValidateKrewManifest,
+        Self::OpenBao,
+        Self::CargoDeny,
+        Self::CargoFuzz,
+        Self::Actionlint,
+        Self::Moto,
+        Self::Aws,
+    ];
 
     /// The peer of that name.
     pub fn named(name: &str) -> Option<Self> {
@@ -115,11 +154,12 @@ pub fn find(peer: Peer) -> Result<Found, PeerError> {
     let made = cache.make(pin, |cache, folder| match &pin.source {
         Source::Go { .. } => go::build(cache, pin, folder),
         Source::Wheel(wheel) => wheel::install_program(cache, pin, wheel, folder),
+        Source::Python { .. } => python::install(cache, pin, folder),
     })?;
     let how = match (made.took, &pin.source) {
         (None, _) => How::Cache,
         (Some(took), Source::Go { .. }) => How::Built(took),
-        (Some(took), Source::Wheel(_)) => How::Installed(took),
+        (Some(took), Source::Wheel(_) | Source::Python { .. }) => How::Installed(took),
     };
     Ok(Found { path: made.path, how })
 }

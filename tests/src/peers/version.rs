@@ -15,6 +15,9 @@ pub(crate) fn is_executable(path: &Path) -> bool {
 /// The first program of the peer's name in `PATH` that is exactly the pinned
 /// version.
 pub(super) fn in_path(pin: &Pin) -> Option<PathBuf> {
+    if pin.version_arguments.is_empty() {
+        return None;
+    }
     in_folders(pin, &workspace::path_folders())
 }
 
@@ -48,13 +51,18 @@ mod tests {
     use super::*;
 
     /// What the real programs print.
-    const ANSWERS: [(Peer, &str); 6] = [
+    const ANSWERS: [(Peer, &str); 11] = [
         (Peer::Etcd, "etcd Version: 3.7.3\nGit SHA: Not provided\nGo Version: go1.26.8\nGo OS/Arch: linux/amd64\n"),
         (Peer::KubeApiserver, "Kubernetes v1.37.2\n"),
         (Peer::Kubectl, "Client Version: v1.37.2\nKustomize Version: v5.8.1\n"),
+        (Peer::Kubelet, "Kubernetes v1.37.2\n"),
+        (Peer::Containerd, "containerd github.com/containerd/containerd/v2 v2.4.2 \n"),
+        (Peer::ContainerdShim, "containerd-shim-runc-v2:\n  Version:  v2.4.2\n  Revision: \n  Go version: go1.26.8\n"),
+        (Peer::Ctr, "ctr github.com/containerd/containerd/v2 v2.4.2\n"),
         (Peer::Vault, "Vault v1.21.2, built 2025-11-24T23:16:07Z\n"),
         (Peer::OpenBao, "OpenBao v2.7.2 (9e0a0d3c), committed 2026-10-26T20:32:27Z\n"),
         (Peer::CargoDeny, "cargo-deny 0.20.2\n"),
+        (Peer::Aws, "aws-cli/1.46.3 Python/3.11.7 Linux/6.1.0 botocore/1.43.62\n"),
     ];
 
     #[test]

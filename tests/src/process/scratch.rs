@@ -88,3 +88,25 @@ impl Drop for Scratch {
         self.keeper.wait(STOP_AT_MOST);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cgroups_names_goes_with_the_folder_when_it_is_empty() {
+        // Folders in place of cgroups, whose files do not stand in rmdir's way.
+        let outside = tempfile::tempdir().unwrap();
+        let (empty, nested) = (outside.path().join("empty"), outside.path().join("nested"));
+        fs::create_dir_all(nested.join("kubepods/pod")).unwrap();
+        fs::create_dir(&empty).unwrap();
+        let scratch = Scratch::new("cgroups").unwrap();
+        let gone = outside.path().join("gone");
+        let names = [&empty, &gone, &nested].map(|folder| format!("{}\n", folder.display())).concat();
+        scratch.write(".cgroups", names).unwrap();
+        let folder = scratch.path().to_path_buf();
+        drop(scratch);
+        assert_eq!([&empty, &nested, &folder].map(|folder| folder.exists()), [false; 3]);
+        assert!(outside.path().exists());
+    }
+}

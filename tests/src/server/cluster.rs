@@ -10,6 +10,7 @@ use shared::Secret;
 
 use super::control_plane::{Differing, start_etcd};
 use super::kubeconfig::{Credentials, kubeconfig};
+use super::token_review::TokenReview;
 use super::{ServerError, ready, success, with_free_ports};
 use crate::certificates::{Authority, Certificate};
 use crate::http::{Answer, Http};
@@ -47,6 +48,10 @@ pub struct ClusterOptions {
     pub api_audiences: Vec<String>,
     /// The JWKS address the API server advertises; its own when absent.
     pub jwks_uri: Option<String>,
+    /// Further DNS names in the API server's certificate.
+    pub server_names: Vec<String>,
+    /// Does it take the tokens of `aws eks get-token`, as EKS does?
+    pub aws_tokens: bool,
 }
 
 /// A running cluster. Dropped, it is gone.
@@ -54,6 +59,7 @@ pub struct ClusterOptions {
 pub struct Cluster {
     // Servers stop before their folder goes: fields drop in this order.
     api: Mutex<Option<Supervised>>,
+    pub(super) token_review: Option<TokenReview>,
     _etcd: Supervised,
     pub(super) scratch: Scratch,
     pub(super) options: ClusterOptions,
@@ -105,7 +111,7 @@ impl Cluster {
 
         let authority = Authority::new("kubernetes")?;
         let admin = authority.client("kubernetes-admin", Some("system:masters"))?;
-        let server = authority.server()?;
+        let server = authority.server_for(&options.server_names)?;
         for (name, content) in
             [("ca.crt", &authority.pem()), ("server.crt", &server.certificate), ("server.key", &server.key)]
         {
@@ -122,6 +128,7 @@ impl Cluster {
             scratch.write("admin.kubeconfig", admin_config).map_err(ServerError::io("writing a kubeconfig"))?;
         let cluster = Self {
             api: Mutex::new(None),
+            token_review: options.aws_tokens.then(|| TokenReview::start(&scratch)).transpose()?,
             _etcd: etcd,
             http: Http::new(url, Some(&authority.pem()), Some(&admin))?,
             keys: Mutex::new(Keys { older: Vec::new(), newest: SigningKey::generate(options.alg)? }),
@@ -142,6 +149,11 @@ impl Cluster {
             cluster.let_anyone_discover()?;
         }
         Ok(cluster)
+    }
+
+    /// Where the API server listens.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The API server's address.
@@ -197,6 +209,11 @@ impl Cluster {
     /// The key that signs now.
     pub fn signing_key(&self) -> SigningKey {
         locked(&self.keys).newest.clone()
+    }
+
+    /// The administrator's client.
+    pub(super) fn client(&self) -> &Http {
+        &self.http
     }
 
     /// One request as administrator.
@@ -274,7 +291,17 @@ impl Cluster {
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
                 "name": "system:service-account-issuer-discovery"},
             "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:unauthenticated"}]});
-        self.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)
+        self.create("/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", &binding)?;
+        // The authorizer learns of a binding a moment after it is stored.
+        let path = "/openid/v1/jwks";
+        let anyone = Http::new(self.url(), Some(&self.authority.pem()), None)?;
+        let api = locked(&self.api);
+        let Some(api) = api.as_ref() else { return Err(self.is_stopped()) };
+        ready::wait(api, || match anyone.send("GET", path, &[("accept", "application/jwk-set+json")], None) {
+            Ok(answer) if answer.is_success() => Ok(()),
+            Ok(answer) => Err(format!("GET {path}: HTTP {}: {}", answer.status, answer.text)),
+            Err(error) => Err(error.to_string()),
+        })
     }
 
     /// Creates an object; that it is there already is fine. A namespace that

@@ -52,6 +52,12 @@ impl Cluster {
         if let Some(uri) = &self.options.jwks_uri {
             arguments.push(format!("--service-account-jwks-uri={uri}"));
         }
+        if let Some(review) = &self.token_review {
+            arguments.push(format!("--authentication-token-webhook-config-file={}", text(review.config())));
+            arguments.push("--authentication-token-webhook-version=v1".to_owned());
+            // So that what a test changes counts at once.
+            arguments.push("--authentication-token-webhook-cache-ttl=1s".to_owned());
+        }
         for key in of.published {
             let public = format!("sa-{}.pub", key.kid());
             let written = self.scratch.write(&public, key.public_pem()).map_err(ServerError::io("writing a key"))?;

@@ -1,6 +1,6 @@
 //! Owns [`ManyClusters`]: one server that stands for many API servers.
 //!
-//! It is a fake, and the only one here: 32 or 500 real API servers, each with
+//! It is a fake: 32 or 500 real API servers, each with
 //! an etcd, do not fit on a machine. It knows the four requests the programs
 //! send to a cluster, answers them as a real API server does, and is proven
 //! against the plugin and a real Vault. Where one or two clusters are enough,
@@ -217,9 +217,7 @@ impl ManyClusters {
 
     /// Answers the key set with a redirect.
     pub fn redirect(&self, number: usize, location: &str) {
-        let mut reply = Reply::new(302, "text/plain", "");
-        reply.location = Some(location.to_owned());
-        self.member(number).publish(reply);
+        self.member(number).publish(Reply::new(302, "text/plain", "").with("Location", location));
     }
 
     /// Answers the key set slowly: every byte waits that long.

@@ -1,35 +1,53 @@
 //! Owns the running servers of a test: [`Cluster`] (etcd and an API server, or several: [`ApiServerTwin`]),
-//! [`VaultServer`], [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
+//! a [`Node`] that runs pods, [`VaultServer`], [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
 //! stand-in for more API servers than a machine can run), and the proxies that
-//! stand in front of them ([`DelayingProxy`], [`GatedProxy`], [`SwitchingProxy`]).
+//! stand in front of them ([`DelayingProxy`], [`GatedProxy`], [`SwitchingProxy`],
+//! [`ConnectProxy`]). Of the clouds: AWS's API by [`Moto`], Azure's by [`ArmStub`] and [`FakeAz`],
+//! the sites of issuers by [`OidcSite`]. A folder of files is on a [`FileSite`].
 
 mod access;
+mod arm;
+mod az;
 mod cluster;
+mod connect;
 mod control_plane;
+mod files;
 mod gate;
 mod kubeconfig;
 mod listener;
 mod many;
 mod member;
+mod moto;
+mod node;
 mod pair;
 mod product;
 mod proxy;
 mod ready;
+mod script;
 mod scripted;
+mod site;
 mod switch;
+mod token_review;
 mod trio;
 mod twin;
 mod vault;
 mod vault_config;
 mod wire;
 
+pub use arm::{ArmCluster, ArmStub};
+pub use az::FakeAz;
 pub use cluster::{Cluster, ClusterOptions, Issuer, shared_cluster};
+pub use connect::ConnectProxy;
+pub use files::FileSite;
 pub use gate::{Gate, Point};
 pub use kubeconfig::Credentials;
 pub use many::{ManyClusters, ManyIssuers, ManyOptions};
+pub use moto::{EksCluster, Moto};
+pub use node::Node;
 pub use pair::VaultPair;
 pub use product::Product;
 pub use proxy::{DelayingProxy, GatedProxy};
+pub use site::OidcSite;
 pub use switch::SwitchingProxy;
 pub use trio::VaultTrio;
 pub use twin::{ApiServerKeys, ApiServerTwin};
@@ -119,7 +137,7 @@ impl ServerError {
 
     /// Another process took a port between its choice and its use.
     fn is_port_taken(&self) -> bool {
-        matches!(self, Self::Ended { tail, .. } if tail.contains("address already in use"))
+        matches!(self, Self::Ended { tail, .. } if tail.to_ascii_lowercase().contains("address already in use"))
     }
 
     fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {

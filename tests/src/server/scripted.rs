@@ -1,7 +1,7 @@
 //! Owns a web server inside the test process that answers as it is told:
-//! HTTP/1.1 over TLS, connections stay open.
+//! HTTP/1.1, with or without TLS, connections stay open.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::Value;
 
 use super::listener::{Listener, Open};
 use super::wire::Request;
@@ -19,8 +20,8 @@ use crate::certificates::Certificate;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) content_type: String,
-    /// Where a redirect goes.
-    pub(super) location: Option<String>,
+    /// Further headers.
+    pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
     /// How long each byte of the body waits.
     pub(super) per_byte: Duration,
@@ -32,21 +33,32 @@ impl Reply {
         Self {
             status,
             content_type: content_type.to_owned(),
-            location: None,
+            headers: Vec::new(),
             body: body.into(),
             per_byte: Duration::ZERO,
         }
     }
 
-    fn send(&self, stream: &mut impl Write, open: &Open) -> io::Result<()> {
+    /// An answer of JSON.
+    pub(super) fn json(status: u16, body: &Value) -> Self {
+        Self::new(status, "application/json", body.to_string())
+    }
+
+    /// The same with one more header.
+    pub(super) fn with(mut self, header: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((header, value.into()));
+        self
+    }
+
+    pub(super) fn send(&self, stream: &mut impl Write, open: &Open) -> io::Result<()> {
         let mut head = format!(
             "HTTP/1.1 {} \r\nContent-Type: {}\r\nContent-Length: {}\r\n",
             self.status,
             self.content_type,
             self.body.len()
         );
-        if let Some(location) = &self.location {
-            head.push_str(&format!("Location: {location}\r\n"));
+        for (name, value) in &self.headers {
+            head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
@@ -87,11 +99,19 @@ pub(super) fn start(
     let tls = tls(certificate)?;
     Listener::start(move |stream: TcpStream, open: &Open| {
         let connection = ServerConnection::new(Arc::clone(&tls)).map_err(io::Error::other)?;
-        let mut stream = StreamOwned::new(connection, stream);
-        let mut buffer = Vec::new();
-        while let Some(request) = Request::read(&mut stream, &mut buffer)? {
-            answer(&request).send(&mut stream, open)?;
-        }
-        Ok(())
+        serve(&mut StreamOwned::new(connection, stream), &answer, open)
     })
+}
+
+/// Serves without TLS.
+pub(super) fn start_plain(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> io::Result<Listener> {
+    Listener::start(move |mut stream: TcpStream, open: &Open| serve(&mut stream, &answer, open))
+}
+
+fn serve(stream: &mut (impl Read + Write), answer: &impl Fn(&Request) -> Reply, open: &Open) -> io::Result<()> {
+    let mut buffer = Vec::new();
+    while let Some(request) = Request::read(stream, &mut buffer)? {
+        answer(&request).send(stream, open)?;
+    }
+    Ok(())
 }

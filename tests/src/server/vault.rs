@@ -129,6 +129,9 @@ impl VaultServer {
         let server = Supervised::start(&self.scratch, name, &self.program, arguments, |command| {
             clean_environment(command, folder, &[]);
             command.current_dir(folder);
+            if let Some(authorities) = &self.options.trusts {
+                command.env("SSL_CERT_FILE", authorities);
+            }
             if self.options.storage == Storage::Dev {
                 command.env(format!("{prefix}_DEV_ROOT_TOKEN_ID"), self.root_token.expose());
             }

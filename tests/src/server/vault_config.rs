@@ -1,7 +1,7 @@
 //! Owns how a Vault or `OpenBao` server is configured: the options of a test,
 //! and the configuration file made from them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -32,12 +32,15 @@ pub struct VaultOptions {
     /// Namespaces to make, parents included: `admin/team`. `OpenBao` only;
     /// Vault has them in its enterprise edition.
     pub namespaces: Vec<String>,
+    /// File with the authorities that the server trusts where it is the client;
+    /// its system's if absent.
+    pub trusts: Option<PathBuf>,
 }
 
 impl VaultOptions {
     /// TLS, integrated storage, an audit log, no namespaces: what most tests want.
     pub fn new(product: Product) -> Self {
-        Self { product, tls: true, storage: Storage::Raft, audit: true, namespaces: Vec::new() }
+        Self { product, tls: true, storage: Storage::Raft, audit: true, namespaces: Vec::new(), trusts: None }
     }
 }
 

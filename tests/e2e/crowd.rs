@@ -1,0 +1,110 @@
+//! Many pods that start at once while their cluster's keys are not on the
+//! mount yet: all get in soon after, and ask little until then. Each refusal
+//! costs Vault a look at every key.
+
+use crate::costs::{costs, pid_of};
+use crate::fleet::soak;
+use harness::artefacts;
+use harness::each_product;
+use harness::keys::{Alg, SigningKey};
+use harness::process::clean_environment;
+use harness::server::{Product, VaultOptions, VaultServer};
+use serde_json::json;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Keys of other clusters on the mount.
+const OTHERS: usize = 100;
+
+/// The schedule of `retry.rs`: the waits after a refused signature are at
+/// least 2 s, and on average 2, 3, 5, 9 and then 16 s.
+fn attempts(refusing: Duration) -> f64 {
+    let mut left = refusing.as_secs_f64();
+    let mut attempts = 1.0;
+    for wait in [2.0, 3.0, 5.0, 9.0].into_iter().chain(std::iter::repeat(16.0)) {
+        left -= wait;
+        attempts += 1.0;
+        if left < 0.0 {
+            break;
+        }
+    }
+    attempts
+}
+
+/// A crowd of so many pods, refused for so long.
+fn crowd(product: Product, pods: usize, refusing: Duration) {
+    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+    let key = || SigningKey::generate(Alg::Es256).expect("a key");
+    let (own, others) = (key(), (0..OTHERS).map(|_| key()).collect::<Vec<_>>());
+    let mut pems: Vec<&str> = others.iter().map(SigningKey::public_pem).collect();
+    let ok = |path: &str, body| drop(vault.ok("POST", path, Some(&body)).expect("Vault takes it"));
+    ok("sys/auth/jwt", json!({"type": "jwt"}));
+    ok("auth/jwt/config", json!({"jwt_validation_pubkeys": pems}));
+    ok("auth/jwt/role/app", json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"]}));
+
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
+    let claims = json!({"iss": "https://a", "sub": "s", "aud": ["vault"], "iat": now, "nbf": now, "exp": now + 600});
+    let folder = vault.scratch().folder("pods").expect("a folder");
+    let (jwt, program) = (folder.join("jwt"), artefacts::pod_binary().expect("the program is built").path);
+    std::fs::write(&jwt, own.sign(&claims).expect("a token")).expect("it is written");
+    let server = pid_of(product.peer().pin().binary, vault.scratch().path()).expect("Vault runs");
+    let (before, start) = (costs(server).2, Instant::now());
+    let children: Vec<_> = (0..pods)
+        .map(|pod| {
+            let mut login = Command::new(&program);
+            clean_environment(&mut login, &folder, &[]);
+            login
+                .args(["-q", "--role=app", "--timeout=5m", "--token-file"])
+                .arg(folder.join(format!("token-{pod}")))
+                .arg("--jwt-file")
+                .arg(&jwt)
+                .envs(vault.client_environment())
+                .stdin(Stdio::null())
+                .stderr(Stdio::piped());
+            login.spawn().expect("the program starts")
+        })
+        .collect();
+    std::thread::sleep(refusing.saturating_sub(start.elapsed()));
+    let refused = logins(&vault);
+    let cpu = costs(server).2 - before;
+    pems.insert(0, own.public_pem());
+    ok("auth/jwt/config", json!({"jwt_validation_pubkeys": pems}));
+    let healed = Instant::now();
+    for child in children {
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let all_in = healed.elapsed();
+    let granted = logins(&vault) - refused;
+    println!(
+        "{product}: {pods} pods, refused for {} s: {refused} logins ({:.1} a pod), {cpu:.2} s of Vault's CPU; \
+         then {granted} logins, all in after {:.1} s",
+        refusing.as_secs(),
+        refused as f64 / pods as f64,
+        all_in.as_secs_f64()
+    );
+    // One more each where the start of the crowd itself took time.
+    let most = pods as f64 * (attempts(refusing) + 1.0);
+    assert!(refused >= pods && refused as f64 <= most, "{refused}, at most {most}");
+    // One more of each, and of those who were just being refused.
+    assert!(granted >= pods && granted <= pods + pods / 4 + 2, "{granted}");
+    // The longest wait of the schedule, and the time that the logins take.
+    assert!(all_in < Duration::from_secs(45), "{all_in:?}");
+}
+
+/// Logins in the audit log.
+fn logins(vault: &VaultServer) -> usize {
+    vault.audit_requests().iter().filter(|request| request.path == "auth/jwt/login").count()
+}
+
+each_product!(a_crowd_before_its_keys, |product| crowd(product, 30, Duration::from_secs(6)));
+
+each_product!(
+    #[ignore = "takes minutes: cargo soak crowd"]
+    soak_of_a_crowd,
+    |product| {
+        let seconds = soak("SOAK_CROWD_SECONDS", 60);
+        crowd(product, soak("SOAK_CROWD_PODS", 200), Duration::from_secs(seconds as u64));
+    }
+);

@@ -1,0 +1,214 @@
+//! Mounts whose keys Vault fetches itself.
+
+use crate::rig::{Owned, ROLE, Ran, Rig, run};
+use harness::each_product;
+use harness::keys::Alg;
+use harness::server::{Cluster, ClusterOptions, Issuer, Product, VaultOptions};
+use serde_json::{Value, json};
+
+/// A cluster whose API server is its issuer's own site, for Vault too.
+fn cluster() -> Cluster {
+    Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+        .expect("a cluster starts")
+}
+
+/// A rig of such a cluster, and the file with its authority.
+fn rig(product: Product) -> (Rig, String) {
+    let rig = Rig::with(Owned::Own(Box::new(cluster())), VaultOptions::new(product));
+    let ca = authority(&rig.cluster);
+    (rig, ca)
+}
+
+fn authority(cluster: &Cluster) -> String {
+    let file = cluster.scratch().write("issuer-ca.pem", cluster.ca_pem()).expect("the CA is written");
+    file.to_str().expect("a path").to_owned()
+}
+
+fn setup(rig: &Rig, ca: &str, flags: &[&str]) -> Ran {
+    rig.setup(&[&["--issuer-ca-cert", ca], flags].concat())
+}
+
+fn report(ran: Ran) -> Value {
+    serde_json::from_str(&ran.ok().stdout).expect("JSON")
+}
+
+fn refused(ran: Ran, error: &str, hint: &str) {
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.ends_with(&format!("error: {error}\nhint: {hint}\n")), "{}", ran.stderr);
+}
+
+/// Whether a fresh token of shop:app logs in.
+fn logs_in(rig: &Rig, cluster: &Cluster, role: &str) -> bool {
+    let jwt = cluster.token("shop", "app", &["vault"]).expect("a token");
+    let body = json!({"role": role, "jwt": jwt.expose()});
+    rig.vault.http("POST", "auth/jwt/login", Some(&body)).expect("Vault answers").is_success()
+}
+
+const MIXED: &str = "choose another path with --mount; or, if that is meant, add --convert-keys";
+
+each_product!(vault_fetches_the_keys_of_one_issuer, |product| {
+    for (mode, field) in [("jwks-url", "jwks_url"), ("oidc-discovery", "oidc_discovery_url")] {
+        let (rig, ca) = rig(product);
+        let mode = format!("--keys={mode}");
+        let issuer = rig.cluster.issuer();
+        let flags = [&[mode.as_str()], &ROLE[..]].concat();
+        let done = report(setup(&rig, &ca, &[&flags[..], &["-o", "json"]].concat()));
+        assert_eq!(done["login"]["result"], "proven", "{done}");
+        assert_eq!(done["freshness"], json!({"by": "vault"}));
+        let config = rig.data("auth/jwt/config");
+        let url = if field == "jwks_url" { format!("{issuer}/openid/v1/jwks") } else { issuer.clone() };
+        assert_eq!((&config[field], &config["bound_issuer"]), (&json!(url), &json!(issuer)));
+        assert_eq!(config["jwt_validation_pubkeys"], json!([]));
+
+        // Again: nothing to write, and it says who fetches.
+        let seen = rig.seen();
+        let ran = setup(&rig, &ca, &flags).ok();
+        assert!(
+            ran.stderr.contains(&format!("configuration unchanged: Vault fetches the keys itself from {url}\n")),
+            "{}",
+            ran.stderr
+        );
+        let writes = rig.requests_since(seen).into_iter().filter(|r| r.starts_with("update auth/jwt/config")).count();
+        assert_eq!(writes, 0);
+
+        // A rotation needs nobody, even to another kind of key.
+        rig.cluster.rotate(Alg::Es256).expect("the key is rotated");
+        assert!(logs_in(&rig, &rig.cluster, "app"), "{mode}");
+
+        // Another cluster's keys do not come to this mount.
+        let second = cluster();
+        let kubeconfig = second.kubeconfig().to_str().expect("a path").to_owned();
+        let ca2 = authority(&second);
+        let before = rig.data("auth/jwt/config");
+        refused(
+            rig.setup(&["--kubeconfig", &kubeconfig, "--issuer-ca-cert", &ca2, &mode]),
+            &format!(
+                "auth mount \"jwt/\" cannot take this cluster's keys by --keys: it takes keys from {url}, which is not this cluster's alone"
+            ),
+            "choose another path with --mount: what other clusters log in with is not thrown away",
+        );
+        // Nor does a list, unless it is told.
+        refused(
+            setup(&rig, &ca, &ROLE),
+            &format!("auth mount \"jwt/\" cannot take this cluster's keys: it takes its keys from {field} ({url})"),
+            "choose another path with --mount, which gets static keys (vault read auth/jwt/config)",
+        );
+        assert_eq!(rig.data("auth/jwt/config"), before);
+        let ran = run(&mut rig.kubectl(&["vaultjwt", "sync", "--issuer-ca-cert", &ca]));
+        refused(
+            ran,
+            &format!("the keys on auth mount \"jwt/\" cannot be refreshed: it takes its keys from {field} ({url})"),
+            "nothing to refresh: Vault fetches the keys of that mount itself",
+        );
+        let done = report(setup(&rig, &ca, &[&ROLE[..], &["--convert-keys", "-o", "json"]].concat()));
+        assert_eq!((&done["keysMode"], &done["login"]["result"]), (&json!("static"), &json!("proven")));
+        let config = rig.data("auth/jwt/config");
+        assert_eq!(
+            (config[field].as_str(), config["jwt_validation_pubkeys"].as_array().map(Vec::len)),
+            (Some(""), Some(2))
+        );
+    }
+});
+
+each_product!(a_list_of_keys_is_converted_when_told_and_only_if_it_is_ours, |product| {
+    let (rig, ca) = rig(product);
+    setup(&rig, &ca, &ROLE).ok();
+    let url = format!("{}/openid/v1/jwks", rig.cluster.issuer());
+    let mixed = "auth mount \"jwt/\" cannot take this cluster's keys by --keys: it holds 1 static key already, which --keys=jwks-url would replace";
+    let before = rig.mount_state();
+    refused(setup(&rig, &ca, &["--keys=jwks-url"]), mixed, MIXED);
+    // A dry run, the commands and the difference show it, and change nothing.
+    let dry = setup(&rig, &ca, &["--keys=jwks-url", "--convert-keys", "--dry-run=client"]).ok();
+    assert!(dry.stdout.contains(&format!("config jwks_url: \"\" -> \"{url}\"\n")), "{}", dry.stdout);
+    let commands = setup(&rig, &ca, &["--keys=jwks-url", "--convert-keys", "--dry-run=client", "-o", "commands"]).ok();
+    assert!(commands.stdout.contains(&format!("\"jwks_url\": \"{url}\"")), "{}", commands.stdout);
+    let diff =
+        run(&mut rig.kubectl(&["vaultjwt", "diff", "--issuer-ca-cert", &ca, "--keys=jwks-url", "--convert-keys"]));
+    assert!(diff.code == 1 && diff.stdout.contains("jwks_url"), "{}{}", diff.stdout, diff.stderr);
+    assert_eq!(rig.mount_state(), before);
+
+    let ran = setup(&rig, &ca, &[&["--keys=jwks-url", "--convert-keys"], &ROLE[..]].concat()).ok();
+    assert!(
+        ran.stderr.contains(&format!("configuration written: Vault fetches the keys itself from {url}\n")),
+        "{}",
+        ran.stderr
+    );
+    assert!(logs_in(&rig, &rig.cluster, "app"));
+
+    // Somebody else's key would be thrown away.
+    let config = rig.data("auth/jwt/config");
+    let other = harness::keys::SigningKey::generate(Alg::Es256).expect("a key");
+    let keys = json!([other.public_pem()]);
+    rig.write("auth/jwt/config", json!({"jwt_validation_pubkeys": keys}));
+    refused(
+        setup(&rig, &ca, &["--keys=jwks-url", "--convert-keys"]),
+        "auth mount \"jwt/\" cannot take this cluster's keys by --keys: it holds 1 static key, which is not this cluster's alone",
+        "choose another path with --mount: what other clusters log in with is not thrown away",
+    );
+    drop(config);
+});
+
+#[test]
+fn several_clusters_by_jwks_pairs() {
+    let (rig, ca) = rig(Product::Vault);
+    let pairs = ["--keys=jwks-pairs", "-o", "json"];
+    let done = report(setup(&rig, &ca, &[&pairs[..], &ROLE[..]].concat()));
+    assert_eq!(done["login"]["result"], "proven", "{done}");
+    let second = cluster();
+    second.create_service_account("shop", "app").expect("a service account");
+    let kubeconfig = second.kubeconfig().to_str().expect("a path").to_owned();
+    let ca2 = authority(&second);
+    let role = ["--role", "second", "--service-account", "shop:app", "--policy", "app-read"];
+    let join = [&["--kubeconfig", &kubeconfig, "--issuer-ca-cert", &ca2], &pairs[..], &role[..]].concat();
+    // Whoever runs a cluster of his own can sign for the other.
+    let ran = rig.setup(&join);
+    assert!(ran.code == 1 && ran.stderr.contains("add --same-trust-domain"), "{}", ran.stderr);
+    let done = report(rig.setup(&[&join[..], &["--same-trust-domain"]].concat()));
+    assert_eq!(done["login"]["result"], "proven", "{done}");
+    let config = rig.data("auth/jwt/config");
+    assert_eq!((config["jwks_pairs"].as_array().map(Vec::len), &config["bound_issuer"]), (Some(2), &json!("")));
+    for (cluster, own, others) in [(&*rig.cluster, "app", "second"), (&second, "second", "app")] {
+        assert!(logs_in(&rig, cluster, own) && !logs_in(&rig, cluster, others));
+    }
+    second.rotate(Alg::Es256).expect("the key is rotated");
+    assert!(logs_in(&rig, &second, "second"));
+    let seen = rig.seen();
+    rig.setup(&[&join[..], &["--same-trust-domain"]].concat()).ok();
+    assert!(!rig.requests_since(seen).iter().any(|request| request.starts_with("update auth/jwt/config")));
+}
+
+#[test]
+fn openbao_has_no_jwks_pairs() {
+    let (rig, ca) = rig(Product::OpenBao);
+    setup(&rig, &ca, &["--keys=jwks-url"]).ok();
+    refused(
+        setup(&rig, &ca, &["--keys=jwks-pairs", "--convert-keys"]),
+        "auth mount \"jwt/\" cannot take this cluster's keys by --keys: OpenBao has no jwks_pairs",
+        "choose another path with --mount for each cluster, and --keys=jwks-url",
+    );
+}
+
+each_product!(a_site_that_vault_cannot_read, |product| {
+    // Vault does not trust its certificate: no --issuer-ca-cert went with it.
+    let (rig, ca) = rig(product);
+    let mut command = rig.setup_command(&["--keys=jwks-url"]);
+    let ran = run(command.env("SSL_CERT_FILE", &ca));
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("error checking jwks URL"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.ends_with(
+            "hint: Vault cannot read that address itself (its log says why): leave --keys out, and keep the keys fresh with \
+             'kubectl vaultjwt sync --watch'\n"
+        ),
+        "{}",
+        ran.stderr
+    );
+    // One that nobody can read.
+    let plain = Rig::new(product);
+    refused(
+        plain.setup(&["--keys=oidc-discovery"]),
+        "auth mount \"jwt/\" cannot take this cluster's keys by --keys: the issuer's own site was not read (its host exists only \
+         inside the cluster), and Vault could not be sent there",
+        "leave --keys out, and keep the keys fresh with 'kubectl vaultjwt sync --watch'",
+    );
+});

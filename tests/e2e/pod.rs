@@ -1,0 +1,239 @@
+//! What tests in real pods need: a node, images, and pods that are applied,
+//! watched and deleted.
+
+use crate::rig::{ROLE, Rig, run};
+use harness::artefacts;
+use harness::image::{Entry, Image};
+use harness::process::say;
+use harness::secrets;
+use harness::server::{Node, Product, shared_cluster};
+use serde_json::{Value, json};
+use shared::Secret;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The node all tests share, with the shipped image, and `e2e:1`: a shell, and
+/// the program beside it. None on a machine that cannot have one.
+fn node() -> Option<&'static Node> {
+    static NODE: OnceLock<Option<Node>> = OnceLock::new();
+    let start = || {
+        if let Some(why) = Node::impossible() {
+            assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "there are no real pods here: {why}");
+            say(&format!("SKIPPED, all tests in real pods: {why}"));
+            return None;
+        }
+        let pod = artefacts::pod_binary().expect("the pod binary is built");
+        let program = Entry::program("vault-jwt-login", std::fs::read(&pod.path).expect("the program"));
+        let images = [
+            Image::of_pod_binaries(&[pod]).expect("the image is made"),
+            Image::of_busybox("docker.io/library/e2e", &["/bin/sh"], vec![program]).expect("the image is made"),
+        ];
+        let cluster = shared_cluster().expect("the shared cluster starts");
+        Some(Node::start(cluster, &images).expect("the node starts"))
+    };
+    NODE.get_or_init(start).as_ref()
+}
+
+/// A node, and a Vault that lets service account shop:app log in.
+pub struct Pods {
+    pub rig: Rig,
+    pub node: &'static Node,
+}
+
+impl Pods {
+    /// None where there can be no pods; that is said.
+    pub fn new(product: Product) -> Option<Self> {
+        let node = node()?;
+        let rig = Rig::new(product);
+        rig.setup(&ROLE).ok();
+        Some(Self { rig, node })
+    }
+
+    /// The shipped image, as a pod names it.
+    pub fn login_image(&self) -> String {
+        format!("vault-jwt-login:{}", env!("CARGO_PKG_VERSION"))
+    }
+
+    /// What the program needs in its environment, and more.
+    pub fn environment(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
+        let own =
+            [("VAULT_ADDR", self.rig.vault.address()), ("VAULT_CACERT", "/vault-ca/ca.pem"), ("VAULT_ROLE", "app")];
+        own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// `kubectl apply` of a pod with these fields in its spec, and when that began.
+    #[track_caller]
+    pub fn apply(&self, name: &str, fields: Value) -> (Pod<'_>, SystemTime) {
+        let name = format!("{name}-{}", self.rig.vault.product()).to_lowercase();
+        let ca = std::fs::read_to_string(self.rig.vault.ca_file().expect("a CA")).expect("the CA");
+        let ca = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"},
+            "data": {"ca.pem": ca}});
+        let token = json!({"path": "vault-token", "audience": "vault", "expirationSeconds": 600});
+        let mut spec = json!({
+            "nodeName": self.node.name(),
+            "hostNetwork": true,
+            "serviceAccountName": "app",
+            "automountServiceAccountToken": false,
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 1,
+            "volumes": [
+                {"name": "jwt", "projected": {"sources": [{"serviceAccountToken": token}]}},
+                {"name": "ca", "configMap": {"name": name}},
+                {"name": "vault", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+            ],
+        });
+        for (field, value) in fields.as_object().expect("fields") {
+            spec[field] = value.clone();
+        }
+        let pod =
+            json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "spec": spec});
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": [ca, pod]});
+        let file = self.rig.folder.write(&format!("{name}.json"), list.to_string()).expect("a file");
+        let applied = SystemTime::now();
+        run(&mut self.rig.kubectl(&["apply", "-f", file.to_str().expect("a path")])).ok();
+        (Pod { rig: &self.rig, path: format!("/api/v1/namespaces/shop/pods/{name}"), name }, applied)
+    }
+
+    /// What Vault knows about a token, as the token itself may ask.
+    #[track_caller]
+    pub fn looked_up(&self, token: &Secret) -> Value {
+        self.rig.vault.http_as(token, "", "GET", "auth/token/lookup-self", None).expect("Vault answers").json()
+    }
+
+    /// Whether Vault still knows it.
+    pub fn lives(&self, token: &Secret) -> bool {
+        let body = json!({"token": token.expose()});
+        self.rig.vault.http("POST", "auth/token/lookup", Some(&body)).expect("Vault answers").is_success()
+    }
+
+    /// What was asked for about logins and the tokens themselves since then.
+    pub fn asked(&self, seen: usize) -> Vec<String> {
+        let own = ["auth/jwt/login", "auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self"];
+        let short = |request: String| {
+            let path = request.split(' ').nth(1)?;
+            own.contains(&path).then(|| path.rsplit('/').next().unwrap_or_default().to_owned())
+        };
+        self.rig.requests_since(seen).into_iter().filter_map(short).collect()
+    }
+
+    /// Changes fields of the role.
+    pub fn change_role(&self, fields: &[(&str, u64)]) {
+        let mut role = self.rig.data("auth/jwt/role/app");
+        for (name, value) in fields {
+            role[name] = json!(value);
+        }
+        self.rig.write("auth/jwt/role/app", role);
+    }
+
+    /// When Vault answered requests for this path, by the same clock.
+    pub fn times_of(&self, path: &str) -> Vec<SystemTime> {
+        let log = self.rig.vault.audit_log();
+        let entries = log.iter().filter(|entry| entry["type"] == "response" && entry["request"]["path"] == path);
+        let time = |entry: &Value| {
+            let time = entry["time"].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+            let nanoseconds = u64::try_from(time.as_nanosecond()).expect("a time after 1970");
+            SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+        };
+        entries.map(time).collect()
+    }
+}
+
+/// A container of a pod, with all the pod's volumes.
+pub fn container(name: &str, image: &str, environment: &[(String, String)]) -> Value {
+    let environment: Vec<_> = environment.iter().map(|(name, value)| json!({"name": name, "value": value})).collect();
+    json!({"name": name, "image": image, "imagePullPolicy": "Never", "env": environment, "volumeMounts": [
+        {"name": "jwt", "mountPath": "/var/run/secrets/tokens", "readOnly": true},
+        {"name": "ca", "mountPath": "/vault-ca", "readOnly": true},
+        {"name": "vault", "mountPath": "/vault"},
+    ]})
+}
+
+/// A pod that was applied. Dropped, it is deleted.
+pub struct Pod<'a> {
+    rig: &'a Rig,
+    name: String,
+    path: String,
+}
+
+/// Longest wait for anything of a pod, on a machine that is busy.
+const AT_MOST: Duration = Duration::from_secs(90);
+
+impl Pod<'_> {
+    /// The object as it is now.
+    pub fn get(&self) -> Value {
+        self.rig.cluster.http("GET", &self.path, None).expect("the API server answers").json()
+    }
+
+    /// Waits until `ready` gives something.
+    #[track_caller]
+    pub fn wait<T>(&self, what: &str, mut ready: impl FnMut(&Value) -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            let pod = self.get();
+            if let Some(done) = ready(&pod) {
+                return done;
+            }
+            assert!(
+                start.elapsed() < AT_MOST,
+                "pod {}, not: {what}\n{:#}\n{}",
+                self.name,
+                pod["status"],
+                self.events()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Why a container does not start is told in events.
+    fn events(&self) -> String {
+        let events = self.rig.cluster.http("GET", "/api/v1/namespaces/shop/events", None).expect("events").json();
+        let own = events["items"].as_array().cloned().unwrap_or_default().into_iter();
+        let own = own.filter(|event| event["involvedObject"]["name"] == self.name.as_str());
+        own.map(|event| format!("{}: {}\n", event["reason"], event["message"])).collect()
+    }
+
+    /// What a container has said so far. No secret is in it.
+    #[track_caller]
+    pub fn log(&self, container: &str) -> String {
+        let path = format!("{}/log?container={container}", self.path);
+        let answer = self.rig.cluster.http("GET", &path, None).expect("the API server answers");
+        assert_eq!(secrets::find(answer.text.as_bytes()), None, "in the log of {container}");
+        if answer.is_success() { answer.text } else { String::new() }
+    }
+
+    /// Waits until a container has said this at the end.
+    #[track_caller]
+    pub fn wait_for_log(&self, container: &str, end: &str) {
+        self.wait(&format!("{container} says {end:?}"), |_| self.log(container).ends_with(end).then_some(()));
+    }
+
+    /// The token file, as a container's own user reads it.
+    #[track_caller]
+    pub fn token(&self, container: &str) -> Secret {
+        self.read(container, "/vault/token")
+    }
+
+    /// A file with a secret, as a container's own user reads it.
+    #[track_caller]
+    pub fn read(&self, container: &str, file: &str) -> Secret {
+        let words = ["exec", "-n", "shop", &self.name, "-c", container, "--", "cat", file];
+        let output = self.rig.kubectl(&words).output().expect("kubectl runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Secret::new(String::from_utf8(output.stdout).expect("UTF-8"))
+    }
+
+    /// Deletes it as `kubectl delete` does, and waits until it is gone.
+    #[track_caller]
+    pub fn delete(&self) -> Duration {
+        let start = Instant::now();
+        self.rig.cluster.http("DELETE", &self.path, None).expect("the API server answers");
+        self.wait("it is gone", |pod| (pod["kind"] == "Status").then_some(()));
+        start.elapsed()
+    }
+}
+
+impl Drop for Pod<'_> {
+    fn drop(&mut self) {
+        let _ = self.rig.cluster.http("DELETE", &format!("{}?gracePeriodSeconds=1", self.path), None);
+    }
+}
