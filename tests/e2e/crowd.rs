@@ -68,8 +68,8 @@ fn crowd(product: Product, pods: usize, refusing: Duration) {
     let refused = logins(&vault);
     let cpu = costs(server).2 - before;
     pems.insert(0, own.public_pem());
-    ok("auth/jwt/config", json!({"jwt_validation_pubkeys": pems}));
     let healed = Instant::now();
+    change(|| ok("auth/jwt/config", json!({"jwt_validation_pubkeys": pems})));
     for child in children {
         let output = child.wait_with_output().expect("it ends");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -87,10 +87,19 @@ fn crowd(product: Product, pods: usize, refusing: Duration) {
     // One more each where the start of the crowd itself took time.
     let most = pods as f64 * (attempts(refusing) + 1.0);
     assert!(refused >= pods && refused as f64 <= most, "{refused}, at most {most}");
-    // One more of each, and of those who were just being refused.
-    assert!(granted >= pods && granted <= pods + pods / 4 + 2, "{granted}");
+    // One of each, and one more of those who were being refused at one of the two writes or between them.
+    let met = pods / 4 + 2;
+    assert!(granted >= pods && granted <= pods + 2 * met, "{granted}");
     // The longest wait of the schedule, and the time that the logins take.
     assert!(all_in < Duration::from_secs(45), "{all_in:?}");
+}
+
+/// Writes as the plugin does, once more after the logins that met the first
+/// write are over: one of them may leave the keys of before in use (`stale.rs`).
+fn change(write: impl Fn()) {
+    write();
+    std::thread::sleep(Duration::from_secs(1));
+    write();
 }
 
 /// Logins in the audit log.
