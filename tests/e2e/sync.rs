@@ -238,6 +238,14 @@ each_product!(one_change_however_many_clusters, |product| {
     assert!(yaml.contains("outcome: unchanged\n"), "{yaml}");
 });
 
+each_product!(a_mount_that_is_not_there, |product| {
+    let rig = Rig::with(Owned::Shared(alpha()), VaultOptions::new(product));
+    let told = "error: there is no auth mount \"k8s/\"\nhint: see what is mounted: vault auth list\n";
+    for flags in [&["--mount", "k8s"][..], &["--mount", "k8s", "--dry-run=client"], &["--mount", "k8s", "--rewrite"]] {
+        vaultjwt(&rig, &[&["sync"], flags].concat()).failed(1, told);
+    }
+});
+
 each_product!(diff_has_the_exit_codes_of_kubectl, |product| {
     let rig = Rig::with(Owned::Shared(alpha()), VaultOptions::new(product));
     // Nothing is there: everything would be new.

@@ -205,6 +205,11 @@ impl VaultError {
         }
     }
 
+    /// Whether nothing is mounted at the path of the request.
+    pub fn names_no_mount(&self) -> bool {
+        self.refusal().is_some_and(|refused| refused.status == 404 && refused.says("no handler for route"))
+    }
+
     /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {

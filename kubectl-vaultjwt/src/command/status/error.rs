@@ -36,12 +36,11 @@ pub enum StatusError {
 impl StatusError {
     /// What a failed read of the configuration says about the mount.
     pub(super) fn of_read(mount: &MountPath, error: VaultError) -> Self {
-        let says = |words: &str| error.refusal().is_some_and(|refused| refused.status == 404 && refused.says(words));
-        if says("no handler for route") {
+        if error.names_no_mount() {
             return Self::NoMount { mount: mount.clone(), source: Box::new(error) };
         }
         // What a method without this path answers: "unsupported path".
-        if says("unsupported") {
+        if error.refusal().is_some_and(|refused| refused.status == 404 && refused.says("unsupported")) {
             return Self::NotJwt { mount: mount.clone() };
         }
         error.into()

@@ -16,6 +16,14 @@ pub enum SyncError {
     /// Vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// Nothing is mounted at the path.
+    #[error("there is no auth mount \"{mount}/\"")]
+    NoMount {
+        /// The path.
+        mount: MountPath,
+        /// Vault's answer: it names the namespace.
+        source: Box<VaultError>,
+    },
     /// The mount's configuration could not be changed.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
@@ -30,10 +38,19 @@ pub enum SyncError {
 }
 
 impl SyncError {
+    /// What a failed read of the configuration says about the mount.
+    pub(super) fn of_read(mount: &MountPath, error: VaultError) -> Self {
+        if error.names_no_mount() {
+            return Self::NoMount { mount: mount.clone(), source: Box::new(error) };
+        }
+        error.into()
+    }
+
     /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Vault(e) => e.hint(),
+            Self::NoMount { source, .. } => source.hint(),
             Self::Rewrite(e) => e.hint(),
             Self::Config { source: ConfigConflict::OtherSource { .. }, .. } => {
                 Some("nothing to refresh: Vault fetches the keys of that mount itself".to_owned())

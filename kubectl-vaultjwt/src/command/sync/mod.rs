@@ -45,8 +45,8 @@ pub struct Ports<'a> {
 pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory>) -> Result<SyncReport, Failed> {
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
-    let found =
-        patiently(ports.progress, "reading the mount's configuration", reading).await.map_err(SyncError::from)?;
+    let found = patiently(ports.progress, "reading the mount's configuration", reading).await;
+    let found = found.map_err(|error| SyncError::of_read(mount, error))?;
     // What forbids to write the mount is told before 500 clusters are asked.
     StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
     let observed = observe::clusters(ports, input, &found).await;

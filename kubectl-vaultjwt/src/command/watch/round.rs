@@ -84,6 +84,7 @@ impl Watch<'_> {
     fn vault_failed(&mut self, error: &SyncError, jitter: f64) {
         let vault = match error {
             SyncError::Vault(vault) | SyncError::Rewrite(RewriteError::Vault(vault)) => Some(vault),
+            SyncError::NoMount { source, .. } => Some(&**source),
             SyncError::Rewrite(_) | SyncError::Config { .. } => None,
         };
         let retry_after = vault.and_then(VaultError::refusal).and_then(|refused| refused.retry_after);
