@@ -151,13 +151,26 @@ each_product!(a_pods_life, |product| {
         serde_json::from_slice(&fs::read(bench.rig.folder.path().join("info")).expect("info")).expect("JSON");
     assert_eq!((&info["lease_duration"], &info["role"]), (&json!(9), &json!("app")));
 
+    // Somebody removes the files: they are back with the next renewal.
+    fs::remove_file(&bench.token).expect("it was there");
+    fs::remove_file(bench.rig.folder.path().join("info")).expect("it was there");
+    sidecar.wait_for("\nrenewed: lease 9s", 4);
+    let told = format!("\nwarning: the token file \"{}\" was gone; written again\n", bench.token.display());
+    sidecar.wait_for(&told, 1);
+    assert_eq!(bench.content(), token);
+    let mode = fs::metadata(&bench.token).expect("a file").permissions().mode();
+    assert!(mode & 0o7777 == 0o600 && bench.rig.folder.path().join("info").exists(), "{mode:o}");
+
     let (took, ran) = sidecar.stop("TERM");
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let (first, rest) = ran.stderr.split_once('\n').expect("lines");
     assert!(first.starts_with("took over the token that was there: lease "), "{first}");
     assert!(rest.ends_with("\nended by SIGTERM: the Vault token is revoked\n"), "{rest}");
-    assert_eq!(bench.asked(seen), ["lookup-self", "renew-self", "renew-self", "renew-self", "revoke-self"]);
+    assert_eq!(
+        bench.asked(seen),
+        ["lookup-self", "renew-self", "renew-self", "renew-self", "renew-self", "revoke-self"]
+    );
     assert!(!bench.lives(&token));
     assert!(!bench.token.exists() && !bench.rig.folder.path().join("info").exists());
 

@@ -83,6 +83,15 @@ impl<'a> Login<'a> {
         self.token_file.as_ref().map_or(Ok(()), |file| file.write(&granted.token))
     }
 
+    /// Puts the token in place again where somebody removed its file: whether
+    /// that was so.
+    pub fn put_again(&self, granted: &Granted) -> Result<bool, TokenFileError> {
+        match &self.token_file {
+            Some(file) if file.is_missing() => file.write(&granted.token).map(|()| true),
+            _ => Ok(false),
+        }
+    }
+
     /// Puts what is said about the token in place.
     pub fn put_info(&self, granted: &Granted) -> Result<(), TokenFileError> {
         let text = |file: &TokenFile| file.write_text(&info::text(&self.settings.target, granted, clock()));

@@ -117,10 +117,18 @@ impl Keeper for Sidecar<'_> {
 
     fn extended(&mut self, lease: Lease) {
         (self.granted.lease, self.granted.renewable) = (lease.lasts, lease.renewable);
-        let written = self.end.undisturbed(|| self.login.put_info(&self.granted));
+        let written = self.end.undisturbed(|| {
+            self.login.put_info(&self.granted)?;
+            self.login.put_again(&self.granted)
+        });
         self.say(&Message::new(Level::Info, format!("renewed: {}", self::lease(lease.lasts))));
-        if let Err(error) = written {
-            self.say(&Error::from(error).message(Level::Warn, ""));
+        match (written, &self.settings.token_file) {
+            (Err(error), _) => self.say(&Error::from(error).message(Level::Warn, "")),
+            (Ok(true), Some(path)) => {
+                let text = format!("the token file \"{}\" was gone; written again", path.display());
+                self.say(&Message::new(Level::Warn, text));
+            }
+            (Ok(_), _) => {}
         }
     }
 

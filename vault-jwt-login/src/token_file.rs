@@ -219,6 +219,11 @@ impl TokenFile {
         Ok(file)
     }
 
+    /// Whether there is no file: somebody removed it after it was written.
+    pub fn is_missing(&self) -> bool {
+        matches!(statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
+    }
+
     /// Puts `token` in place.
     pub fn write(&self, token: &Secret) -> Result<(), TokenFileError> {
         self.write_text(token.expose())
