@@ -7,6 +7,7 @@ use super::kube::KubeFlags;
 use super::role::RoleFlags;
 use super::values::{DryRun, parse_dry_run};
 use super::vault::VaultFlags;
+use crate::keychain::authority::Root;
 use clap::{Args, ValueEnum};
 use shared::mount::MountPath;
 
@@ -37,6 +38,10 @@ pub struct SetupArgs {
     /// Output format. One of: (json, commands); commands prints the plan as vault CLI commands and needs --dry-run=client
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
     pub output: Option<Output>,
+
+    /// Record this run's way to a cluster that is enrolled already, if its certificate authority has this fingerprint: sha256:… as 'kubectl vaultjwt issuer' prints it, or "roots"
+    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_authority)]
+    pub authority: Option<Root>,
 
     /// The role.
     #[command(flatten)]
@@ -108,6 +113,12 @@ pub enum Output {
     Json,
     /// The plan as vault CLI commands.
     Commands,
+}
+
+fn parse_authority(typed: &str) -> Result<Root, String> {
+    typed
+        .parse()
+        .map_err(|_| "a fingerprint is sha256: and 43 letters and digits of base64url, or \"roots\"".to_owned())
 }
 
 fn parse_output(typed: &str) -> Result<Output, String> {

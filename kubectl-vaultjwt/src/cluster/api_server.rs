@@ -1,26 +1,31 @@
 //! Owns the requests to a real API server: kube's client underneath, raw
 //! paths, bounded size and time. `failure` says what a failed one means.
 
+mod client;
 mod failure;
 mod names;
 
 use super::error::{ClusterError, Place};
+use super::handshake::Handshakes;
 use super::kubeconfig::{Connection, without_userinfo};
+use super::way::{Address, authority_of};
 use super::{Cluster, ServiceAccount, Target};
 use crate::cloud::{Entry, login};
+use crate::keychain::authority::{Authority, AuthorityId};
+use crate::keychain::evidence::Reached;
 use crate::retry_after;
 use async_trait::async_trait;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
 use kube::Client;
-use kube::client::{Body, ClientBuilder, ConfigExt};
+use kube::client::Body;
 use kube::config::AuthInfo;
+use rustls::pki_types::CertificateDer;
 use shared::Secret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tower::buffer::BufferLayer;
 
 /// Largest answer that is read. A JWKS of 100 RSA keys has 60 KiB.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -31,12 +36,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// The pause where it names none.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// How many requests may wait for the one connection.
-const QUEUE: usize = 16;
-
 const DISCOVERY: &str = "/.well-known/openid-configuration";
 const KEY_SET: &str = "/openid/v1/jwks";
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
+const ROOT_CA: &str = "/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt";
 
 /// One cluster's API server.
 pub struct ApiServer {
@@ -46,6 +49,10 @@ pub struct ApiServer {
     timeout: Option<Duration>,
     /// What the kubeconfig says about it.
     entry: Entry,
+    /// How it is addressed, and what is trusted there.
+    address: Address,
+    /// What it presented until now.
+    handshakes: Handshakes,
     /// PEM of the client certificate, to explain a refusal.
     client_certificate: Option<Vec<u8>>,
     /// Where requests are counted, for a server that is polled.
@@ -74,20 +81,23 @@ impl ApiServer {
         });
         let client_certificate = certificate_of(&config.auth_info);
         let exec = config.auth_info.exec.clone();
-        let made = tokio::task::spawn_blocking(move || client(config)).await;
+        let address = address(&config, entry.in_pod);
+        let handshakes = Handshakes::default();
+        let recorded = handshakes.clone();
+        let made = tokio::task::spawn_blocking(move || client::client(config, &recorded)).await;
         let client = match made {
             Ok(made) => made.map_err(|error| failure::setup(&place, exec.as_ref(), login::of(&entry), error))?,
             Err(error) => {
                 return Err(ClusterError::Setup { at: place, cause: error.to_string() });
             }
         };
-        Ok(Self { client, target, place, timeout, entry, client_certificate, polls: None })
+        Ok(Self { client, target, place, timeout, entry, address, handshakes, client_certificate, polls: None })
     }
 
-    /// The same for polls: their requests are counted in `requests`, and the
-    /// key set is the last answer on each connection. Behind one address there
-    /// can be several servers that publish different sets; on a connection that
-    /// is kept, only one of them would ever be heard.
+    /// The same for polls: their requests are counted in `requests`, and each has a
+    /// connection of its own. Behind one address there can be several servers that
+    /// publish different sets; on a connection that is kept, only one of them would
+    /// ever be heard. And what a poll shows rests on its own handshakes.
     pub fn polled(self, requests: Arc<AtomicU64>) -> Self {
         Self { polls: Some(requests), ..self }
     }
@@ -123,9 +133,7 @@ impl ApiServer {
             .header(header::USER_AGENT, concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")));
         if let Some(requests) = &self.polls {
             requests.fetch_add(1, Ordering::Relaxed);
-            if path == KEY_SET {
-                request = request.header(header::CONNECTION, "close");
-            }
+            request = request.header(header::CONNECTION, "close");
         }
         if !body.is_empty() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -170,6 +178,11 @@ impl ApiServer {
         ClusterError::BadAnswer { at: self.place.clone(), request: shown(method, path), cause: cause.to_owned() }
     }
 
+    /// What was presented before does not count any more.
+    pub fn begin_poll(&self) {
+        self.handshakes.forget();
+    }
+
     async fn discovery(&self, path: &'static str) -> Result<Vec<u8>, ClusterError> {
         let answer = self.ask(&Method::GET, path, &[]).await?;
         let at = self.place.clone();
@@ -186,22 +199,18 @@ impl ApiServer {
     }
 }
 
-/// kube's client. Left to itself kube runs an exec plugin three times while
-/// it builds one, and a plugin may ask a person for a password; for one that
-/// answers with a token, once is enough.
-fn client(config: kube::Config) -> kube::Result<Client> {
-    if config.auth_info.exec.is_none() {
-        return Client::try_from(config);
-    }
-    match config.auth_layer()? {
-        Some(token) => {
-            let mut without_plugin = config;
-            without_plugin.auth_info.exec = None;
-            let stack = ClientBuilder::try_from(without_plugin)?;
-            Ok(stack.with_layer(&BufferLayer::new(QUEUE)).with_layer(&token).build())
-        }
-        // It answers with a client certificate, which only kube can take from it.
-        None => Client::try_from(config),
+/// Where requests go, for the judgment of who answers.
+fn address(config: &kube::Config, in_pod: bool) -> Address {
+    let url = &config.cluster_url;
+    let path = url.path_and_query().map(|path| path.as_str().trim_end_matches('/')).unwrap_or_default();
+    let host = url.host().unwrap_or_default().to_ascii_lowercase();
+    let port = url.port_u16().filter(|port| *port != 443).map(|port| format!(":{port}")).unwrap_or_default();
+    let certificates = config.root_cert.as_ref();
+    Address {
+        url: format!("{}://{host}{port}{path}", url.scheme_str().unwrap_or("https")),
+        has_path: !path.is_empty(),
+        bundle: certificates.map(|all| all.iter().map(|der| CertificateDer::from(der.clone())).collect()),
+        in_pod,
     }
 }
 
@@ -257,6 +266,36 @@ impl Cluster for ApiServer {
             Some(uid) if !uid.is_empty() => Ok(uid.to_owned()),
             _ => Err(self.bad_answer(&Method::GET, KUBE_SYSTEM, "metadata.uid is missing")),
         }
+    }
+
+    async fn root_authorities(&self) -> Result<Vec<AuthorityId>, ClusterError> {
+        let answer = self.ask(&Method::GET, ROOT_CA, &[]).await?;
+        if !answer.status.is_success() {
+            return Err(self.refusal(&Method::GET, ROOT_CA, &answer));
+        }
+        let unreadable = |cause: &str| self.bad_answer(&Method::GET, ROOT_CA, cause);
+        let object: serde_json::Value =
+            serde_json::from_slice(&answer.body).map_err(|_| unreadable("it is not JSON"))?;
+        let text = object.pointer("/data/ca.crt").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let blocks = pem::parse_many(text).map_err(|_| unreadable("data.ca.crt is not PEM"))?;
+        let mut found = Vec::new();
+        for block in blocks.into_iter().filter(|block| block.tag() == "CERTIFICATE") {
+            let id = authority_of(&CertificateDer::from(block.into_contents()));
+            found.extend(id.filter(|id| !found.contains(id)));
+        }
+        Ok(found)
+    }
+
+    fn reached(&self, recorded: &[Authority]) -> Reached {
+        self.address.reached(self.handshakes.all().as_deref(), recorded)
+    }
+
+    fn way(&self) -> Option<Authority> {
+        self.address.way(self.handshakes.all().as_deref())
+    }
+
+    fn trusted(&self) -> Vec<AuthorityId> {
+        self.address.bundle.iter().flatten().filter_map(authority_of).collect()
     }
 
     async fn token(

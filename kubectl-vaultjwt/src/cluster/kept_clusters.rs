@@ -7,6 +7,8 @@ use super::api_server::ApiServer;
 use super::kubeconfig::Contexts;
 use super::{Cluster, ClusterError, Clusters, ServiceAccount, Target};
 use crate::cloud::Entry;
+use crate::keychain::authority::{Authority, AuthorityId};
+use crate::keychain::evidence::Reached;
 use async_trait::async_trait;
 use shared::Secret;
 use std::collections::HashMap;
@@ -101,6 +103,7 @@ impl Clusters for KeptClusters {
                 server
             }
         };
+        server.begin_poll();
         Ok(Box::new(Kept { server, context, known: Arc::clone(&self.known) }))
     }
 }
@@ -146,6 +149,22 @@ impl Cluster for Kept {
 
     async fn uid(&self) -> Result<String, ClusterError> {
         self.hand_on(self.server.uid().await)
+    }
+
+    async fn root_authorities(&self) -> Result<Vec<AuthorityId>, ClusterError> {
+        self.hand_on(self.server.root_authorities().await)
+    }
+
+    fn reached(&self, recorded: &[Authority]) -> Reached {
+        self.server.reached(recorded)
+    }
+
+    fn way(&self) -> Option<Authority> {
+        self.server.way()
+    }
+
+    fn trusted(&self) -> Vec<AuthorityId> {
+        self.server.trusted()
     }
 
     async fn token(

@@ -5,15 +5,19 @@
 pub mod api_server;
 mod certificate;
 pub mod error;
+mod handshake;
 mod kept_clusters;
 pub mod kubeconfig;
 mod kubeconfig_clusters;
+mod way;
 
 pub use error::ClusterError;
 pub use kept_clusters::KeptClusters;
 pub use kubeconfig_clusters::KubeconfigClusters;
 
 use crate::cloud::Entry;
+use crate::keychain::authority::{Authority, AuthorityId};
+use crate::keychain::evidence::Reached;
 use async_trait::async_trait;
 use shared::Secret;
 use std::fmt;
@@ -84,6 +88,22 @@ pub trait Cluster: Send + Sync {
     /// UID of the namespace `kube-system`, which stands for the cluster: it
     /// lives as long as the cluster and cannot be chosen.
     async fn uid(&self) -> Result<String, ClusterError>;
+
+    /// The authorities in the ConfigMap `kube-root-ca.crt` of kube-system: what the
+    /// cluster's pods trust.
+    async fn root_authorities(&self) -> Result<Vec<AuthorityId>, ClusterError>;
+
+    /// How the API server was reached in this run, compared with the ways that are
+    /// recorded for an owner. Before the first request: unrecorded.
+    fn reached(&self, recorded: &[Authority]) -> Reached;
+
+    /// The way that it was reached over, as it is recorded; `None` before the first
+    /// request, or where connections of this run ended at different servers.
+    fn way(&self) -> Option<Authority>;
+
+    /// The authorities that the kubeconfig, or the pod, trusts; none for the
+    /// system's roots.
+    fn trusted(&self) -> Vec<AuthorityId>;
 
     /// A token for `account` by TokenRequest, for `audiences`, valid for
     /// `seconds` (600 is the least that Kubernetes grants).

@@ -6,6 +6,7 @@
 pub mod chain;
 pub mod confirm;
 pub mod issuer;
+pub mod possession;
 pub mod progress;
 pub mod proof;
 pub mod remove;
@@ -15,6 +16,7 @@ pub mod setup;
 pub mod status;
 pub mod sync;
 pub mod watch;
+pub mod ways;
 
 pub use confirm::{Confirm, Reply};
 pub use progress::{Progress, Step, patiently};

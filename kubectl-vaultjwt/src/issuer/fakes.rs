@@ -5,6 +5,8 @@ use crate::cloud::{Entry, Verdict};
 use crate::cloud_api::{CloudError, Clouds, Described};
 use crate::cluster::kubeconfig::KubeconfigError;
 use crate::cluster::{Cluster, ClusterError, ServiceAccount, Target};
+use crate::keychain::authority::{Authority, AuthorityId};
+use crate::keychain::evidence::Reached;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,6 +55,18 @@ impl Cluster for FakeCluster {
             return Err(KubeconfigError::Missing { looked_at: "nowhere".into() }.into());
         }
         Ok("uid-1".to_owned())
+    }
+    async fn root_authorities(&self) -> Result<Vec<AuthorityId>, ClusterError> {
+        Ok(Vec::new())
+    }
+    fn reached(&self, recorded: &[Authority]) -> Reached {
+        if recorded.is_empty() { Reached::Unrecorded } else { Reached::Direct }
+    }
+    fn way(&self) -> Option<Authority> {
+        Some(Authority::Direct { id: AuthorityId::of_spki(b"fake"), name: "api.example.com".into() })
+    }
+    fn trusted(&self) -> Vec<AuthorityId> {
+        Vec::new()
     }
     async fn token(&self, account: &ServiceAccount, _: &[String], _: i64) -> Result<Secret, ClusterError> {
         let Some(issuer) = self.token else {

@@ -5,7 +5,7 @@
 //! what the cluster's cloud says, `gap` what lies between that and the
 //! kubeconfig, `hosts` what a host name tells, `site` reads an issuer's own
 //! documents over HTTPS, `proof` checks a token against what was found,
-//! `rotation` knows whose keys do not last. A claimed
+//! `possession` which tokens show more than that, `rotation` knows whose keys do not last. A claimed
 //! issuer is not proof: nothing is written before `proof` said yes.
 
 mod cloud;
@@ -13,6 +13,7 @@ mod error;
 mod gap;
 mod hosts;
 mod named;
+pub mod possession;
 pub mod proof;
 pub mod resolve;
 pub mod rotation;

@@ -67,6 +67,8 @@ mod tests {
             cluster: String::new(),
             added: added.into(),
             retired: retired.map(str::to_owned),
+            proof: None,
+            authorities: vec![],
             unknown: BTreeMap::new(),
         };
         Element::write(&published, &mark)

@@ -2,11 +2,14 @@
 //! live on one mount. Pure: no I/O, no HTTP, no clock of its own.
 //!
 //! `jwk` reads what an issuer publishes, `key` is one public key, `provenance`
-//! the text that travels with it, `element` one entry of Vault's
+//! the text that travels with it, `authority` a recorded way to a cluster,
+//! `evidence` which step needs which evidence, `element` one entry of Vault's
 //! `jwt_validation_pubkeys`, `plan` what has to change to refresh an owner's
 //! keys, `recent` when one of them counts as gone, `removal` what to take it off.
 
+pub mod authority;
 pub mod element;
+pub mod evidence;
 pub mod freshness;
 pub mod jwk;
 pub mod key;

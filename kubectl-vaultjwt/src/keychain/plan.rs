@@ -7,10 +7,11 @@
 //! have run out. Elements of others stay byte for byte and in their order.
 
 use super::Owner;
+use super::authority::{AUTHORITIES_AT_MOST, Authority};
 use super::element::{Element, Mark};
 use super::jwk::PublishedKey;
 use super::key::KeyId;
-use super::provenance::{Provenance, time_text};
+use super::provenance::{KeyProof, Provenance, time_text};
 use super::recent::Recent;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -39,6 +40,12 @@ pub struct Refresh<'a> {
     /// key is retired, and leaves, only if they agree that it is gone. `None`
     /// for a single run, whose one answer decides.
     pub recent: Option<&'a Recent>,
+    /// How keys come to be believed that come now and did not sign a token.
+    pub proof: KeyProof,
+    /// Ways to the owner that are recorded now, beside those that are.
+    pub record: &'a [Authority],
+    /// Unmanaged keys that may become this owner's: those that are known to be its.
+    pub adoptable: &'a [KeyId],
     /// What the user decides.
     pub policy: Policy,
 }
@@ -91,12 +98,15 @@ pub enum KeyAction {
     KeepRetired,
     /// It leaves: its grace is over, or it is pruned, or stands twice.
     Remove,
+    /// It is not added: another owner is known to have it, and nothing shows that
+    /// this one does.
+    Withhold,
 }
 
 impl KeyAction {
     /// Whether the mount's list changes by it.
     pub fn changes(self) -> bool {
-        !matches!(self, Self::Keep | Self::KeepUnmarked | Self::KeepRetired)
+        !matches!(self, Self::Keep | Self::KeepUnmarked | Self::KeepRetired | Self::Withhold)
     }
 }
 
@@ -107,6 +117,24 @@ pub struct ChainPlan {
     pub elements: Vec<Element>,
     /// This owner's keys.
     pub steps: Vec<KeyStep>,
+    /// Ways that are recorded by it.
+    pub recorded: Vec<Authority>,
+    /// Keys that another owner is known to have too, with that owner.
+    pub copies: Vec<Copy>,
+}
+
+/// A public key that two owners publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copy {
+    /// The key.
+    pub id: KeyId,
+    /// `kid`, where the issuer names one.
+    pub kid: Option<String>,
+    /// Whom else it stands for.
+    pub other: Owner,
+    /// Whether this owner is known to have it too: then one cluster is a copy of
+    /// the other.
+    pub both: bool,
 }
 
 /// Elements that are not this owner's.
@@ -155,22 +183,45 @@ impl Others {
 /// Why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// A key we publish stands on the mount under somebody else's mark.
-    #[error("key \"{kid}\" is published by both \"{ours}\" and \"{theirs}\"")]
-    TwoPublishers {
-        /// kid, or identity where there is none.
-        kid: String,
-        /// This owner.
-        ours: Owner,
-        /// The owner named on the mount.
-        theirs: Owner,
+    /// One way more than fits.
+    #[error("it has {AUTHORITIES_AT_MOST} recorded ways to {owner} already")]
+    TooManyAuthorities {
+        /// The owner.
+        owner: Owner,
+        /// Those recorded.
+        recorded: Vec<Authority>,
     },
+    /// A direct way stands for one owner of a mount.
+    #[error("\"{way}\" is recorded as the way to {other} already")]
+    WayOfAnother {
+        /// The way.
+        way: Authority,
+        /// Whose it is.
+        other: Owner,
+    },
+}
+
+/// The ways recorded for an owner: the union over its keys, in order.
+pub fn authorities(elements: &[Element], owner: &Owner) -> Vec<Authority> {
+    let mut all = Vec::new();
+    for provenance in elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner) {
+        for authority in &provenance.authorities {
+            if !all.contains(authority) {
+                all.push(authority.clone());
+            }
+        }
+    }
+    all
 }
 
 impl ChainPlan {
     /// Plans `refresh` on a mount that now holds `standing`.
     pub fn make(standing: &[Element], refresh: &Refresh<'_>) -> Result<Self, PlanError> {
-        refresh.refuse_two_publishers(standing)?;
+        let before = authorities(standing, refresh.owner);
+        let recorded: Vec<Authority> = refresh.record.iter().filter(|way| !before.contains(way)).cloned().collect();
+        refresh.check_ways(standing, &before, &recorded)?;
+        let others = refresh.others(standing);
+        let mut copies = Vec::new();
         let mut ours_seen: BTreeSet<KeyId> = BTreeSet::new();
         let mut unmarked_seen: BTreeSet<KeyId> = BTreeSet::new();
         let owned: BTreeSet<KeyId> =
@@ -200,7 +251,7 @@ impl ChainPlan {
                     continue;
                 }
                 (Mark::None, Some(id)) => match refresh.published(id) {
-                    Some(published) if refresh.policy.adopt => {
+                    Some(published) if refresh.policy.adopt && refresh.adoptable.contains(&id) => {
                         // Claimed; one element is enough for a key.
                         if !owned.contains(&id) && unmarked_seen.insert(id) {
                             actions.insert(id, KeyAction::Adopt);
@@ -223,9 +274,16 @@ impl ChainPlan {
         let mut elements = Vec::new();
         for published in refresh.published {
             let id = published.key.id();
+            let proof = refresh.proof_of(id);
+            let of_another = others.get(&id);
+            if let Some(other) = of_another {
+                let (kid, other, both) = (published.kid.clone(), (*other).clone(), proof.is_own());
+                copies.push(Copy { id, kid, other, both });
+            }
             let action = match actions.remove(&id) {
                 Some(action) => action,
                 None if unmarked_seen.contains(&id) => KeyAction::KeepUnmarked,
+                None if of_another.is_some() && !proof.is_own() => KeyAction::Withhold,
                 None => {
                     elements.push(Element::write(published, &refresh.mark(published)));
                     KeyAction::Add
@@ -244,12 +302,17 @@ impl ChainPlan {
             steps.push(KeyStep { id, kid, action: action.unwrap_or(KeyAction::KeepRetired) });
         }
         steps.extend(left.into_iter().map(|(_, step)| step));
-        Ok(Self { elements, steps })
+        let mut plan = Self { elements, steps, recorded, copies };
+        if plan.changes() {
+            let all = [before, plan.recorded.clone()].concat();
+            refresh.complete(&mut plan.elements, &all, !plan.recorded.is_empty());
+        }
+        Ok(plan)
     }
 
     /// Whether the mount's list changes.
     pub fn changes(&self) -> bool {
-        self.steps.iter().any(|step| step.action.changes())
+        !self.recorded.is_empty() || self.steps.iter().any(|step| step.action.changes())
     }
 
     /// How many keys this happens to.
@@ -278,18 +341,73 @@ impl Refresh<'_> {
         self.published.iter().find(|published| published.key.id() == id)
     }
 
-    fn refuse_two_publishers(&self, standing: &[Element]) -> Result<(), PlanError> {
-        for element in standing {
-            let (Some(mark), Some(id)) = (element.provenance(), element.id()) else { continue };
-            if let (true, Some(published)) = (mark.owner != *self.owner, self.published(id)) {
-                return Err(PlanError::TwoPublishers {
-                    kid: shared::text::one_line(&published.kid.clone().unwrap_or_else(|| id.to_string())),
-                    ours: self.owner.clone(),
-                    theirs: mark.owner.clone(),
-                });
+    /// Keys that stand for other owners who are known to have them. What earlier
+    /// programs wrote says nothing of that, and is protected as if it did.
+    fn others<'s>(&self, standing: &'s [Element]) -> BTreeMap<KeyId, &'s Owner> {
+        let provenances = standing.iter().filter_map(|e| Some((e.id()?, e.provenance()?)));
+        let of_others = provenances.filter(|(_, mark)| mark.owner != *self.owner);
+        of_others
+            .filter(|(_, mark)| mark.proof.is_none_or(KeyProof::is_own))
+            .map(|(id, mark)| (id, &mark.owner))
+            .collect()
+    }
+
+    /// Refuses to record what must not be.
+    fn check_ways(&self, standing: &[Element], before: &[Authority], recorded: &[Authority]) -> Result<(), PlanError> {
+        if !recorded.is_empty() && before.len() + recorded.len() > AUTHORITIES_AT_MOST {
+            let (owner, recorded) = (self.owner.clone(), before.to_vec());
+            return Err(PlanError::TooManyAuthorities { owner, recorded });
+        }
+        // A server that was reached so is one cluster. What pods trust is only
+        // claimed by a ConfigMap: whoever copies it must not shut its owner out.
+        for way in recorded.iter().filter(|way| matches!(way, Authority::Direct { .. })) {
+            let of_another = |mark: &&Provenance| mark.owner != *self.owner && mark.authorities.contains(way);
+            if let Some(mark) = standing.iter().filter_map(Element::provenance).find(of_another) {
+                return Err(PlanError::WayOfAnother { way: way.clone(), other: mark.owner.clone() });
             }
         }
         Ok(())
+    }
+
+    /// How a published key comes to be believed.
+    fn proof_of(&self, id: KeyId) -> KeyProof {
+        if self.signer == Some(id) { KeyProof::Token } else { self.proof }
+    }
+
+    /// Puts all ways on the newest key, and lifts what is known of the others: only
+    /// in a list that is written anyway. `recording` also completes the provenance of
+    /// keys that an earlier program wrote.
+    fn complete(&self, elements: &mut [Element], authorities: &[Authority], recording: bool) {
+        let added = |element: &Element| element.provenance().map(|mark| mark.added.clone());
+        let ours = |element: &Element| element.is_of(self.owner);
+        let mut newest: Option<(usize, Option<String>)> = None;
+        for (at, element) in elements.iter().enumerate().filter(|(_, element)| ours(element)) {
+            let time = added(element);
+            // Of one time, the first: the list has the newest keys first.
+            if newest.as_ref().is_none_or(|(_, known)| time > *known) {
+                newest = Some((at, time));
+            }
+        }
+        let newest = newest.map(|(at, _)| at);
+        for (at, element) in elements.iter_mut().enumerate() {
+            let (Some(id), Some(mark)) = (element.id(), element.provenance()) else { continue };
+            if mark.owner != *self.owner {
+                continue;
+            }
+            let ways: &[Authority] = if newest == Some(at) { authorities } else { &[] };
+            let lifted = match mark.proof {
+                _ if self.signer == Some(id) => Some(KeyProof::Token),
+                None if recording && self.published(id).is_some() => Some(self.proof_of(id)),
+                None if recording => Some(KeyProof::Listed),
+                known => known,
+            };
+            if mark.authorities != ways || mark.proof != lifted {
+                *element = element.remarked(|mark| {
+                    mark.authorities = ways.to_vec();
+                    mark.proof = lifted;
+                });
+            }
+        }
     }
 
     /// What becomes of a key that stands under our mark.
@@ -322,6 +440,8 @@ impl Refresh<'_> {
             cluster: self.cluster.to_owned(),
             added: time_text(self.now),
             retired: None,
+            proof: Some(self.proof_of(published.key.id())),
+            authorities: Vec::new(),
             unknown: BTreeMap::new(),
         }
     }

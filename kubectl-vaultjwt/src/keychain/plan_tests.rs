@@ -4,6 +4,7 @@
 use super::super::jwk::KeySet;
 use super::super::removal::Removal;
 use super::*;
+use crate::keychain::authority::AuthorityId;
 use crate::keychain::key::PublicKey;
 use proptest::prelude::*;
 
@@ -30,7 +31,22 @@ fn at(minute: i64) -> Timestamp {
 }
 
 fn refresh<'a>(owner: &'a Owner, published: &'a [PublishedKey]) -> Refresh<'a> {
-    Refresh { owner, published, cluster: "test", now: at(0), signer: None, recent: None, policy: Policy::default() }
+    Refresh {
+        owner,
+        published,
+        cluster: "test",
+        now: at(0),
+        signer: None,
+        recent: None,
+        proof: KeyProof::Way,
+        record: &[],
+        adoptable: &[],
+        policy: Policy::default(),
+    }
+}
+
+fn way(name: &str) -> Authority {
+    Authority::Direct { id: AuthorityId::of_spki(name.as_bytes()), name: format!("{name}.example.com") }
 }
 
 fn texts(elements: &[Element]) -> Vec<&str> {
@@ -128,12 +144,17 @@ fn an_unmarked_key_of_ours_is_not_written_twice_and_can_be_adopted() {
     assert_eq!(actions(&plan), [KeyAction::KeepUnmarked]);
     assert!(!plan.changes() && !Others::of(&by_hand, &me, &keys, Some(keys[0].key.id())).any());
     let adopt = Policy { adopt: true, ..Policy::default() };
-    let adopted = ChainPlan::make(&by_hand, &Refresh { policy: adopt, ..refresh(&me, &keys) }).unwrap();
+    let known = [keys[0].key.id()];
+    let adopting = || Refresh { policy: adopt, adoptable: &known, ..refresh(&me, &keys) };
+    // What is published alone is not known to be its own: a copy is published too.
+    let copied = ChainPlan::make(&by_hand, &Refresh { adoptable: &[], ..adopting() }).unwrap();
+    assert_eq!(actions(&copied), [KeyAction::KeepUnmarked]);
+    let adopted = ChainPlan::make(&by_hand, &adopting()).unwrap();
     assert_eq!(actions(&adopted), [KeyAction::Adopt]);
     assert_eq!(stored(&adopted.elements), chain(&me, &keys));
     // Beside our own mark, one element is enough.
     let both = [chain(&me, &keys), by_hand.to_vec()].concat();
-    let adopted = ChainPlan::make(&both, &Refresh { policy: adopt, ..refresh(&me, &keys) }).unwrap();
+    let adopted = ChainPlan::make(&both, &adopting()).unwrap();
     assert_eq!(actions(&adopted), [KeyAction::Keep, KeyAction::Remove]);
     assert_eq!(adopted.elements, chain(&me, &keys));
 }
@@ -161,11 +182,97 @@ fn an_owner_is_never_left_without_a_key() {
     assert!(plan.elements.iter().any(|element| element.is_of(&me)));
 }
 
+/// Who published a key first has no say in whether its owner may.
 #[test]
-fn a_key_with_two_publishers_is_refused() {
-    let theirs = chain(&owner("b"), &keys([1]));
-    let error = ChainPlan::make(&theirs, &refresh(&owner("a"), &keys([1]))).unwrap_err();
-    assert_eq!(error.to_string(), "key \"kid-1\" is published by both \"https://a\" and \"https://b\"");
+fn a_key_with_two_publishers_stands_once_for_each() {
+    use KeyProof::{Cloud, File, Listed, Site, Token, Trusted, Way};
+    let (me, them) = (owner("a"), owner("b"));
+    let key = keys([1]);
+    let signed = Some(key[0].key.id());
+    let standing = |proof: Option<KeyProof>| -> Vec<Element> {
+        chain(&them, &key).iter().map(|element| element.remarked(|mark| mark.proof = proof)).collect()
+    };
+    for (theirs, ours, added) in [
+        (Some(Listed), Listed, true),
+        (Some(Way), Way, true),
+        (Some(File), Listed, true),
+        (Some(Trusted), Way, true),
+        (Some(Token), Way, false),
+        (Some(Site), Listed, false),
+        (Some(Cloud), Trusted, false),
+        // What an earlier program wrote is protected.
+        (None, Way, false),
+        (Some(Token), Site, true),
+        (None, Cloud, true),
+    ] {
+        let standing = standing(theirs);
+        let plan = ChainPlan::make(&standing, &Refresh { proof: ours, ..refresh(&me, &key) }).unwrap();
+        let action = if added { KeyAction::Add } else { KeyAction::Withhold };
+        assert_eq!((actions(&plan), plan.changes()), (vec![action], added), "{theirs:?} {ours:?}");
+        assert!(plan.elements.contains(&standing[0]));
+        let told = theirs.is_none_or(KeyProof::is_own);
+        let copies: Vec<(Owner, bool)> = plan.copies.into_iter().map(|copy| (copy.other, copy.both)).collect();
+        assert_eq!(copies, if told { vec![(them.clone(), ours.is_own())] } else { vec![] });
+        // Its own signature is the strongest word.
+        let plan = ChainPlan::make(&standing, &Refresh { proof: ours, signer: signed, ..refresh(&me, &key) }).unwrap();
+        assert_eq!(actions(&plan), [KeyAction::Add]);
+        assert_eq!(plan.elements[0].provenance().and_then(|mark| mark.proof), Some(Token));
+    }
+}
+
+#[test]
+fn ways_are_on_the_newest_key_and_come_with_the_list() {
+    let me = owner("a");
+    let (old, both) = (keys([1]), keys([1, 2]));
+    let first = ChainPlan::make(&[], &Refresh { record: &[way("x")], ..refresh(&me, &old) }).unwrap();
+    let standing = stored(&first.elements);
+    assert_eq!((first.recorded.len(), authorities(&standing, &me)), (1, vec![way("x")]));
+    // Recorded again is not a change.
+    assert!(!ChainPlan::make(&standing, &Refresh { record: &[way("x")], ..refresh(&me, &old) }).unwrap().changes());
+    // A newer key takes them over.
+    let later = Refresh { now: at(5), ..refresh(&me, &both) };
+    let rotated = stored(&ChainPlan::make(&standing, &later).unwrap().elements);
+    let ways = |element: &Element| element.provenance().unwrap().authorities.clone();
+    assert_eq!((ways(&rotated[0]), ways(&rotated[1])), (vec![way("x")], vec![]));
+    // A further way is one change by itself, and a ninth is refused.
+    let eight: Vec<Authority> = (0..8).map(|n| way(&n.to_string())).collect();
+    let more = ChainPlan::make(&rotated, &Refresh { record: &eight[..7], ..refresh(&me, &both) }).unwrap();
+    assert!(more.changes() && more.steps.iter().all(|step| step.action == KeyAction::Keep));
+    assert_eq!(authorities(&stored(&more.elements), &me).len(), 8);
+    let ninth = ChainPlan::make(&rotated, &Refresh { record: &eight, ..refresh(&me, &both) }).unwrap_err();
+    assert_eq!(ninth.to_string(), "it has 8 recorded ways to https://a already");
+    // A direct way stands for one owner; what pods trust may stand for several.
+    let (other, published) = (owner("b"), keys([9]));
+    let taken = ChainPlan::make(&rotated, &Refresh { record: &[way("x")], ..refresh(&other, &published) }).unwrap_err();
+    assert_eq!(taken.to_string(), format!("\"{}\" is recorded as the way to https://a already", way("x")));
+    let pod = [Authority::Pod { id: AuthorityId::of_spki(b"p") }];
+    let mine = ChainPlan::make(&rotated, &Refresh { record: &pod, ..refresh(&me, &both) }).unwrap();
+    let both_pods = ChainPlan::make(&mine.elements, &Refresh { record: &pod, ..refresh(&other, &published) });
+    assert_eq!(both_pods.unwrap().recorded, pod);
+}
+
+#[test]
+fn keys_of_an_earlier_program_are_completed_when_a_way_is_recorded_and_not_before() {
+    let (me, published) = (owner("a"), keys([1, 2]));
+    let old: Vec<Element> = chain(&me, &keys([1, 2, 3]))
+        .iter()
+        .map(|element| {
+            let text = element.text.replace("vaultjwt/v2", "vaultjwt/v1").replace("proof: way\n", "");
+            Element::read(&text)
+        })
+        .collect();
+    let calm = ChainPlan::make(&old, &refresh(&me, &keys([1, 2, 3]))).unwrap();
+    assert_eq!((calm.changes(), texts(&calm.elements)), (false, texts(&old)));
+    let record = [way("x")];
+    let signer = Some(published[1].key.id());
+    let recorded = ChainPlan::make(
+        &old,
+        &Refresh { record: &record, signer, proof: KeyProof::Listed, ..refresh(&me, &published) },
+    );
+    let recorded = recorded.unwrap().elements;
+    let proofs: Vec<Option<KeyProof>> = recorded.iter().map(|e| e.provenance().unwrap().proof).collect();
+    assert_eq!(proofs, [Some(KeyProof::Listed), Some(KeyProof::Token), Some(KeyProof::Listed)]);
+    assert!(recorded.iter().all(|element| element.text.starts_with("vaultjwt/v2\n")));
 }
 
 #[test]
@@ -177,7 +284,7 @@ fn a_cluster_with_the_same_issuer_is_somebody_else() {
 
 #[test]
 fn what_cannot_be_read_is_somebody_elses() {
-    let certificate = "vaultjwt/v1\nissuer: https://a\nadded: 2026-11-24T12:00:00Z\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
+    let certificate = "vaultjwt/v2\nissuer: https://a\nadded: 2026-11-24T12:00:00Z\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----";
     let foreign = ["not a pem", "vaultjwt/v9\n-----BEGIN X", certificate];
     let standing: Vec<Element> = foreign.iter().map(|text| Element::read(text)).collect();
     let plan = ChainPlan::make(&standing, &refresh(&owner("a"), &keys([1]))).unwrap();
@@ -226,7 +333,7 @@ fn untouchable<'e>(elements: &'e [Element], refresh: &Refresh<'_>) -> Vec<&'e st
         element.is_of(refresh.owner)
             || (refresh.policy.adopt
                 && element.mark == Mark::None
-                && element.id().is_some_and(|id| refresh.published(id).is_some()))
+                && element.id().is_some_and(|id| refresh.published(id).is_some() && refresh.adoptable.contains(&id)))
     };
     elements.iter().filter(|element| !mine(element)).map(|element| &*element.text).collect()
 }
@@ -237,14 +344,11 @@ proptest! {
     #[test]
     fn laws(standing in standing(), published in published(), policy in policy(), signs in 0u8..30) {
         let me = owner("a");
-        let refresh = Refresh { policy, signer: Some(key(signs).key.id()), ..refresh(&me, &published) };
-        let Ok(plan) = ChainPlan::make(&standing, &refresh) else {
-            // Refused: then one of our keys really stands under another's mark.
-            let taken = |e: &Element| e.provenance().is_some_and(|p| p.owner != me)
-                && published.iter().any(|k| Some(k.key.id()) == e.id());
-            prop_assert!(standing.iter().any(taken));
-            return Ok(());
+        let adoptable: Vec<KeyId> = published.iter().step_by(2).map(|published| published.key.id()).collect();
+        let refresh = Refresh {
+            policy, signer: Some(key(signs).key.id()), adoptable: &adoptable, ..refresh(&me, &published)
         };
+        let plan = ChainPlan::make(&standing, &refresh).unwrap();
         let after = stored(&plan.elements);
         // The text survives Vault's trim, and is read back as it was meant.
         prop_assert_eq!(texts(&after), texts(&plan.elements));
@@ -252,6 +356,10 @@ proptest! {
         prop_assert_eq!(untouchable(&after, &refresh), untouchable(&standing, &refresh));
         // Every published key is on the mount, and not marked as retired.
         for published in &published {
+            let withheld = |step: &KeyStep| step.id == published.key.id() && step.action == KeyAction::Withhold;
+            if plan.steps.iter().any(withheld) {
+                continue;
+            }
             let on_mount = after.iter().find(|e| e.id() == Some(published.key.id()));
             prop_assert!(on_mount.is_some_and(|e| e.provenance().is_none_or(|p| p.owner != me || p.retired.is_none())));
         }
@@ -299,8 +407,6 @@ proptest! {
             texts.sort();
             Some(texts)
         };
-        // Both publishing one key is refused whoever comes first; unless that
-        // key is the one whose retirement is in question.
         if let (Some(ab), Some(ba)) = (then((&a, &one), (&b, &two)), then((&b, &two), (&a, &one))) {
             prop_assert_eq!(ab, ba);
         }

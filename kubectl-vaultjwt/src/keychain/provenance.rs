@@ -1,18 +1,23 @@
-//! Owns the text that travels with each key we put on a mount: RFC 7468
-//! explanatory text in front of its PEM block, which Vault and OpenBao store
-//! and return as sent. It is bookkeeping and never proof: whoever may write
-//! the mount's config can write any text.
+//! The provenance of a managed key: RFC 7468 explanatory text in front of its
+//! PEM block, which Vault and OpenBao store and return as sent. It is a record and
+//! never evidence: write access to the mount's configuration is enough to write any
+//! text.
 //!
 //! ```text
-//! vaultjwt/v1
+//! vaultjwt/v2
 //! issuer: https://oidc.example.com/id/1
 //! kid: 4f2a
 //! alg: RS256
 //! cluster: production
 //! cluster-uid: 6c1f…
 //! added: 2026-11-24T12:00:00Z
+//! proof: token
+//! authority-1: sha256:Zm9v… api.production.example.com
 //! -----BEGIN PUBLIC KEY-----
 //! ```
+//!
+//! `vaultjwt/v1` had neither `proof` nor `authority`: such keys are read, and
+//! rewritten by the next `setup`. A program that knows only v1 leaves v2 alone.
 //!
 //! Rules: printable ASCII; no comma, since the vault CLI's single-string form
 //! splits there; nowhere `-----`, since that would start a PEM block; the last
@@ -21,16 +26,69 @@
 //! kubeconfig says can do so.
 
 use super::Owner;
+use super::authority::{AUTHORITIES_AT_MOST, Authority};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-/// First line of every mark.
-pub const HEADING: &str = "vaultjwt/v1";
+/// First line of every provenance that is written.
+pub const HEADING: &str = "vaultjwt/v2";
+/// First line of what earlier programs wrote.
+const HEADING_V1: &str = "vaultjwt/v1";
 /// First line of marks of any version; other versions are not touched.
 pub const FAMILY: &str = "vaultjwt/";
+/// Names of the lines for authorities begin so; a number follows.
+const AUTHORITY: &str = "authority-";
 /// Longest value; longer ones are cut before they are written, but never the
 /// issuer or the UID, which decide ownership.
 const VALUE_AT_MOST: usize = 256;
+
+/// How a key came to be believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum KeyProof {
+    /// It signed a token that the cluster issued on request.
+    Token,
+    /// It was read at the issuer's https URL.
+    Site,
+    /// The cluster's cloud vouched for the API server that published it.
+    Cloud,
+    /// It was published over a recorded way, after the cluster was enrolled.
+    Way,
+    /// It was published when the cluster was enrolled; nothing was signed with it.
+    Listed,
+    /// It was read from a file.
+    File,
+    /// The issuer was not verified (`--trust-issuer`).
+    Trusted,
+}
+
+impl KeyProof {
+    const ALL: [Self; 7] = [Self::Token, Self::Site, Self::Cloud, Self::Way, Self::Listed, Self::File, Self::Trusted];
+
+    /// The word in the provenance, and in reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Site => "site",
+            Self::Cloud => "cloud",
+            Self::Way => "way",
+            Self::Listed => "listed",
+            Self::File => "file",
+            Self::Trusted => "trusted",
+        }
+    }
+
+    /// Whether it shows that the key is this owner's, and not a copy: a public key
+    /// can be published by anyone, but only its owner signs with it or has it on
+    /// its own site.
+    pub fn is_own(self) -> bool {
+        matches!(self, Self::Token | Self::Site | Self::Cloud)
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|proof| proof.word() == word)
+    }
+}
 
 /// What is known about a key on a mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,15 +105,19 @@ pub struct Provenance {
     pub added: String,
     /// When the issuer was first seen without the key, RFC 3339.
     pub retired: Option<String>,
-    /// Lines of names we do not know, kept as they stand.
+    /// How the key came to be believed; `None` in what earlier programs wrote.
+    pub proof: Option<KeyProof>,
+    /// Ways to the owner's API servers. They are recorded on its newest key.
+    pub authorities: Vec<Authority>,
+    /// Lines of unknown names, kept unchanged.
     pub unknown: BTreeMap<String, String>,
 }
 
 /// Why a text that begins like a mark is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProvenanceError {
-    /// The first line is not [`HEADING`].
-    #[error("its version is not {HEADING}")]
+    /// The first line is no known heading.
+    #[error("its version is neither {HEADING} nor {HEADING_V1}")]
     Version,
     /// A line is not `name: value`.
     #[error("line {0} is not \"name: value\"")]
@@ -69,6 +131,12 @@ pub enum ProvenanceError {
     /// A time is not RFC 3339.
     #[error("the value of \"{0}\" is not a time")]
     Time(&'static str),
+    /// Not one of the words for [`KeyProof`].
+    #[error("the value of \"proof\" is unknown")]
+    Proof,
+    /// Not an [`Authority`], or further ones than allowed.
+    #[error("the value of \"{0}\" is not an authority")]
+    Authority(String),
     /// A value is not percent-encoded UTF-8.
     #[error("the value of \"{0}\" is badly encoded")]
     Encoding(String),
@@ -90,6 +158,10 @@ impl Provenance {
         line("cluster-uid", self.owner.cluster_uid.as_deref().unwrap_or_default());
         line("added", &self.added);
         line("retired", self.retired.as_deref().unwrap_or_default());
+        line("proof", self.proof.map(KeyProof::word).unwrap_or_default());
+        for (number, authority) in (1..).zip(&self.authorities) {
+            line(&format!("{AUTHORITY}{number}"), &authority.to_string());
+        }
         for (name, value) in &self.unknown {
             text.push_str(&format!("{name}: {}\n", encode(value)));
         }
@@ -99,9 +171,11 @@ impl Provenance {
     /// Reads a text that begins with [`FAMILY`].
     pub fn parse(text: &str) -> Result<Self, ProvenanceError> {
         let mut lines = text.lines();
-        if lines.next().map(str::trim_end) != Some(HEADING) {
-            return Err(ProvenanceError::Version);
-        }
+        let v1 = match lines.next().map(str::trim_end) {
+            Some(HEADING) => false,
+            Some(HEADING_V1) => true,
+            _ => return Err(ProvenanceError::Version),
+        };
         let mut values = BTreeMap::new();
         for (number, line) in lines.enumerate() {
             let (name, value) = line.split_once(": ").ok_or(ProvenanceError::Line(number + 2))?;
@@ -115,6 +189,11 @@ impl Provenance {
                 return Err(ProvenanceError::Twice(name.to_owned()));
             }
         }
+        if v1 {
+            // To an earlier program these names meant nothing, so they prove nothing
+            // there, and must not when the text is rewritten as v2.
+            values.retain(|name, _| name != "proof" && !name.starts_with(AUTHORITY));
+        }
         let mut take = |name: &str| values.remove(name).filter(|v| !v.is_empty());
         let issuer = take("issuer").ok_or(ProvenanceError::Missing("issuer"))?;
         let added = take("added").ok_or(ProvenanceError::Missing("added"))?;
@@ -125,15 +204,24 @@ impl Provenance {
                 return Err(ProvenanceError::Time(name));
             }
         }
-        Ok(Self {
-            owner: Owner { issuer, cluster_uid: take("cluster-uid") },
-            kid: take("kid").unwrap_or_default(),
-            alg: take("alg").unwrap_or_default(),
-            cluster: take("cluster").unwrap_or_default(),
-            added,
-            retired,
-            unknown: values,
-        })
+        let proof = match take("proof") {
+            Some(word) => Some(KeyProof::parse(&word).ok_or(ProvenanceError::Proof)?),
+            None => None,
+        };
+        let mut authorities = Vec::new();
+        for number in 1..=AUTHORITIES_AT_MOST {
+            let name = format!("{AUTHORITY}{number}");
+            if let Some(text) = take(&name) {
+                authorities.push(text.parse().map_err(|_| ProvenanceError::Authority(name))?);
+            }
+        }
+        let owner = Owner { issuer, cluster_uid: take("cluster-uid") };
+        let (kid, alg) = (take("kid").unwrap_or_default(), take("alg").unwrap_or_default());
+        let cluster = take("cluster").unwrap_or_default();
+        if let Some(name) = values.keys().find(|name| name.starts_with(AUTHORITY)) {
+            return Err(ProvenanceError::Authority(name.clone()));
+        }
+        Ok(Self { owner, kid, alg, cluster, added, retired, proof, authorities, unknown: values })
     }
 
     /// kid, where the issuer names one.
@@ -198,6 +286,7 @@ fn decode(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::authority::AuthorityId;
     use super::*;
     use proptest::prelude::*;
 
@@ -209,6 +298,8 @@ mod tests {
             cluster: "kind".into(),
             added: "2026-11-24T12:00:00Z".into(),
             retired: None,
+            proof: Some(KeyProof::Listed),
+            authorities: vec![],
             unknown: BTreeMap::new(),
         }
     }
@@ -217,9 +308,35 @@ mod tests {
     fn text_word_for_word() {
         assert_eq!(
             sample().to_text(),
-            "vaultjwt/v1\nissuer: https://kubernetes.default.svc\nkid: k%2C1\nalg: RS256\ncluster: kind\n\
-             cluster-uid: 6c1f\nadded: 2026-11-24T12:00:00Z\n"
+            "vaultjwt/v2\nissuer: https://kubernetes.default.svc\nkid: k%2C1\nalg: RS256\ncluster: kind\n\
+             cluster-uid: 6c1f\nadded: 2026-11-24T12:00:00Z\nproof: listed\n"
         );
+    }
+
+    #[test]
+    fn authorities_are_numbered_and_come_back() {
+        let id = AuthorityId::of_spki(b"spki");
+        let written = Provenance {
+            proof: Some(KeyProof::Token),
+            authorities: vec![Authority::Direct { id, name: "api.example.com".into() }, Authority::Pod { id }],
+            ..sample()
+        };
+        let text = written.to_text();
+        assert!(
+            text.ends_with(&format!("proof: token\nauthority-1: {id} api.example.com\nauthority-2: pod {id}\n")),
+            "{text}"
+        );
+        assert_eq!(Provenance::parse(&text), Ok(written));
+    }
+
+    #[test]
+    fn what_earlier_programs_wrote_is_read_and_proves_nothing() {
+        let text = "vaultjwt/v1\nissuer: a\nadded: 2026-11-24T12:00:00Z\n";
+        let read = Provenance::parse(text).unwrap();
+        assert_eq!((read.proof, read.authorities.len()), (None, 0));
+        assert_eq!(read.to_text(), text.replace("v1", "v2"));
+        let forged = format!("{text}proof: token\nauthority-1: pod {}\n", AuthorityId::of_spki(b"x"));
+        assert_eq!(Provenance::parse(&forged).unwrap(), read);
     }
 
     #[test]
@@ -234,7 +351,16 @@ mod tests {
     #[test]
     fn texts_that_break_the_rules() {
         for (text, error) in [
-            ("vaultjwt/v2\nissuer: a\nadded: 2026-11-24T12:00:00Z\n", ProvenanceError::Version),
+            ("vaultjwt/v3\nissuer: a\nadded: 2026-11-24T12:00:00Z\n", ProvenanceError::Version),
+            ("vaultjwt/v2\nissuer: a\nadded: 2026-11-24T12:00:00Z\nproof: mine\n", ProvenanceError::Proof),
+            (
+                "vaultjwt/v2\nissuer: a\nadded: 2026-11-24T12:00:00Z\nauthority-2: x\n",
+                ProvenanceError::Authority("authority-2".into()),
+            ),
+            (
+                "vaultjwt/v2\nissuer: a\nadded: 2026-11-24T12:00:00Z\nauthority-9: x\n",
+                ProvenanceError::Authority("authority-9".into()),
+            ),
             ("vaultjwt/v1\nissuer a\n", ProvenanceError::Line(2)),
             ("vaultjwt/v1\nissuer: a\nISSUER: b\n", ProvenanceError::Line(3)),
             ("vaultjwt/v1\nissuer: a\nseen--by: b\n", ProvenanceError::Line(3)),

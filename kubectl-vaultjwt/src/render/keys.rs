@@ -16,7 +16,7 @@ pub fn painted(action: KeyAction) -> String {
         KeyAction::Add | KeyAction::Adopt | KeyAction::Return => ADDED,
         KeyAction::Retire => CHANGED,
         KeyAction::Remove => GONE,
-        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired => Style::new(),
+        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired | KeyAction::Withhold => Style::new(),
     };
     format!("{style}{}{style:#}", what(action))
 }
@@ -32,5 +32,6 @@ pub fn what(action: KeyAction) -> &'static str {
         KeyAction::Retire => "retired, no longer published",
         KeyAction::KeepRetired => "unchanged, no longer published",
         KeyAction::Remove => "removed",
+        KeyAction::Withhold => "not added, another cluster has it",
     }
 }

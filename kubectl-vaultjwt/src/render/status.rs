@@ -5,6 +5,7 @@ use super::{age, table};
 use crate::command::status::StatusReport;
 use crate::command::status::report::{KeyReport, OwnerReport, State};
 use crate::keychain::freshness::Freshness;
+use crate::keychain::provenance::KeyProof;
 use crate::shell::word;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
@@ -46,8 +47,21 @@ pub fn table(report: &StatusReport) -> String {
 
 /// All columns, nothing cut.
 pub fn wide(report: &StatusReport) -> String {
-    let titles =
-        ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE", "CLUSTER-UID", "TYPE", "ADDED", "RETIRED", "FINGERPRINT"];
+    let titles = [
+        "CLUSTER",
+        "ISSUER",
+        "KID",
+        "ALG",
+        "AGE",
+        "STATE",
+        "PROOF",
+        "CLUSTER-UID",
+        "TYPE",
+        "ADDED",
+        "RETIRED",
+        "AUTHORITIES",
+        "FINGERPRINT",
+    ];
     let row = |key: &KeyReport| {
         vec![
             cell(&key.cluster),
@@ -56,14 +70,25 @@ pub fn wide(report: &StatusReport) -> String {
             cell(&key.alg),
             since(report, &key.added),
             state(report, key),
+            key.proof.map_or("<none>", KeyProof::word).to_owned(),
             cell(&key.cluster_uid),
             cell(&key.kind),
             cell(&key.added),
             cell(&key.retired),
+            authorities(report, key),
             cell(&key.fingerprint),
         ]
     };
     painted(report, &titles, &report.keys.iter().map(row).collect::<Vec<_>>())
+}
+
+/// The recorded ways to the cluster whose key it is.
+fn authorities(report: &StatusReport, key: &KeyReport) -> String {
+    let its = |owner: &&OwnerReport| {
+        Some(&owner.owner.issuer) == key.issuer.as_ref() && owner.owner.cluster_uid == key.cluster_uid
+    };
+    let ways = report.owners.iter().find(its).map(|owner| owner.authorities.join(", ")).unwrap_or_default();
+    if ways.is_empty() { "<none>".to_owned() } else { one_line(&ways) }
 }
 
 /// `key/<fingerprint>` for each key that can be read.
@@ -107,6 +132,13 @@ pub fn notes(report: &StatusReport) -> Vec<String> {
         notes.extend(
             report.owners.iter().filter(|owner| owner.rots(now)).filter_map(|owner| rotting(owner, now, mount)),
         );
+    }
+    for owner in report.owners.iter().filter(|owner| owner.lacks_a_way()) {
+        notes.push(format!(
+            "no way to {} is recorded, because an earlier version enrolled it: its keys stay and do not change before you run: kubectl vaultjwt setup --mount {}",
+            owner.owner,
+            word(mount)
+        ));
     }
     if let Some(bound) = &report.bound_issuer {
         notes.push(format!("only tokens of issuer \"{}\" are let in (bound_issuer)", one_line(bound)));

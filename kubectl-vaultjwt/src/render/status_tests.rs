@@ -10,7 +10,7 @@ const PEM: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQ
 const ID: &str = "XNJS-wzokyQ2-vjM0QQJgbie5K1rn-niorfnGqyyfNM";
 
 fn marked(lines: &str) -> String {
-    format!("vaultjwt/v1\n{lines}\n{PEM}")
+    format!("vaultjwt/v2\n{lines}\n{PEM}")
 }
 
 fn report(document: Value) -> StatusReport {
@@ -27,9 +27,9 @@ fn shown(report: &StatusReport, form: fn(&StatusReport) -> String) -> String {
 fn columns_word_for_word() {
     let report = report(json!({"jwt_validation_pubkeys": [
         marked("issuer: https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF\nkid: 0123456789abcdef\nalg: ES256\ncluster: arn:aws:eks:eu-central-1:123456789012:cluster/production\nadded: 2026-11-19T12:00:00Z"),
-        marked("issuer: https://kubernetes.default.svc\nkid: k2\nalg: ES256\ncluster: kind\ncluster-uid: 6c1f\nadded: 2026-11-24T11:48:00Z\nretired: 2026-11-24T11:59:00Z"),
+        marked("issuer: https://kubernetes.default.svc\nkid: k2\nalg: ES256\ncluster: kind\ncluster-uid: 6c1f\nadded: 2026-11-24T11:48:00Z\nretired: 2026-11-24T11:59:00Z\nproof: token\nauthority-1: roots https://k.example.com"),
         PEM,
-        format!("vaultjwt/v2\n{PEM}"),
+        format!("vaultjwt/v3\n{PEM}"),
         "no key",
     ]}));
     assert_eq!(
@@ -48,7 +48,8 @@ kind         kubernetes.default.svc    k2          ES256    12m      retired 60s
         Some(
             format!(
                 "kind                                                       https://kubernetes.default.svc                                    \
-                 k2                 ES256    12m      retired 60s   6c1f          P-256    2026-11-24T11:48:00Z   2026-11-24T11:59:00Z   {ID}"
+                 k2                 ES256    12m      retired 60s   token    6c1f          P-256    2026-11-24T11:48:00Z   \
+                 2026-11-24T11:59:00Z   roots https://k.example.com   {ID}"
             )
             .as_str()
         )
@@ -58,7 +59,7 @@ kind         kubernetes.default.svc    k2          ES256    12m      retired 60s
         notes(&report),
         [
             "trust is per mount: whoever holds one of these 5 keys can sign for every issuer on \"jwt/\"".to_owned(),
-            format!("the mark of key \"{ID}\" cannot be read: its version is not vaultjwt/v1"),
+            format!("the mark of key \"{ID}\" cannot be read: its version is neither vaultjwt/v2 nor vaultjwt/v1"),
             "no refresh of the keys of \"https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF\" is recorded since \
              they came 5d ago, and EKS replaces them every 7 days: kubectl vaultjwt sync --watch --mount jwt"
                 .to_owned(),
@@ -69,7 +70,7 @@ kind         kubernetes.default.svc    k2          ES256    12m      retired 60s
 #[test]
 fn colours_have_meaning() {
     let report = report(json!({"jwt_validation_pubkeys": [
-        marked("issuer: https://a\nadded: 2026-11-24T12:00:01Z"), PEM, format!("vaultjwt/v2\n{PEM}")
+        marked("issuer: https://a\nadded: 2026-11-24T12:00:01Z"), PEM, format!("vaultjwt/v3\n{PEM}")
     ]}));
     let lines: Vec<String> = table(&report).lines().map(str::to_owned).collect();
     let styles = ["\u{1b}[1mCLUSTER", "<none>", "\u{1b}[33m<none>", "\u{1b}[31m<none>"];
@@ -108,12 +109,19 @@ fn whose_keys_nothing_keeps_fresh() {
     );
     // When AKS does it nobody knows; who came once comes again.
     assert_eq!(of(aks, &[long_ago, lately]).1, Vec::<String>::new());
-    assert_eq!(of("https://kubernetes.default.svc", &[long_ago]).1, Vec::<String>::new());
+    // An earlier version recorded no way.
+    assert_eq!(
+        of("https://kubernetes.default.svc", &[long_ago]).1,
+        [
+            "no way to https://kubernetes.default.svc is recorded, because an earlier version enrolled it: its keys stay and do \
+          not change before you run: kubectl vaultjwt setup --mount jwt"
+        ]
+    );
 }
 
 #[test]
 fn one_owner_needs_no_notes() {
-    let key = marked("issuer: https://a\nadded: 2026-11-24T12:00:00Z");
+    let key = marked("issuer: https://a\nadded: 2026-11-24T12:00:00Z\nauthority-1: roots https://k");
     let one = report(json!({"jwt_validation_pubkeys": [&key, &key]}));
     assert_eq!((notes(&one), nothing(&one)), (vec![], None));
     let bound = json!({"jwt_validation_pubkeys": [&key], "bound_issuer": "https://a", "oidc_client_id": "x"});

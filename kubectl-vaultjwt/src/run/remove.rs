@@ -33,6 +33,7 @@ pub async fn remove(args: RemoveArgs, console: Console) -> Ending {
         yes: args.yes,
         dry_run: args.dry_run == DryRun::Client,
         now: jiff::Timestamp::now(),
+        nonce: super::nonce(),
     };
     let ports = Ports { cluster: asked, vault: &vault, progress: &console, confirm: &console };
     let report = match remove::run(ports, &input).await {

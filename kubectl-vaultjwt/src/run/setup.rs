@@ -39,8 +39,9 @@ pub async fn setup(args: SetupArgs, console: Console) -> Ending {
     let mut input = input(args.mount, args.role, args.issuer, keys, &args.chain, cluster.target());
     input.verify = args.verify == Verify::Login;
     input.dry_run = args.dry_run == DryRun::Client;
+    input.authority = args.authority;
     let sources = Sources { site: &site, clouds: &clouds };
-    let ports = Ports { cluster: &cluster, sources, vault: &vault, progress: &console };
+    let ports = Ports { cluster: &cluster, sources, vault: &vault, progress: &console, confirm: &console };
     let report = match setup::run(ports, &input).await {
         Ok(report) => report,
         Err(failed) => {
@@ -90,7 +91,7 @@ async fn differences(args: DiffArgs, console: Console) -> Result<String, Error> 
     let mut input = input(args.mount, args.role, args.issuer, keys, &args.chain, cluster.target());
     input.prove_enrolled = false;
     let sources = Sources { site: &site, clouds: &clouds };
-    let ports = Ports { cluster: &cluster, sources, vault: &vault, progress: &console };
+    let ports = Ports { cluster: &cluster, sources, vault: &vault, progress: &console, confirm: &console };
     let report = setup::run(ports, &input).await.map_err(|failed| failed.error)?;
     Ok(render_diff::text(&report))
 }
@@ -134,6 +135,7 @@ fn input(
         wishes: wishes(issuer, Ask::First),
         keys,
         terms: terms(chain, false),
+        authority: None,
         prove_enrolled: true,
         verify: false,
         dry_run: true,

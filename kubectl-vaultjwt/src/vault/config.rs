@@ -235,6 +235,8 @@ mod tests {
             cluster: "a".into(),
             added: "2026-11-24T12:00:00Z".into(),
             retired: None,
+            proof: None,
+            authorities: vec![],
             unknown: BTreeMap::new(),
         };
         Element::write(&published, &provenance)

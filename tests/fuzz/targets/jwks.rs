@@ -53,6 +53,8 @@ fuzz_target!(|body: &[u8]| {
             cluster: String::new(),
             added: "2026-11-24T12:00:00Z".to_owned(),
             retired: None,
+            proof: None,
+            authorities: Vec::new(),
             unknown: BTreeMap::new(),
         };
         let written = Element::write(published, &mark);

@@ -94,15 +94,17 @@ pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) 
 /// least.
 pub fn refuse_discontinuity(cluster: &Resolved, elements: &[Element], replace_keys: bool) -> Result<(), ChainError> {
     let owner = &cluster.owner;
-    let mut marked = elements.iter().filter(|element| element.is_of(owner)).peekable();
-    if owner.cluster_uid.is_none() || replace_keys || marked.peek().is_none() {
-        return Ok(());
-    }
-    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    if marked.any(published) {
+    let enrolled = elements.iter().any(|element| element.is_of(owner));
+    if owner.cluster_uid.is_none() || replace_keys || !enrolled || continues(cluster, elements) {
         return Ok(());
     }
     Err(ChainError::Discontinuity { owner: owner.clone() })
+}
+
+/// Whether a cluster publishes at least one of the keys that stand for its owner.
+pub fn continues(cluster: &Resolved, elements: &[Element]) -> bool {
+    let published = |element: &&Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    elements.iter().filter(|element| element.is_of(&cluster.owner)).any(|element| published(&element))
 }
 
 /// One issuer, once owned by itself (its site was read) and once by a cluster

@@ -3,7 +3,9 @@
 //! mount ("it …") or stands in a cluster's row of a table.
 
 use crate::keychain::Owner;
+use crate::keychain::authority::Authority;
 use crate::keychain::plan::{Others, PlanError};
+use crate::shell::word;
 use crate::vault::Document;
 use crate::vault::role::binding_command;
 use shared::mount::MountPath;
@@ -50,9 +52,60 @@ pub enum ChainError {
         /// Why its site was not read this time; `None` if it was.
         site_unused: Option<String>,
     },
-    /// The keys contradict each other.
+    /// What is recorded on the mount contradicts the plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// Everything that names the cluster can be copied, and the connection is not one
+    /// of those recorded.
+    #[error("context \"{}\" claims to be {} but is reached by another way", one_line(.context), claimed(.enrolled, .owner))]
+    AnotherWay {
+        /// The context.
+        context: String,
+        /// The name that the cluster was enrolled under.
+        enrolled: String,
+        /// Whom it claims to be.
+        owner: Owner,
+        /// The recorded ways.
+        recorded: Vec<Authority>,
+        /// The way of this run.
+        way: Option<Authority>,
+    },
+    /// An earlier program enrolled it.
+    #[error("context \"{}\" claims to be {}, and no way to that cluster is recorded, because an earlier version enrolled it", one_line(.context), claimed(.enrolled, .owner))]
+    NoWay {
+        /// The context.
+        context: String,
+        /// The name that the cluster was enrolled under.
+        enrolled: String,
+        /// Whom it claims to be.
+        owner: Owner,
+    },
+    /// Something between could answer too.
+    #[error("context \"{}\" reaches {} by an indirect way, and no token verified that it is that cluster: {why}", one_line(.context), claimed(.enrolled, .owner))]
+    NoPossession {
+        /// The context.
+        context: String,
+        /// The name that the cluster was enrolled under.
+        enrolled: String,
+        /// Whom it claims to be.
+        owner: Owner,
+        /// Why there is no such token.
+        why: String,
+    },
+    /// What answered cannot be recorded as one server.
+    #[error("context \"{}\" reached servers whose certificates do not lead to the same authority, or its URL is longer than 512 bytes", one_line(.context))]
+    Unsteady {
+        /// The context.
+        context: String,
+    },
+    /// Keys of such an issuer come from its URL only.
+    #[error("the keys of {owner} are read at its issuer URL only, which could not be read: {why}")]
+    NoSite {
+        /// The owner.
+        owner: Owner,
+        /// Why not.
+        why: String,
+    },
     /// Two clusters that roles cannot tell apart.
     #[error("it serves another cluster with the same issuer already: {other}")]
     SameIssuer {
@@ -106,6 +159,27 @@ pub enum ChainError {
     },
 }
 
+/// An error with the mount that it is about, where it is about one.
+pub fn about_mount(mount: &MountPath, keys: &str, source: &ChainError) -> String {
+    if source.is_of_evidence() {
+        return source.to_string();
+    }
+    format!("auth mount \"{mount}/\" cannot take {keys}: {source}")
+}
+
+/// A cluster as it is enrolled.
+pub fn claimed(enrolled: &str, owner: &Owner) -> String {
+    let what = match &owner.cluster_uid {
+        Some(uid) => format!("UID {}", one_line(uid)),
+        None => format!("issuer {}", one_line(&owner.issuer)),
+    };
+    if enrolled.is_empty() {
+        format!("the cluster with {what}")
+    } else {
+        format!("cluster \"{}\" ({what})", one_line(enrolled))
+    }
+}
+
 fn keys_of(count: usize) -> String {
     if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
 }
@@ -149,7 +223,26 @@ fn unbound(roles: &BTreeMap<String, Document>, cel: &[String]) -> String {
     }
 }
 
+/// The flags of `remove` that name an owner without a cluster.
+pub fn naming_flags(owner: &Owner) -> String {
+    let uid = owner.cluster_uid.as_deref().unwrap_or("none");
+    format!("--issuer {} --cluster-uid {}", word(&owner.issuer), word(uid))
+}
+
 impl ChainError {
+    /// Whether it is about the connection and not about the mount, so that it is a
+    /// sentence of its own.
+    pub fn is_of_evidence(&self) -> bool {
+        matches!(
+            self,
+            Self::AnotherWay { .. }
+                | Self::NoWay { .. }
+                | Self::NoPossession { .. }
+                | Self::Unsteady { .. }
+                | Self::NoSite { .. }
+        )
+    }
+
     /// The one thing to do next, for the mount at hand.
     pub fn hint(&self, mount: &MountPath) -> Option<String> {
         let another = "choose another path with --mount";
@@ -169,7 +262,28 @@ impl ChainError {
             Self::OtherForm { site_unused: Some(_), .. } => {
                 format!("run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or {another}")
             }
-            Self::OtherForm { site_unused: None, .. } | Self::Plan(_) => another.to_owned(),
+            Self::OtherForm { site_unused: None, .. } => another.to_owned(),
+            Self::Plan(PlanError::TooManyAuthorities { recorded, .. }) => format!(
+                "remove one that is no longer used: kubectl vaultjwt remove --mount {mount} --authority '{}'",
+                recorded.first().map(ToString::to_string).unwrap_or_default()
+            ),
+            Self::Plan(PlanError::WayOfAnother { other, .. }) => format!(
+                "one API server is one cluster; if that one is gone, remove it: kubectl vaultjwt remove --mount {mount} {}",
+                naming_flags(other)
+            ),
+            Self::AnotherWay { context, recorded, .. } => format!(
+                "it may be another cluster; recorded: {}; if it is the same cluster, record the way: kubectl vaultjwt setup --context {} --mount {mount}",
+                recorded.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                word(context)
+            ),
+            Self::NoWay { context, .. } => {
+                format!("record it: kubectl vaultjwt setup --context {} --mount {mount}", word(context))
+            }
+            Self::NoPossession { .. } => {
+                "get the right to create tokens in kube-system: kubectl auth can-i create serviceaccounts/default --subresource=token -n kube-system".to_owned()
+            }
+            Self::Unsteady { .. } => "use a kubeconfig that leads straight to one API server".to_owned(),
+            Self::NoSite { .. } => "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)".to_owned(),
             Self::SameIssuer { .. } => format!(
                 "{another}; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own"
             ),

@@ -1,26 +1,33 @@
 //! What has to become of a mount's configuration so that the keys of one or
 //! more clusters are right on it: one document, however many clusters. Pure.
 //!
-//! `admission` decides who may be put on a mount that serves others, `limits`
-//! what Vault can hold, `error` says why a cluster is left out.
+//! `admission` decides who may be put on a mount that serves others, `grounds` is
+//! what a change rests on, `limits` what Vault can hold, `error` says why a cluster
+//! is left out.
 
 pub mod admission;
 pub mod error;
+pub mod grounds;
 pub mod limits;
 pub mod roles;
 
 pub use admission::{Allowances, Roles};
 pub use error::ChainError;
+pub use grounds::Grounds;
 pub use roles::roles;
 
 use crate::issuer::Resolved;
+use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
+use crate::keychain::evidence::Form;
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{ChainPlan, Others, Policy, Refresh};
+use crate::keychain::plan::{ChainPlan, Copy, Others, Policy, Refresh};
 use crate::keychain::recent::Recent;
+use crate::shell::word;
 use crate::vault::Document;
 use crate::vault::config::{ConfigConflict, Standing, StaticKeys};
 use jiff::Timestamp;
+use shared::text::one_line;
 use std::collections::BTreeSet;
 
 /// One cluster whose keys are to be right.
@@ -32,8 +39,8 @@ pub struct Member<'a> {
     pub name: &'a str,
     /// Whether it may be put on the mount where it is not on it.
     pub enrol: bool,
-    /// The key that signed a token it just issued, where one was asked for.
-    pub signer: Option<KeyId>,
+    /// What a change of its keys rests on.
+    pub grounds: &'a Grounds,
     /// Its last polls, where there were several.
     pub recent: Option<&'a Recent>,
 }
@@ -77,9 +84,11 @@ impl MountPlan {
         roles: &Roles,
     ) -> Result<Self, ConfigConflict> {
         let config = StaticKeys::read(standing.document)?;
-        let mut draft = Draft { elements: config.elements(), config, algorithms: Vec::new(), served: false };
+        let (elements, algorithms) = (config.elements(), Vec::new());
+        let mut draft = Draft { elements, config, algorithms, served: false, told: Vec::new() };
         let members: Vec<_> = members.iter().map(|member| draft.serve(standing.now, member, terms, roles)).collect();
         let keys = draft.elements.len();
+        let mut told = draft.told;
         // Nobody was served: what stands there stays, whatever it is.
         let document = if draft.served {
             draft.config.with(&draft.elements, &draft.algorithms)
@@ -87,8 +96,8 @@ impl MountPlan {
             standing.document.cloned().unwrap_or_default()
         };
         let write = draft.served && !StaticKeys::same(standing.document, &document);
-        let warnings = limits::warnings(&document);
-        Ok(Self { document, write, keys, members, warnings })
+        told.extend(limits::warnings(&document));
+        Ok(Self { document, write, keys, members, warnings: told })
     }
 }
 
@@ -99,6 +108,8 @@ struct Draft {
     /// What the tokens of the members served carry.
     algorithms: Vec<String>,
     served: bool,
+    /// What is allowed but should be known.
+    told: Vec<String>,
 }
 
 impl Draft {
@@ -125,23 +136,34 @@ impl Draft {
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
             return Err(ChainError::BoundIssuer { bound });
         }
+        let grounds = member.grounds;
         let refresh = Refresh {
             owner,
             published: &member.cluster.keys.keys,
             cluster: member.name,
             now,
-            signer: member.signer,
+            signer: grounds.signer,
             recent: member.recent,
+            proof: grounds.proof,
+            record: &grounds.record,
+            adoptable: &grounds.adoptable,
             policy: terms.policy,
         };
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;
+        if enrolled {
+            grounds.check(member.cluster, member.name, &self.elements, chain.changes())?;
+        }
         if !chain.elements.iter().any(|element| element.is_of(owner)) {
             // Its keys would be trusted, and nobody would ever refresh them.
             return Err(ChainError::Unmarked { owner: owner.clone(), keys: self.unmarked(member.cluster) });
         }
         // Who was shut out by a bound issuer is let in by clearing it.
-        if !enrolled || bound.is_some() {
-            let others = Others::of(&self.elements, owner, refresh.published, member.signer);
+        // None of the keys is published that the mount has for it: whoever answers now is
+        // new to the mount in all but the name.
+        let by_uid = owner.cluster_uid.is_some();
+        let replaced = enrolled && by_uid && !admission::continues(member.cluster, &self.elements);
+        if !enrolled || replaced || bound.is_some() {
+            let others = Others::of(&self.elements, owner, refresh.published, grounds.signer);
             if others.any() {
                 admission::check(owner, &others, &terms.allow, roles)?;
             }
@@ -151,6 +173,15 @@ impl Draft {
         }
         if bound.is_some() {
             self.config.clear_bound_issuer();
+        }
+        self.told.extend(chain.copies.iter().map(|copy| copied(copy, owner)));
+        if enrolled && !grounds.evidence.recorded && chain.recorded.is_empty() && grounds::form(owner) != Form::Managed
+        {
+            self.told.push(format!(
+                "no way to {owner} is recorded on the mount: its keys stay and are not changed before you run: \
+                 kubectl vaultjwt setup --context {}",
+                word(member.name)
+            ));
         }
         self.elements = std::mem::take(&mut chain.elements);
         self.algorithms.extend(member.cluster.keys.algorithms());
@@ -164,6 +195,21 @@ impl Draft {
         let unmarked =
             |element: &&Element| element.mark == Mark::None && element.id().is_some_and(|id| ids.contains(&id));
         self.elements.iter().filter(unmarked).count()
+    }
+}
+
+/// A public key that two owners publish.
+fn copied(copy: &Copy, owner: &Owner) -> String {
+    let key = one_line(&copy.kid.clone().unwrap_or_else(|| copy.id.to_string()));
+    let other = &copy.other;
+    if copy.both {
+        format!(
+            "key \"{key}\" belongs to both {owner} and {other}: one cluster is a copy of the other, and each can act as the other"
+        )
+    } else {
+        format!(
+            "key \"{key}\" of {owner} is not added: it belongs to {other}, and nothing verifies that {owner} has its private key"
+        )
     }
 }
 

@@ -1,10 +1,10 @@
 //! Owns why `remove` refuses or fails, and what to do about each.
 
 use super::report::in_namespace;
+use crate::command::chain::error::{claimed, naming_flags};
 use crate::command::rights::{self, Right};
 use crate::issuer::IssuerError;
 use crate::keychain::Owner;
-use crate::shell::word;
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
@@ -65,6 +65,20 @@ pub enum RemoveError {
         owner: Owner,
         /// Owners on the mount with (nearly) the same issuer.
         alike: Vec<Owner>,
+    },
+    /// What the API server says of itself can be copied.
+    #[error("context \"{}\" claims to be {}, which was not verified: {why}", one_line(.context), claimed(.enrolled, .owner))]
+    NotTheOwner {
+        /// The path.
+        mount: MountPath,
+        /// The context.
+        context: String,
+        /// The name that the cluster was enrolled under.
+        enrolled: String,
+        /// Whom it claims to be.
+        owner: Owner,
+        /// Why no token verified it.
+        why: String,
     },
     /// Several owners have the issuer.
     #[error("auth mount \"{mount}/\" holds keys of several owners with issuer \"{}\": {}", one_line(.issuer), listed(.owners))]
@@ -133,12 +147,6 @@ fn instead(alike: &[Owner]) -> String {
     if alike.is_empty() { String::new() } else { format!("; it holds keys of {}", listed(alike)) }
 }
 
-/// The flags that name an owner without a cluster.
-fn flags(owner: &Owner) -> String {
-    let uid = owner.cluster_uid.as_deref().unwrap_or("none");
-    format!("--issuer {} --cluster-uid {}", word(&owner.issuer), word(uid))
-}
-
 impl RemoveError {
     /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
@@ -161,9 +169,13 @@ impl RemoveError {
             Self::Config { mount, .. } => format!("look at it: vault read auth/{mount}/config"),
             Self::NotThere { mount, alike, .. } => match &alike[..] {
                 [] => format!("see whose keys are there: {}", status(mount)),
-                [one] => format!("if that is the one, name it with {}", flags(one)),
-                [first, ..] => format!("name the one that is meant, for example with {}", flags(first)),
+                [one] => format!("if that is the one, name it with {}", naming_flags(one)),
+                [first, ..] => format!("name the one that is meant, for example with {}", naming_flags(first)),
             },
+            Self::NotTheOwner { mount, owner, .. } => format!(
+                "to remove that cluster's keys whatever this context is, name it: kubectl vaultjwt remove --mount {mount} {}",
+                naming_flags(owner)
+            ),
             Self::Ambiguous { owners, .. } => {
                 let known_by_issuer = owners.iter().any(|owner| owner.cluster_uid.is_none());
                 let none = if known_by_issuer { "; 'none' means the one without" } else { "" };

@@ -40,6 +40,8 @@ pub struct RemoveInput {
     pub dry_run: bool,
     /// Time of the run by the local clock.
     pub now: Timestamp,
+    /// A random audience, new for each run.
+    pub nonce: String,
 }
 
 /// Which of several owners with one issuer.

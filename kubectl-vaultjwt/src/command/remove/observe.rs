@@ -3,12 +3,16 @@
 use super::error::RemoveError;
 use super::plan::Plan;
 use super::{Ports, RemoveInput, Uid};
-use crate::command::chain::roles;
-use crate::command::{Step, patiently};
+use crate::cluster::Cluster;
+use crate::command::chain::grounds::{enrolled_name, form};
+use crate::command::chain::{elements, roles};
+use crate::command::{Step, patiently, possession};
 use crate::issuer::Ask;
 use crate::issuer::resolve::{Wishes, resolve};
 use crate::keychain::Owner;
+use crate::keychain::evidence::{Evidence, Step as EvidenceStep};
 use crate::keychain::key::KeyId;
+use crate::keychain::plan::authorities;
 use crate::vault::{Config, Document, VaultError};
 use shared::text::one_line;
 use std::collections::BTreeMap;
@@ -56,9 +60,45 @@ pub async fn everything(ports: Ports<'_>, input: &RemoveInput) -> Result<Seen, R
         None => return Err(RemoveError::NoMount { mount: input.mount.clone(), namespace: namespace() }),
     }
     let config = ports.vault.read_config(&input.mount).await?;
+    if let (Target::Owner(owner), Some(from)) = (&target, ports.cluster) {
+        ensure_owner(ports, input, owner, from.cluster, &config).await?;
+    }
     let work = roles::by_name(ports.vault, &input.mount);
     let roles = patiently(ports.progress, "reading the roles", work).await;
     Ok(Seen { target, published, config, roles, namespace: namespace() })
+}
+
+/// A cluster is removed by what it is, and not by what it claims: over a recorded
+/// direct way, or with a token that one of its own keys signed. Else it must be named.
+async fn ensure_owner(
+    ports: Ports<'_>,
+    input: &RemoveInput,
+    owner: &Owner,
+    cluster: &dyn Cluster,
+    config: &Config,
+) -> Result<(), RemoveError> {
+    let elements = elements(config.document.as_ref());
+    if !elements.iter().any(|element| element.is_of(owner)) {
+        return Ok(());
+    }
+    let recorded = authorities(&elements, owner);
+    let reached = cluster.reached(&recorded);
+    let evidence = Evidence { reached, recorded: !recorded.is_empty(), ..Evidence::NONE };
+    if form(owner).allows(EvidenceStep::Remove, evidence).is_ok() {
+        return Ok(());
+    }
+    let request = possession::Request { owner, elements: &elements, reached, nonce: &input.nonce, now: input.now };
+    let work = possession::show(cluster, ports.progress, request);
+    match patiently(ports.progress, "requesting a token", work).await {
+        Ok(_) => Ok(()),
+        Err(why) => Err(RemoveError::NotTheOwner {
+            mount: input.mount.clone(),
+            context: cluster.target().context.clone().unwrap_or_else(|| cluster.target().cluster.clone()),
+            enrolled: enrolled_name(&elements, owner),
+            owner: owner.clone(),
+            why,
+        }),
+    }
 }
 
 async fn target(ports: Ports<'_>, input: &RemoveInput) -> Result<(Target, Vec<KeyId>), RemoveError> {

@@ -27,6 +27,8 @@ fn marked(byte: u8, owner: &Owner) -> Element {
         cluster: "c".into(),
         added: "2026-11-24T12:00:00Z".into(),
         retired: None,
+        proof: None,
+        authorities: vec![],
         unknown: BTreeMap::new(),
     };
     Element::write(&published, &mark)
@@ -41,6 +43,7 @@ fn input(roles: bool) -> RemoveInput {
         yes: true,
         dry_run: false,
         now: "2026-11-24T12:00:00Z".parse().unwrap(),
+        nonce: "n".into(),
     }
 }
 

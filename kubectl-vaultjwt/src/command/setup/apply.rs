@@ -8,7 +8,7 @@ use super::plan::{ConfigPlan, Plan, RolePlan};
 use super::prove::IssuerProof;
 use super::report::{LoginReport, SetupReport};
 use super::{Ports, Step};
-use crate::command::chain::Roles;
+use crate::command::chain::{Grounds, Roles};
 use crate::command::patiently;
 use crate::issuer::Resolved;
 use crate::keychain::plan::KeyAction;
@@ -30,6 +30,7 @@ pub async fn plan(
     state: &MountState,
     plan: &Plan,
     proof: IssuerProof,
+    grounds: &Grounds,
     report: &mut SetupReport,
 ) -> Result<(), SetupError> {
     let mount = &input.mount;
@@ -47,9 +48,8 @@ pub async fn plan(
         MountState::Missing => &none,
         MountState::Jwt(jwt) => &jwt.roles,
     };
-    let signer = proof.signer();
     let wanted = |standing: Standing<'_>| {
-        let config = ConfigPlan::make(input, cluster, standing, roles, signer)?;
+        let config = ConfigPlan::make(input, cluster, standing, roles, grounds)?;
         Ok(Wanted { document: config.document, write: config.write })
     };
     let mut rewrite = Rewrite::new(ports.vault, mount, input.now);

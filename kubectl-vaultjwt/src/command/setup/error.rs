@@ -3,9 +3,11 @@
 use super::source::SourceConflict;
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::command::chain::ChainError;
+use crate::command::chain::error::about_mount;
 use crate::command::proof::Unproven;
 use crate::command::rights::{self, Right};
 use crate::issuer::IssuerError;
+use crate::shell::word;
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
@@ -68,12 +70,26 @@ pub enum SetupError {
         source: SourceConflict,
     },
     /// The keys on the mount forbid it.
-    #[error("auth mount \"{mount}/\" cannot take this cluster's keys: {source}")]
+    #[error("{}", about_mount(mount, "this cluster's keys", source))]
     Chain {
         /// The path.
         mount: MountPath,
         /// Why.
         source: ChainError,
+    },
+    /// An enrolled cluster, reached by a way that is not recorded.
+    #[error("{source}")]
+    OtherWay {
+        /// The path.
+        mount: MountPath,
+        /// Whom it claims to be.
+        source: Box<ChainError>,
+        /// `--authority` for the way of this run.
+        authority: Option<String>,
+        /// Why no token verified that it is the same cluster, where none did.
+        possession: Option<String>,
+        /// Vault's namespace, for the command.
+        namespace: Option<String>,
     },
     /// The role would make one identity of two clusters' accounts.
     #[error("on auth mount \"{mount}/\", role \"{role}\" would take the claim \"{}\" for the identity, and another cluster's tokens can have the same value", one_line(.claim))]
@@ -151,6 +167,7 @@ impl SetupError {
             )),
             Self::Source { source, .. } => Some(source.hint()),
             Self::Chain { source, mount } => source.hint(mount),
+            Self::OtherWay { mount, authority, source, namespace, .. } => Some(other_way(mount, authority, source, namespace)),
             Self::SharedIdentity { .. } => Some(
                 "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity".to_owned(),
             ),
@@ -179,6 +196,21 @@ impl SetupError {
             Self::ReadBack { .. } => Some("find the other writer (Terraform, an operator), then run the command again".to_owned()),
         }
     }
+}
+
+/// How a person records another way: the fingerprint comes from somewhere else than
+/// this connection.
+fn other_way(mount: &MountPath, authority: &Option<String>, source: &ChainError, namespace: &Option<String>) -> String {
+    let (Some(authority), ChainError::AnotherWay { context, .. } | ChainError::NoWay { context, .. }) =
+        (authority, source)
+    else {
+        return "it may be another cluster: run the command again, or use a kubeconfig of the recorded way".to_owned();
+    };
+    let namespace = namespace.as_ref().map(|name| format!(" --vault-namespace {}", word(name))).unwrap_or_default();
+    format!(
+        "it may be another cluster; compare the fingerprint with one from the cluster's administrator ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{namespace} --authority {authority}",
+        word(context)
+    )
 }
 
 /// A role name that says which cluster it is for.

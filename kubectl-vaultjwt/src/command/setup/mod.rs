@@ -1,13 +1,15 @@
 //! `setup`: from a cluster and a Vault to a role that pods can log in with.
 //!
 //! `input` is what was asked for, `observe` reads both sides, `plan` decides
-//! (pure), `prove` asks the cluster for a token that proves the issuer,
+//! (pure), `prove` asks the cluster for a token that proves the issuer, `evidence`
+//! shows who answers and asks before another way is recorded,
 //! `rights` asks Vault whether the token may do all of it,
 //! `source` plans for a
 //! mount whose keys Vault fetches itself, `apply` changes Vault and logs in, `report` says what came of it.
 
 mod apply;
 pub mod error;
+mod evidence;
 pub mod input;
 mod observe;
 pub mod plan;
@@ -20,7 +22,7 @@ pub use error::{Failed, SetupError};
 pub use input::SetupInput;
 pub use report::SetupReport;
 
-use super::{Progress, Step};
+use super::{Confirm, Progress, Step};
 use crate::cluster::Cluster;
 use crate::issuer::Sources;
 use crate::vault::Vault;
@@ -38,6 +40,8 @@ pub struct Ports<'a> {
     pub vault: &'a dyn Vault,
     /// Where steps are told.
     pub progress: &'a dyn Progress,
+    /// Who is asked.
+    pub confirm: &'a dyn Confirm,
 }
 
 /// Runs `setup`; with `input.dry_run`, up to the plan and no further.
@@ -51,14 +55,15 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
     } else {
         IssuerProof::none()
     };
-    let plan = Plan::make(input, &cluster, &vault, role, proof.signer())?;
+    let grounds = evidence::gather(ports, input, &cluster, &vault, &proof).await?;
+    let plan = Plan::make(input, &cluster, &vault, role, &grounds)?;
     observe::warnings(ports, input, &cluster, &plan).await;
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {
         return Ok(report);
     }
     rights::check(ports, input, &plan).await?;
-    match apply::plan(ports, input, &cluster, &vault, &plan, proof, &mut report).await {
+    match apply::plan(ports, input, &cluster, &vault, &plan, proof, &grounds, &mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
         Err(error) if plan.changes() => {

@@ -125,7 +125,7 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> 
             let standing = chain::elements(config.document.as_ref());
             let enrolled = enrolled(config.document.as_ref(), cluster);
             let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
-            let roles = if enrolled && !input.terms.clear_bound_issuer {
+            let roles = if enrolled && !input.terms.clear_bound_issuer && !input.terms.replace_keys {
                 Roles::NotRead
             } else {
                 roles(ports.vault, &input.mount, config.document.as_ref()).await

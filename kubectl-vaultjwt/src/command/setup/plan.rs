@@ -5,9 +5,8 @@ use super::error::SetupError;
 use super::input::SetupInput;
 use super::observe::{Jwt, MountState};
 use super::source;
-use crate::command::chain::{ChainError, Member, MountPlan, Roles, elements};
+use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
-use crate::keychain::key::KeyId;
 use crate::keychain::plan::{ChainPlan, KeyAction, Others};
 use crate::vault::Document;
 use crate::vault::config::Standing;
@@ -50,7 +49,7 @@ impl ConfigPlan {
         cluster: &Resolved,
         standing: Standing<'_>,
         roles: &Roles,
-        signer: Option<KeyId>,
+        grounds: &Grounds,
     ) -> Result<Self, SetupError> {
         let mount = || input.mount.clone();
         if input.keys.mode != KeysMode::Static {
@@ -59,7 +58,7 @@ impl ConfigPlan {
         let emptied = source::back_to_static(input, cluster, standing)?;
         let before = standing.document;
         let standing = Standing { document: emptied.as_ref().or(before), ..standing };
-        let member = Member { cluster, name: &input.cluster_name, enrol: true, signer, recent: None };
+        let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds, recent: None };
         let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
         let MountPlan { document, mut write, keys, members, warnings } = plan;
@@ -68,7 +67,7 @@ impl ConfigPlan {
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
         let standing = elements(standing.document);
-        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, signer).any();
+        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, grounds.signer).any();
         Ok(Self { chain, document, keys, shared, write, warnings })
     }
 }
@@ -148,14 +147,13 @@ impl Plan {
         self.enable_mount || self.config.write || self.role.as_ref().is_some_and(|r| r.write)
     }
 
-    /// Decides, or refuses with the reason. `signer` is the key that signed the
-    /// token that proved the issuer, where one did.
+    /// Decides, or refuses with the reason.
     pub fn make(
         input: &SetupInput,
         cluster: &Resolved,
         state: &MountState,
         role: Option<RolePlan>,
-        signer: Option<KeyId>,
+        grounds: &Grounds,
     ) -> Result<Self, SetupError> {
         let missing = Jwt::default();
         let jwt = match state {
@@ -164,7 +162,7 @@ impl Plan {
         };
         let now = jwt.config.date.unwrap_or(input.now);
         let standing = Standing { document: jwt.config.document.as_ref(), now };
-        let config = ConfigPlan::make(input, cluster, standing, &jwt.roles, signer)?;
+        let config = ConfigPlan::make(input, cluster, standing, &jwt.roles, grounds)?;
         if let Some(role) = &role {
             refuse_shared_identity(input, &config, role)?;
         }

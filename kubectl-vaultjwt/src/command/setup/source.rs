@@ -132,7 +132,7 @@ pub fn plan(
     };
     let document = source::fetching(current, &wanted, issuer);
     let write = !source::same(current, &document);
-    let chain = ChainPlan { elements: Vec::new(), steps: Vec::new() };
+    let chain = ChainPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new() };
     Ok(ConfigPlan { chain, document, keys: 0, shared, write, warnings: Vec::new() })
 }
 

@@ -3,11 +3,14 @@
 
 use super::StatusError;
 use crate::command::chain;
+use crate::command::chain::grounds::form;
 use crate::issuer::rotation::{self, Rotation};
 use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
+use crate::keychain::evidence::Form;
 use crate::keychain::freshness::Freshness;
-use crate::keychain::provenance::{Provenance, time_text};
+use crate::keychain::plan::authorities;
+use crate::keychain::provenance::{KeyProof, Provenance, time_text};
 use crate::vault::Document;
 use crate::vault::config::{ALGORITHMS, BOUND_ISSUER, ConfigConflict, KEYS, StaticKeys};
 use jiff::Timestamp;
@@ -76,6 +79,9 @@ pub struct OwnerReport {
     pub rotation: Option<Rotation>,
     /// Whether anything keeps them fresh.
     pub freshness: Option<Freshness>,
+    /// The recorded ways to it, over which its keys may change; empty where an earlier
+    /// version enrolled it.
+    pub authorities: Vec<String>,
 }
 
 impl OwnerReport {
@@ -85,7 +91,13 @@ impl OwnerReport {
             keys: elements.iter().filter(|element| element.is_of(owner)).count(),
             rotation: rotation::of(&owner.issuer),
             freshness: Freshness::of(elements, owner),
+            authorities: authorities(elements, owner).iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// Whether its keys can change only after a way to it is recorded.
+    pub fn lacks_a_way(&self) -> bool {
+        self.authorities.is_empty() && form(&self.owner) != Form::Managed
     }
 
     /// Whether its keys rot: its issuer replaces them, and nothing has come
@@ -146,6 +158,8 @@ pub struct KeyReport {
     pub added: Option<String>,
     /// When its issuer was first seen without it.
     pub retired: Option<String>,
+    /// How it came to be believed; `null` where an earlier version added it.
+    pub proof: Option<KeyProof>,
 }
 
 impl StatusReport {
@@ -219,6 +233,7 @@ impl KeyReport {
             fingerprint: element.id().map(|id| id.to_string()),
             added: mark.map(|mark| mark.added.clone()),
             retired: mark.and_then(|mark| mark.retired.clone()),
+            proof: mark.and_then(|mark| mark.proof),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::cluster::ClusterError;
 use crate::command::chain::ChainError;
+use crate::command::chain::error::about_mount;
 use crate::command::proof::Unproven;
 use crate::issuer::IssuerError;
 use crate::vault::VaultError;
@@ -94,7 +95,7 @@ pub enum MemberError {
         why: Option<ClusterError>,
     },
     /// The mount.
-    #[error("auth mount \"{mount}/\" cannot take its keys: {source}")]
+    #[error("{}", about_mount(mount, "its keys", source))]
     Chain {
         /// The path.
         mount: MountPath,

@@ -50,7 +50,8 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory
     // What forbids to write the mount is told before 500 clusters are asked.
     StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
     let observed = observe::clusters(ports, input, &found).await;
-    let newcomers = input.terms.clear_bound_issuer || observed.iter().any(|cluster| cluster.joins());
+    let newcomers =
+        input.terms.clear_bound_issuer || input.terms.replace_keys || observed.iter().any(|cluster| cluster.joins());
     let roles = if newcomers && !input.terms.allow.unbound_roles {
         let reading = roles(ports.vault, mount, found.document.as_ref());
         patiently(ports.progress, "reading the mount's roles", reading).await

@@ -5,13 +5,16 @@ use super::Ports;
 use super::error::MemberError;
 use super::input::{Scope, SyncInput};
 use crate::cluster::{Cluster, Target};
-use crate::command::Step;
-use crate::command::chain;
+use crate::command::chain::{self, Grounds, grounds};
 use crate::command::proof::{self, Unproven};
-use crate::issuer::Resolved;
+use crate::command::{Step, possession, ways};
 use crate::issuer::resolve::resolve;
+use crate::issuer::{KeySource, Resolved};
 use crate::keychain::element::{Element, Mark};
+use crate::keychain::evidence::Reached;
 use crate::keychain::key::KeyId;
+use crate::keychain::plan::authorities;
+use crate::keychain::provenance::KeyProof;
 use crate::vault::Config;
 use crate::vault::role::DEFAULT_AUDIENCE;
 use futures_util::stream::{self, StreamExt as _};
@@ -40,8 +43,8 @@ pub struct Found {
     pub cluster: Resolved,
     /// Whether it is not on the mount and may be put on it.
     pub joins: bool,
-    /// The key that signed a fresh token, where one was asked for.
-    pub signer: Option<KeyId>,
+    /// What a change of its keys rests on.
+    pub grounds: Grounds,
 }
 
 impl Observed {
@@ -87,23 +90,88 @@ async fn cluster(
     // made from another's backup would hide behind the other's keys.
     chain::admission::refuse_discontinuity(&cluster, standing, input.terms.replace_keys)
         .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+    let recorded = authorities(standing, &cluster.owner);
+    let evidence = grounds::evidence(&cluster, api.reached(&recorded), &recorded);
+    let mut grounds = Grounds::new(&cluster, evidence, api.way());
     let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
     let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let adopts = input.terms.policy.adopt && standing.iter().any(|element| by_hand(element) && published(element));
-    // Who is enrolled was proven when he was; the key that signs now must be
-    // known before others are dropped.
-    let signer = if !enrolled && (input.enroll || adopts) {
+    // An enrolled cluster was verified when it was enrolled; the key that signs now must
+    // be known before others are removed.
+    grounds.signer = if !enrolled && (input.enroll || adopts) {
         signer(ports, input, api.as_ref(), &cluster, input.trust_issuer).await?
     } else if enrolled && input.terms.policy.prune {
         signer(ports, input, api.as_ref(), &cluster, false).await?
     } else {
         None
     };
+    let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
+    let name = name.unwrap_or_else(|| api.target().cluster.clone());
+    let request = possession::Request {
+        owner: &cluster.owner,
+        elements: standing,
+        reached: evidence.reached,
+        nonce: &input.nonce,
+        now: input.now,
+    };
+    // Only where something between could answer too, and there is something to change.
+    if enrolled && evidence.reached == Reached::Indirect && !grounds::is_steady(&cluster, standing) {
+        match possession::show(api.as_ref(), ports.progress, request).await {
+            Ok(_) => grounds.evidence.possession = true,
+            Err(why) => grounds.no_possession = Some(why),
+        }
+        grounds.evidence.possession |= input.trust_issuer && trusted(standing, &cluster);
+    }
+    if adopts {
+        grounds.adoptable = adoptable(ports, api.as_ref(), &cluster, request).await;
+    }
     // Whose signing key stands there by hand is trusted already. A copy of
     // somebody else's public key shows nothing.
-    let signs = |element: &Element| by_hand(element) && element.id() == signer;
-    let claims = adopts && signer.is_some() && standing.iter().any(signs);
-    Ok(Found { target: api.target().clone(), cluster, joins: !enrolled && (input.enroll || claims), signer })
+    let signs = |element: &Element| by_hand(element) && element.id() == grounds.signer;
+    let claims = adopts && grounds.signer.is_some() && standing.iter().any(signs);
+    let joins = !enrolled && (input.enroll || claims);
+    if joins {
+        let way = grounds.recordable(&name);
+        let way = way.map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+        grounds.enroll(&cluster, ways::to_record(api.as_ref(), ports.progress, way).await);
+    } else if evidence.reached == Reached::Direct {
+        grounds.record = ways::renewed(api.as_ref(), ports.progress, &recorded).await;
+    }
+    if enrolled {
+        // For each context by itself, before those of one owner are put together.
+        let changes = !grounds::is_steady(&cluster, standing);
+        grounds
+            .check(&cluster, &name, standing, changes)
+            .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+    }
+    Ok(Found { target: api.target().clone(), cluster, joins, grounds })
+}
+
+/// Whether the owner was enrolled without verification, so that the user's word can
+/// stand in for a token again.
+fn trusted(standing: &[Element], cluster: &Resolved) -> bool {
+    let mut marks = standing.iter().filter_map(Element::provenance).filter(|mark| mark.owner == cluster.owner);
+    marks.any(|mark| mark.proof == Some(KeyProof::Trusted))
+}
+
+/// Unmanaged keys that are known to be the cluster's: all that its issuer's site has,
+/// else the one that signs tokens of kube-system.
+async fn adoptable(
+    ports: Ports<'_>,
+    api: &dyn Cluster,
+    cluster: &Resolved,
+    request: possession::Request<'_>,
+) -> Vec<KeyId> {
+    if cluster.source == KeySource::IssuerSite {
+        return cluster.keys.keys.iter().map(|published| published.key.id()).collect();
+    }
+    match possession::signer(api, ports.progress, request, cluster.keys.keys.clone()).await {
+        Ok(key) => vec![key],
+        Err(why) => {
+            ports.progress.step(Step::Skipped(format!("no key is adopted: {why}")));
+            Vec::new()
+        }
+    }
 }
 
 /// The key that signed a fresh token; none where an unproven issuer is believed.

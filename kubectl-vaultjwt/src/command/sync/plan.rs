@@ -4,9 +4,8 @@ use super::error::{MemberError, SyncError};
 use super::input::{Scope, SyncInput};
 use super::memory::Memory;
 use super::observe::Observed;
-use crate::command::chain::{ChainError, Member, MountPlan, Roles};
+use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles};
 use crate::issuer::Resolved;
-use crate::keychain::key::KeyId;
 use crate::keychain::plan::ChainPlan;
 use crate::keychain::recent::Recent;
 use crate::vault::Document;
@@ -20,7 +19,7 @@ struct Group {
     cluster: Resolved,
     name: String,
     joins: bool,
-    signer: Option<KeyId>,
+    grounds: Grounds,
     recent: Option<Recent>,
 }
 
@@ -93,13 +92,13 @@ impl<'a> Sync<'a> {
                 let group = match groups.iter().position(|group| group.cluster.owner == cluster.owner) {
                     Some(at) => at,
                     None => {
-                        let (name, signer) = (name.clone(), found.signer);
-                        groups.push(Group { cluster: found.cluster, name, joins: found.joins, signer, recent: None });
+                        let (name, grounds) = (name.clone(), found.grounds.clone());
+                        groups.push(Group { cluster: found.cluster, name, joins: found.joins, grounds, recent: None });
                         groups.len() - 1
                     }
                 };
                 if let Some(together) = groups.get_mut(group) {
-                    together.add(&cluster, found.signer);
+                    together.add(&cluster, &found.grounds);
                 }
                 Place { server: found.target.server, name, cluster, group }
             });
@@ -126,7 +125,7 @@ impl<'a> Sync<'a> {
                 cluster: &g.cluster,
                 name: &g.name,
                 enrol: g.joins,
-                signer: g.signer,
+                grounds: &g.grounds,
                 recent: g.recent.as_ref(),
             })
             .collect();
@@ -149,13 +148,15 @@ impl<'a> Sync<'a> {
 }
 
 impl Group {
-    /// What another context of the same cluster publishes.
-    fn add(&mut self, cluster: &Resolved, signer: Option<KeyId>) {
+    /// What another context of the same cluster publishes. Each was checked by itself
+    /// before (`observe`): one that could change nothing alone brings no key that the
+    /// mount lacks, so that the stronger evidence holds for both.
+    fn add(&mut self, cluster: &Resolved, grounds: &Grounds) {
         for published in &cluster.keys.keys {
             if !self.cluster.keys.keys.iter().any(|known| known.key == published.key) {
                 self.cluster.keys.keys.push(published.clone());
             }
         }
-        self.signer = self.signer.or(signer);
+        self.grounds.add(grounds);
     }
 }

@@ -175,7 +175,8 @@ impl SyncReport {
 
 /// A cluster none of whose keys was there is new on the mount.
 fn outcome(chain: &ChainPlan) -> Outcome {
-    let new = |action| matches!(action, KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmarked);
+    let new =
+        |action| matches!(action, KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmarked | KeyAction::Withhold);
     if !chain.changes() {
         Outcome::Unchanged
     } else if chain.steps.iter().all(|step| new(step.action)) {

@@ -5,11 +5,12 @@ use super::observe::{Found, Observed};
 use super::report::Outcome;
 use super::*;
 use crate::cluster::Target;
-use crate::command::chain::{Allowances, Terms};
+use crate::command::chain::{Allowances, Grounds, Terms};
 use crate::issuer::CloudWord;
 use crate::issuer::resolve::Wishes;
 use crate::issuer::{KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
+use crate::keychain::evidence::{Evidence, Reached};
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
 use crate::vault::Document;
@@ -39,7 +40,9 @@ fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
         server: "https://s".into(),
         namespace: "default".into(),
     };
-    Observed { context: Some(context.into()), found: Ok(Found { target, cluster, joins, signer: None }) }
+    let evidence = Evidence { reached: Reached::Direct, recorded: true, ..Evidence::NONE };
+    let grounds = Grounds::new(&cluster, evidence, None);
+    Observed { context: Some(context.into()), found: Ok(Found { target, cluster, joins, grounds }) }
 }
 
 fn input(scope: Scope) -> SyncInput {

@@ -9,10 +9,13 @@ use crate::command::sync::{Ports as SyncPorts, SyncInput};
 use crate::issuer::resolve::Wishes;
 use crate::issuer::{Ask, IssuerSite, SiteError, Sources};
 use crate::keychain::Owner;
+use crate::keychain::authority::{Authority, AuthorityId};
 use crate::keychain::element::Element;
+use crate::keychain::evidence::Reached;
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::plan::tests::key;
 use crate::keychain::plan::{ChainPlan, Policy, Refresh};
+use crate::keychain::provenance::KeyProof;
 use crate::vault::error::Refused;
 use crate::vault::own_token::{Credentials, Lease, OwnToken};
 use crate::vault::{Config, Document, Login as Given, Vault, VaultError};
@@ -175,6 +178,18 @@ impl Cluster for Api {
     async fn uid(&self) -> Result<String, ClusterError> {
         self.answer(json!(null))?;
         Ok(format!("uid-of-{}", self.target.cluster))
+    }
+    async fn root_authorities(&self) -> Result<Vec<AuthorityId>, ClusterError> {
+        Ok(Vec::new())
+    }
+    fn reached(&self, recorded: &[Authority]) -> Reached {
+        if recorded.is_empty() { Reached::Unrecorded } else { Reached::Direct }
+    }
+    fn way(&self) -> Option<Authority> {
+        Some(Authority::Direct { id: AuthorityId::of_spki(b"fake"), name: "api.example.com".into() })
+    }
+    fn trusted(&self) -> Vec<AuthorityId> {
+        Vec::new()
     }
     async fn token(&self, _: &ServiceAccount, _: &[String], _: i64) -> Result<Secret, ClusterError> {
         self.answer(json!(null)).map(|_| Secret::new("no JWT"))
@@ -397,6 +412,12 @@ pub fn enrol(world: &World, contexts: &[&str]) {
             now,
             signer: None,
             recent: None,
+            proof: KeyProof::Listed,
+            record: &[Authority::Direct {
+                id: AuthorityId::of_spki(context.as_bytes()),
+                name: format!("{context}.example.com"),
+            }],
+            adoptable: &[],
             policy: Policy::default(),
         };
         elements = ChainPlan::make(&elements, &refresh).unwrap().elements;

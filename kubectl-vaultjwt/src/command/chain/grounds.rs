@@ -1,0 +1,185 @@
+//! What a change of one cluster's keys rests on: the evidence of this run, how new
+//! keys come to be believed, and which ways are recorded. Pure.
+
+use super::ChainError;
+use crate::issuer::{CloudWord, KeySource, Resolved, is_managed};
+use crate::keychain::Owner;
+use crate::keychain::authority::{Authority, Root};
+use crate::keychain::element::Element;
+use crate::keychain::evidence::{Evidence, Form, Missing, Reached, Step};
+use crate::keychain::key::KeyId;
+use crate::keychain::plan::authorities;
+use crate::keychain::provenance::{KeyProof, Provenance};
+
+/// What a change of one cluster's keys rests on.
+#[derive(Clone, Debug)]
+pub struct Grounds {
+    /// Of this run. Not looked at for a cluster that is enrolled now.
+    pub evidence: Evidence,
+    /// How keys that come now are believed.
+    pub proof: KeyProof,
+    /// The key that signed a fresh token, where one was requested.
+    pub signer: Option<KeyId>,
+    /// The way that the API server was reached over.
+    pub way: Option<Authority>,
+    /// Ways to record.
+    pub record: Vec<Authority>,
+    /// Unmanaged keys that are known to be this cluster's.
+    pub adoptable: Vec<KeyId>,
+    /// Why no token of kube-system was had, where one was requested.
+    pub no_possession: Option<String>,
+}
+
+impl Grounds {
+    /// Of a cluster that was resolved; `evidence` is what the connection shows.
+    pub fn new(cluster: &Resolved, evidence: Evidence, way: Option<Authority>) -> Self {
+        Self {
+            evidence,
+            proof: proof(cluster, true),
+            signer: None,
+            way,
+            record: Vec::new(),
+            adoptable: Vec::new(),
+            no_possession: None,
+        }
+    }
+
+    /// A cluster that is enrolled by this run, over `record`: until the run ends these
+    /// count as recorded.
+    pub fn enroll(&mut self, cluster: &Resolved, record: Vec<Authority>) {
+        self.proof = if self.signer.is_none() { KeyProof::Trusted } else { proof(cluster, false) };
+        self.record(record);
+    }
+
+    /// Ways that this run records, on a person's word.
+    pub fn record(&mut self, record: Vec<Authority>) {
+        (self.evidence.reached, self.evidence.recorded) = (Reached::Direct, true);
+        self.record = record;
+    }
+
+    /// The way of this run, or why it cannot be recorded.
+    pub fn recordable(&self, context: &str) -> Result<Authority, ChainError> {
+        match &self.way {
+            Some(way) if way.is_recordable() => Ok(way.clone()),
+            _ => Err(ChainError::Unsteady { context: context.to_owned() }),
+        }
+    }
+
+    /// Those of another context of the same cluster, in the same run.
+    pub fn add(&mut self, other: &Self) {
+        let (mine, theirs) = (&mut self.evidence, other.evidence);
+        let rank = |reached: Reached| {
+            [Reached::Unrecorded, Reached::Indirect, Reached::Direct].iter().position(|r| *r == reached)
+        };
+        if rank(theirs.reached) > rank(mine.reached) {
+            mine.reached = theirs.reached;
+        }
+        mine.possession |= theirs.possession;
+        mine.site |= theirs.site;
+        mine.cloud |= theirs.cloud;
+        self.signer = self.signer.or(other.signer);
+        for way in &other.record {
+            if !self.record.contains(way) {
+                self.record.push(way.clone());
+            }
+        }
+        self.adoptable.extend(&other.adoptable);
+    }
+
+    /// Whether the keys of an enrolled cluster may be looked at over this way, and,
+    /// where `changes`, be changed.
+    pub fn check(&self, cluster: &Resolved, name: &str, elements: &[Element], changes: bool) -> Result<(), ChainError> {
+        let form = form(&cluster.owner);
+        let another_way =
+            form != Form::Managed && self.evidence.recorded && self.evidence.reached == Reached::Unrecorded;
+        let missing = match form.allows(Step::ChangeKeys, self.evidence) {
+            Err(missing) if changes || another_way => missing,
+            _ => return Ok(()),
+        };
+        let owner = cluster.owner.clone();
+        let enrolled = enrolled_name(elements, &owner);
+        Err(match missing {
+            Missing::Way => ChainError::AnotherWay {
+                context: name.to_owned(),
+                enrolled,
+                recorded: authorities(elements, &owner),
+                way: self.way.clone(),
+                owner,
+            },
+            Missing::AnyWay => ChainError::NoWay { context: name.to_owned(), enrolled, owner },
+            Missing::Possession => ChainError::NoPossession {
+                context: name.to_owned(),
+                enrolled,
+                owner,
+                why: self.no_possession.clone().unwrap_or_else(|| "no token was requested".to_owned()),
+            },
+            Missing::Site => ChainError::NoSite {
+                owner,
+                why: cluster.site_unused.as_ref().map(ToString::to_string).unwrap_or_default(),
+            },
+        })
+    }
+}
+
+/// What an owner's name is made of.
+pub fn form(owner: &Owner) -> Form {
+    match &owner.cluster_uid {
+        Some(_) => Form::IssuerAndCluster,
+        None if is_managed(&owner.issuer) => Form::Managed,
+        None => Form::Issuer,
+    }
+}
+
+/// What `cluster`'s connection and sources show about its owner, before any token.
+pub fn evidence(cluster: &Resolved, reached: Reached, recorded: &[Authority]) -> Evidence {
+    Evidence {
+        reached,
+        recorded: !recorded.is_empty(),
+        possession: false,
+        site: cluster.source == KeySource::IssuerSite,
+        cloud: vouched(cluster),
+    }
+}
+
+/// Whether the cloud vouches for the API server that published the keys.
+fn vouched(cluster: &Resolved) -> bool {
+    cluster.source == KeySource::ApiServer
+        && cluster.owner.cluster_uid.is_none()
+        && matches!(cluster.cloud, CloudWord::Confirmed(_))
+}
+
+/// How the keys of `cluster` are believed that sign no token: at enrollment they are
+/// only listed, later they come over a recorded way.
+pub fn proof(cluster: &Resolved, enrolled: bool) -> KeyProof {
+    match cluster.source {
+        KeySource::IssuerSite => KeyProof::Site,
+        KeySource::ApiServer if vouched(cluster) => KeyProof::Cloud,
+        KeySource::ApiServer if enrolled => KeyProof::Way,
+        KeySource::ApiServer => KeyProof::Listed,
+    }
+}
+
+/// Whether `published` and time leave the owner's managed keys as they are.
+pub fn is_steady(cluster: &Resolved, elements: &[Element]) -> bool {
+    let published = |id: KeyId| cluster.keys.keys.iter().any(|key| key.key.id() == id);
+    let ours = elements.iter().filter(|element| element.is_of(&cluster.owner));
+    let known: Vec<KeyId> = ours.clone().filter_map(Element::id).collect();
+    let retired = |element: &Element| element.provenance().is_some_and(|mark| mark.retired.is_some());
+    cluster.keys.keys.iter().all(|key| known.contains(&key.key.id()))
+        && ours.into_iter().all(|element| !retired(element) && element.id().is_some_and(published))
+}
+
+/// The name that the owner's newest key was added under, for messages.
+pub fn enrolled_name(elements: &[Element], owner: &Owner) -> String {
+    let marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
+    let newest = marks.reduce(|newest, mark| if mark.added > newest.added { mark } else { newest });
+    newest.map(|mark: &Provenance| mark.cluster.clone()).unwrap_or_default()
+}
+
+/// `--authority` as it is typed for a way.
+pub fn typed(way: &Authority) -> String {
+    match way.root() {
+        Root::Authority(id) => id.to_string(),
+        Root::System => "roots".to_owned(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Requests the token that shows whether an API server has the private key of an
+//! enrolled cluster. It never stands alone (`keychain::evidence`): it can be relayed.
+
+use super::{Progress, Step};
+use crate::cluster::Cluster;
+use crate::issuer::possession::{account, is_unbound, keys};
+use crate::issuer::proof::{self, Claim};
+use crate::keychain::Owner;
+use crate::keychain::element::Element;
+use crate::keychain::evidence::Reached;
+use crate::keychain::key::KeyId;
+use jiff::Timestamp;
+
+/// What is requested, and of whom.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// The cluster that the API server claims to be.
+    pub owner: &'a Owner,
+    /// What stands on the mount.
+    pub elements: &'a [Element],
+    /// How the API server was reached.
+    pub reached: Reached,
+    /// A random audience, new for each run.
+    pub nonce: &'a str,
+    /// Time of the run.
+    pub now: Timestamp,
+}
+
+/// The key of the owner that signed a fresh token of kube-system, or why none did.
+pub async fn show(cluster: &dyn Cluster, progress: &dyn Progress, request: Request<'_>) -> Result<KeyId, String> {
+    let ours = request.elements.iter().filter(|element| element.is_of(request.owner));
+    signer(cluster, progress, request, keys(ours, request.reached != Reached::Unrecorded)).await
+}
+
+/// The same for any keys: those that the API server publishes, say.
+pub async fn signer(
+    cluster: &dyn Cluster,
+    progress: &dyn Progress,
+    request: Request<'_>,
+    keys: Vec<crate::keychain::jwk::PublishedKey>,
+) -> Result<KeyId, String> {
+    let account = account();
+    let audiences = [request.nonce.to_owned()];
+    let token = match cluster.token(&account, &audiences, super::proof::LIFETIME).await {
+        Ok(token) => token,
+        Err(error) => return Err(error.to_string()),
+    };
+    let claim =
+        Claim { issuer: &request.owner.issuer, keys: &keys, subject: &account.subject(), audiences: &audiences };
+    let _ = request.now;
+    let proof = proof::check(&token, claim).map_err(|error| error.to_string())?;
+    if !is_unbound(&token) {
+        return Err(format!("the token of service account \"{account}\" is bound to a pod, node or secret"));
+    }
+    progress.step(Step::Detail(format!("a token of service account \"{account}\" is signed by a key of the cluster")));
+    Ok(proof.key)
+}

@@ -1,0 +1,183 @@
+//! Who answers on this connection, and what is recorded about it: the way of a
+//! cluster that is enrolled now, or, once a person has confirmed it, another way to
+//! one that is enrolled already.
+
+use super::error::SetupError;
+use super::input::SetupInput;
+use super::observe::MountState;
+use super::prove::IssuerProof;
+use super::{Ports, Step};
+use crate::command::chain::error::claimed;
+use crate::command::chain::grounds::{enrolled_name, typed};
+use crate::command::chain::{ChainError, Grounds, elements, grounds};
+use crate::command::{Reply, possession, ways};
+use crate::issuer::{KeySource, Resolved};
+use crate::keychain::authority::Authority;
+use crate::keychain::element::Element;
+use crate::keychain::evidence::Reached;
+use crate::keychain::plan::authorities;
+use crate::keychain::provenance::{KeyProof, Provenance};
+use shared::text::one_line;
+
+/// What a change of the keys rests on.
+pub async fn gather(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    cluster: &Resolved,
+    state: &MountState,
+    proof: &IssuerProof,
+) -> Result<Grounds, SetupError> {
+    let document = match state {
+        MountState::Missing => None,
+        MountState::Jwt(jwt) => jwt.config.document.as_ref(),
+    };
+    let standing = elements(document);
+    let recorded = authorities(&standing, &cluster.owner);
+    let evidence = grounds::evidence(cluster, ports.cluster.reached(&recorded), &recorded);
+    let mut grounds = Grounds::new(cluster, evidence, ports.cluster.way());
+    grounds.signer = proof.signer();
+    let request = possession::Request {
+        owner: &cluster.owner,
+        elements: &standing,
+        reached: evidence.reached,
+        nonce: &input.nonce,
+        now: input.now,
+    };
+    if input.terms.policy.adopt {
+        grounds.adoptable = match cluster.source {
+            KeySource::IssuerSite => cluster.keys.keys.iter().map(|published| published.key.id()).collect(),
+            KeySource::ApiServer => {
+                let keys = cluster.keys.keys.clone();
+                match possession::signer(ports.cluster, ports.progress, request, keys).await {
+                    Ok(key) => vec![key],
+                    Err(why) => {
+                        ports.progress.step(Step::Skipped(format!("no key is adopted: {why}")));
+                        Vec::new()
+                    }
+                }
+            }
+        };
+    }
+    if !standing.iter().any(|element| element.is_of(&cluster.owner)) {
+        let way = grounds.recordable(&input.cluster_name);
+        let way = way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+        grounds.enroll(cluster, ways::to_record(ports.cluster, ports.progress, way).await);
+        return Ok(grounds);
+    }
+    match evidence.reached {
+        Reached::Direct => grounds.record = ways::renewed(ports.cluster, ports.progress, &recorded).await,
+        Reached::Indirect if grounds::is_steady(cluster, &standing) => {}
+        Reached::Indirect => show_possession(ports, input, request, &mut grounds).await,
+        Reached::Unrecorded => {
+            show_possession(ports, input, request, &mut grounds).await;
+            confirm(ports, input, cluster, &standing, &recorded, &mut grounds).await?;
+        }
+    }
+    Ok(grounds)
+}
+
+async fn show_possession(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    request: possession::Request<'_>,
+    grounds: &mut Grounds,
+) {
+    match possession::show(ports.cluster, ports.progress, request).await {
+        Ok(_) => grounds.evidence.possession = true,
+        Err(why) => grounds.no_possession = Some(why),
+    }
+    // Whom the user believed at enrollment, the user may believe again.
+    let mut marks = request.elements.iter().filter_map(Element::provenance);
+    let trusted = marks.any(|mark| mark.owner == *request.owner && mark.proof == Some(KeyProof::Trusted));
+    if trusted && input.trust_issuer && request.reached == Reached::Indirect {
+        ports.progress.step(Step::Warning(
+            "the issuer is not verified, and neither is the API server (--trust-issuer)".to_owned(),
+        ));
+        grounds.evidence.possession = true;
+    }
+}
+
+/// Another way to an enrolled cluster is recorded by a person only: all that the
+/// cluster says of itself can be copied.
+async fn confirm(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    cluster: &Resolved,
+    standing: &[Element],
+    recorded: &[Authority],
+    grounds: &mut Grounds,
+) -> Result<(), SetupError> {
+    let owner = &cluster.owner;
+    let enrolled = enrolled_name(standing, owner);
+    let (context, name) = (input.cluster_name.clone(), enrolled.clone());
+    let source = if recorded.is_empty() {
+        ChainError::NoWay { context, enrolled: name, owner: owner.clone() }
+    } else {
+        let (recorded, way) = (recorded.to_vec(), grounds.way.clone());
+        ChainError::AnotherWay { context, enrolled: name, recorded, way, owner: owner.clone() }
+    };
+    let refused = |grounds: &Grounds| SetupError::OtherWay {
+        mount: input.mount.clone(),
+        source: Box::new(source.clone()),
+        authority: grounds.way.as_ref().map(typed),
+        possession: grounds.no_possession.clone(),
+        namespace: ports.vault.namespace().map(str::to_owned),
+    };
+    let way = grounds.recordable(&input.cluster_name);
+    let way = way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+    let say = |line: String| ports.progress.step(Step::Warning(line));
+    say(source.to_string());
+    for line in compared(cluster, standing, recorded, &way, grounds.no_possession.as_deref()) {
+        say(line);
+    }
+    match &input.authority {
+        Some(root) if *root == way.root() => {}
+        Some(_) => return Err(refused(grounds)),
+        None if input.dry_run || grounds.no_possession.is_some() => return Err(refused(grounds)),
+        None => {
+            let question = format!("Record this way to {}?", claimed(&enrolled, owner));
+            match ports.confirm.confirm(&question).await {
+                Reply::Yes => {}
+                Reply::No | Reply::Nobody => return Err(refused(grounds)),
+            }
+        }
+    }
+    grounds.record(if recorded.is_empty() {
+        // An earlier program recorded nothing: this is what enrollment would record.
+        ways::to_record(ports.cluster, ports.progress, way).await
+    } else {
+        vec![way]
+    });
+    Ok(())
+}
+
+/// What a person compares before another way is recorded.
+fn compared(
+    cluster: &Resolved,
+    standing: &[Element],
+    recorded: &[Authority],
+    way: &Authority,
+    no_possession: Option<&str>,
+) -> Vec<String> {
+    let ours: Vec<&Element> = standing.iter().filter(|element| element.is_of(&cluster.owner)).collect();
+    let published = |element: &&&Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let common = ours.iter().filter(published).count();
+    let oldest = ours.iter().filter_map(|e| e.provenance()).map(|mark: &Provenance| mark.added.as_str()).min();
+    let ways: Vec<String> = recorded.iter().map(ToString::to_string).collect();
+    let mut lines = vec![
+        format!(
+            "recorded: {}",
+            if ways.is_empty() { "none (an earlier version enrolled it)".to_owned() } else { ways.join(", ") }
+        ),
+        format!("this run: {way}"),
+        format!(
+            "keys in common: {common} of {}, the oldest added {}",
+            ours.len(),
+            oldest.map(one_line).unwrap_or_default()
+        ),
+    ];
+    if let Some(why) = no_possession {
+        lines.push(format!("no token verified that it has the private key of that cluster: {why}"));
+    }
+    lines
+}
