@@ -73,7 +73,7 @@ impl Aks {
         let admin = std::fs::read_to_string(file).expect("a kubeconfig");
         let server = format!("https://{FQDN}:443");
         let text = admin
-            .replace(&self.cluster.url(), &server)
+            .replace(&self.cluster.way(), &server)
             .replace(self.cluster.context(), name)
             .replace(&format!("name: {user}"), &format!("name: clusterUser_{group}_{name}"))
             .replace(&format!("user: {user}"), &format!("user: clusterUser_{group}_{name}"));

@@ -127,7 +127,7 @@ fn without_a_host_the_names_have_to_do() {
     aks.clouds.azure.add_cluster(known.clone());
     let tunnel = |kubeconfig: &Path, words: &[&str]| {
         let text = std::fs::read_to_string(kubeconfig).expect("a kubeconfig");
-        let text = text.replace(&format!("https://{FQDN}:443"), &aks.cluster.url()).replace("proxy-url:", "# proxy:");
+        let text = text.replace(&format!("https://{FQDN}:443"), &aks.cluster.way()).replace("proxy-url:", "# proxy:");
         std::fs::write(kubeconfig, text).expect("a kubeconfig");
         aks.issuer(kubeconfig, words)
     };

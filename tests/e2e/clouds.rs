@@ -24,7 +24,7 @@ fn renamed(clouds: &Clouds, cluster: &Cluster, context: &str, user: &str, server
         .replace(cluster.context(), context)
         .replace("name: admin", &format!("name: {user}"))
         .replace("user: admin", &format!("user: {user}"));
-    let text = server.map_or(text.clone(), |server| text.replace(&cluster.url(), server));
+    let text = server.map_or(text.clone(), |server| text.replace(&cluster.way(), server));
     let file = clouds.folder.write(&format!("{context}.kubeconfig"), text).expect("a kubeconfig");
     if server.is_some() {
         clouds.lead_to(&file, cluster);
@@ -162,7 +162,7 @@ fn figures_of_finding_an_issuer() {
     let (eks, known, file) = clouds.eks("us-east-1", "prod", &[]);
     // With a credential of the cluster's own: what aws takes is not ours.
     let text = std::fs::read_to_string(eks.kubeconfig()).expect("a kubeconfig");
-    let text = text.replace(eks.context(), &known.arn).replace(&eks.url(), &known.endpoint);
+    let text = text.replace(eks.context(), &known.arn).replace(&eks.way(), &known.endpoint);
     std::fs::write(&file, text).expect("a kubeconfig");
     clouds.lead_to(&file, &eks);
     let gke = cluster(Issuer::Url(GKE.into()), &[]);

@@ -88,7 +88,7 @@ fn found_by_its_endpoint_where_the_kubeconfig_has_no_name() {
     let admin = std::fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
     let file = clouds.folder.path().join("by-hand.kubeconfig");
     let server = format!("{}\n    proxy-url: {}", known.endpoint, clouds.proxy.url());
-    std::fs::write(&file, admin.replace(&cluster.url(), &server)).expect("a kubeconfig");
+    std::fs::write(&file, admin.replace(&cluster.way(), &server)).expect("a kubeconfig");
     drop(kubeconfig);
     let before = clouds.moto.requests().len();
     let ran = clouds.vaultjwt(&cluster, &file, &["issuer", "-o", "json"]).ok();
@@ -200,7 +200,7 @@ fn what_goes_wrong_at_aws() {
     // With a credential of the cluster's own, AWS is missed only where it is needed.
     let admin = std::fs::read_to_string(cluster.kubeconfig()).expect("a kubeconfig");
     let server = format!("{}\n    proxy-url: {}", known.endpoint, clouds.proxy.url());
-    let admin = admin.replace(&cluster.url(), &server).replace(cluster.context(), ARN);
+    let admin = admin.replace(&cluster.way(), &server).replace(cluster.context(), ARN);
     let file = clouds.folder.path().join("admin.kubeconfig");
     std::fs::write(&file, admin).expect("a kubeconfig");
     let ran = run(clouds

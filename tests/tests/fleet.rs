@@ -12,6 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::http::{Answer, Http};
 use harness::keys::{Alg, SigningKey};
+use harness::peers::{self, Peer};
 use harness::process::clean_environment;
 use harness::server::{
     DelayingProxy, GatedProxy, ManyClusters, ManyIssuers, ManyOptions, Point, Product, Storage, VaultOptions,
@@ -72,9 +73,7 @@ fn ask(clusters: &ManyClusters, number: usize, path: &str) -> Answer {
 fn send(clusters: &ManyClusters, number: usize, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let config = std::fs::read_to_string(clusters.kubeconfig()).unwrap();
     let token = config.lines().find_map(|line| line.trim().strip_prefix("token: ")).unwrap();
-    let ca = std::fs::read_to_string(clusters.ca_file()).unwrap();
-    let http = Http::new(clusters.url(number), Some(&ca), None).unwrap();
-    http.send(method, path, &[("authorization", &format!("Bearer {token}"))], body).unwrap()
+    clusters.http(number).unwrap().send(method, path, &[("authorization", &format!("Bearer {token}"))], body).unwrap()
 }
 
 fn kids(key_set: &Value) -> Vec<String> {
@@ -109,7 +108,9 @@ fn one_of_many_answers_as_a_real_api_server_does() {
         ("GET", "/.well-known/openid-configuration", None),
         ("GET", "/openid/v1/jwks", None),
         ("GET", "/api/v1/namespaces/kube-system", None),
+        ("GET", "/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt", None),
         ("POST", "/api/v1/namespaces/default/serviceaccounts/default/token", Some(&wanted)),
+        ("POST", "/api/v1/namespaces/kube-system/serviceaccounts/default/token", Some(&wanted)),
         ("GET", "/nothing/here", None),
     ] {
         let (theirs, ours) = (real.http(method, path, body).unwrap(), send(&many, 0, method, path, body));
@@ -167,9 +168,42 @@ fn five_hundred_clusters_rotate_fail_and_heal() {
     assert_eq!((clusters.requests(), clusters.requests_to(7), clusters.most_at_once()), (7, 5, 1));
     // Not everything is there, and not for everybody.
     assert_eq!(ask(&clusters, 7, "/api/v1/pods").status, 404);
-    let ca = std::fs::read_to_string(clusters.ca_file()).unwrap();
-    let stranger = Http::new(clusters.url(7), Some(&ca), None).unwrap();
+    let stranger = clusters.http(7).unwrap();
     assert_eq!(stranger.send("GET", "/openid/v1/jwks", &[], None).unwrap().status, 401);
+}
+
+#[test]
+fn each_of_many_has_a_name_and_a_certificate_of_its_own() {
+    for own_authorities in [false, true] {
+        let clusters = ManyClusters::start(2, ManyOptions { own_authorities, ..ManyOptions::default() }).unwrap();
+        let [one, other] = [0, 1].map(|number| clusters.server_name(number));
+        assert!(one.starts_with("c0.") && other.starts_with("c1.") && one.ends_with(".many.example"), "{one} {other}");
+        assert_eq!(clusters.url(0), clusters.url(1));
+        assert_eq!(clusters.ca_pem(0) != clusters.ca_pem(1), own_authorities);
+        for number in [0, 1] {
+            assert_eq!(std::fs::read_to_string(clusters.ca_file(number)).unwrap(), clusters.ca_pem(number));
+            let bundle = ask(&clusters, number, "/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt");
+            assert_eq!(bundle.json()["data"]["ca.crt"], clusters.ca_pem(number));
+        }
+        // The whole way of kubectl, and of programs that read its file.
+        let raw = |context: &str, flags: &[&str]| {
+            let mut command = Command::new(peers::locate(Peer::Kubectl).unwrap());
+            clean_environment(&mut command, clusters.scratch().path(), &[]);
+            command.env("KUBECONFIG", clusters.kubeconfig()).args(["--context", context]).args(flags);
+            let ran = command.args(["get", "--raw", "/api/v1/namespaces/kube-system"]).output().unwrap();
+            String::from_utf8([ran.stdout, ran.stderr].concat()).unwrap()
+        };
+        assert!(raw("c1", &[]).contains(clusters.uid(1)));
+        // Also valid for the name that every cluster has, but not told by it.
+        assert!(raw("c1", &["--tls-server-name", "kubernetes.default.svc"]).contains("tls: "));
+        // One's name with the other's authority is good for something only where they share it.
+        let crossed = raw("c0", &["--tls-server-name", other]);
+        if own_authorities {
+            assert!(crossed.contains("certificate signed by unknown authority"), "{crossed}");
+        } else {
+            assert!(crossed.contains(clusters.uid(1)), "{crossed}");
+        }
+    }
 }
 
 #[test]

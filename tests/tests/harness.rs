@@ -1,12 +1,15 @@
 //! Proves the harness on the real servers.
 
+use std::fs;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use harness::each_product;
 use harness::http::Http;
 use harness::keys::{Alg, SigningKey};
-use harness::server::{Cluster, ClusterOptions, Credentials, Issuer, Product, Storage, VaultOptions, VaultServer};
+use harness::server::{
+    Cluster, ClusterOptions, Credentials, Issuer, Product, Storage, VaultOptions, VaultServer, shared_cluster,
+};
 use serde_json::json;
 use shared::Secret;
 
@@ -79,6 +82,33 @@ fn who_may_do_what_in_a_cluster() {
     assert!(says(cluster.kubeconfig().to_path_buf(), &create_token).contains("connection refused"));
     cluster.restart_api_server().unwrap();
     assert_eq!(says(cluster.kubeconfig().to_path_buf(), &create_token).matches('.').count(), 2);
+}
+
+#[test]
+fn a_cluster_has_a_name_of_its_own() {
+    let (one, other) = (shared_cluster().unwrap(), Cluster::start(ClusterOptions::default()).unwrap());
+    let name = one.server_name();
+    assert!(name.starts_with("api-") && name.ends_with(".clusters.example") && name != other.server_name(), "{name}");
+    assert!(!name.contains(one.context()), "a test may replace the context of a kubeconfig");
+    let admin = Credentials::Certificate(one.admin().clone());
+    for config in [one.kubeconfig().to_path_buf(), one.kubeconfig_at(&one.url(), "admin", &admin).unwrap()] {
+        let config = fs::read_to_string(config).unwrap();
+        let way = format!("    server: {}\n    tls-server-name: {name}\n", one.url());
+        assert!(config.contains(&way), "{config}");
+    }
+    // Its certificate bears the name of every cluster, and no other's own.
+    let ready = |name: &str| {
+        let said = one.kubectl(&["get", "--raw", "/readyz", "--tls-server-name", name]).unwrap();
+        String::from_utf8([said.stdout, said.stderr].concat()).unwrap()
+    };
+    assert_eq!(["kubernetes.default.svc", "127.0.0.1", name].map(ready), ["ok"; 3]);
+    assert!(ready(other.server_name()).contains("certificate is valid for"), "{}", ready(other.server_name()));
+    // What a controller manager makes is there at once.
+    for namespace in ["default", "kube-system"] {
+        let get = |what: &str| one.http("GET", &format!("/api/v1/namespaces/{namespace}/{what}"), None).unwrap();
+        assert_eq!(get("configmaps/kube-root-ca.crt").json()["data"]["ca.crt"], one.ca_pem());
+        assert_eq!(get("serviceaccounts/default").status, 200);
+    }
 }
 
 each_product!(starts_with_tls_and_audit, |product| {

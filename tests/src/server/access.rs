@@ -6,12 +6,17 @@ use std::process::{Command, Output};
 use std::sync::atomic::Ordering;
 
 use super::cluster::Cluster;
-use super::kubeconfig::{Credentials, kubeconfig};
+use super::kubeconfig::{Credentials, kubeconfig, way};
 use super::{ServerError, Written};
 use crate::peers::{self, Peer};
 use crate::process::clean_environment;
 
 impl Cluster {
+    /// The name of its own that its certificate bears: no other cluster has it.
+    pub fn server_name(&self) -> &str {
+        &self.server_name
+    }
+
     /// A new kubeconfig for this cluster with other credentials.
     ///
     /// # Errors
@@ -20,13 +25,21 @@ impl Cluster {
         self.kubeconfig_at(&self.url(), user, credentials)
     }
 
-    /// As [`Cluster::kubeconfig_with`], for an address that may be wrong.
+    /// What its kubeconfigs have after `server:`, the `tls-server-name` with it.
+    /// A test that writes another host there replaces both.
+    pub fn way(&self) -> String {
+        way(&self.url(), self.server_name())
+    }
+
+    /// As [`Cluster::kubeconfig_with`], for another address of this cluster on
+    /// this machine; it is known there by the same name.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn kubeconfig_at(&self, server: &str, user: &str, credentials: &Credentials) -> Written {
         let name = format!("{}.kubeconfig", self.files.fetch_add(1, Ordering::Relaxed));
-        let config = kubeconfig(&self.context, server, &self.authority.pem(), user, credentials);
+        let config =
+            kubeconfig(&self.context, &way(server, self.server_name()), &self.authority.pem(), user, credentials);
         self.scratch.write(&name, config).map_err(ServerError::io("writing a kubeconfig"))
     }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::Secret;
 
 use super::control_plane::{Differing, start_etcd};
-use super::kubeconfig::{Credentials, kubeconfig};
+use super::kubeconfig::{Credentials, kubeconfig, way};
 use super::token_review::TokenReview;
 use super::{ServerError, ready, success, with_free_ports};
 use crate::certificates::{Authority, Certificate};
@@ -70,6 +70,7 @@ pub struct Cluster {
     keys: Mutex<Keys>,
     http: Http,
     pub(super) context: String,
+    pub(super) server_name: String,
     pub(super) kubeconfig: PathBuf,
     pub(super) files: AtomicU32,
 }
@@ -93,7 +94,7 @@ pub fn shared_cluster() -> Result<&'static Cluster, &'static ServerError> {
 
 impl Cluster {
     /// Starts one and waits until it serves: `/readyz` says ok, and the service
-    /// account and the CA bundle a controller manager would make are there.
+    /// accounts and the CA bundles a controller manager would make are there.
     ///
     /// # Errors
     /// A peer is missing, or a server does not become ready.
@@ -104,14 +105,19 @@ impl Cluster {
 
     fn start_once(options: &ClusterOptions, etcd: &Path, apiserver: &Path) -> Result<Self, ServerError> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let context = format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let context = format!("test-{number}");
+        // Other test binaries have a first cluster too. The context is no part
+        // of it, so that a test may put another context in its place.
+        let server_name = format!("api-{number}.{:08x}.clusters.example", rand::random::<u32>());
         let scratch = Scratch::new("cluster").map_err(ServerError::io("making a folder"))?;
         let port = process::port().map_err(ServerError::io("choosing a port"))?;
         let (etcd, etcd_address) = start_etcd(&scratch, etcd)?;
 
         let authority = Authority::new("kubernetes")?;
         let admin = authority.client("kubernetes-admin", Some("system:masters"))?;
-        let server = authority.server_for(&options.server_names)?;
+        let names = options.server_names.iter().chain([&server_name]);
+        let server = authority.server_for(&names.collect::<Vec<_>>())?;
         for (name, content) in
             [("ca.crt", &authority.pem()), ("server.crt", &server.certificate), ("server.key", &server.key)]
         {
@@ -123,7 +129,7 @@ impl Cluster {
 
         let url = format!("https://127.0.0.1:{port}");
         let credentials = Credentials::Certificate(admin.clone());
-        let admin_config = kubeconfig(&context, &url, &authority.pem(), "admin", &credentials);
+        let admin_config = kubeconfig(&context, &way(&url, &server_name), &authority.pem(), "admin", &credentials);
         let config =
             scratch.write("admin.kubeconfig", admin_config).map_err(ServerError::io("writing a kubeconfig"))?;
         let cluster = Self {
@@ -141,10 +147,13 @@ impl Cluster {
             authority,
             admin,
             context,
+            server_name,
         };
         cluster.start_api_server_from(apiserver)?;
-        cluster.create_service_account("default", "default")?;
-        cluster.create_ca_bundle("default")?;
+        for namespace in ["default", "kube-system"] {
+            cluster.create_service_account(namespace, "default")?;
+            cluster.create_ca_bundle(namespace)?;
+        }
         if cluster.options.anonymous_oidc {
             cluster.let_anyone_discover()?;
         }

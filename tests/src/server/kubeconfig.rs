@@ -27,16 +27,23 @@ impl Credentials {
     }
 }
 
+/// What follows `server:` in a cluster entry: an address, and the name that the
+/// certificate has to bear there. On loopback the address itself would say
+/// nothing of which cluster that is.
+pub(super) fn way(server: &str, name: &str) -> String {
+    format!("{server}\n    tls-server-name: {name}")
+}
+
 /// A kubeconfig with one cluster, one user and one context of the name
 /// `context`, which is the current one.
-pub(super) fn kubeconfig(context: &str, server: &str, ca: &str, user: &str, credentials: &Credentials) -> String {
+pub(super) fn kubeconfig(context: &str, way: &str, ca: &str, user: &str, credentials: &Credentials) -> String {
     format!(
         "apiVersion: v1
 kind: Config
 clusters:
 - name: {context}
   cluster:
-    server: {server}
+    server: {way}
     certificate-authority-data: {ca}
 users:
 - name: {user}

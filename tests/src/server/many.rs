@@ -1,8 +1,9 @@
 //! Owns [`ManyClusters`]: one server that stands for many API servers.
 //!
-//! It is a fake: 32 or 500 real API servers, each with
-//! an etcd, do not fit on a machine. It knows the four requests the programs
-//! send to a cluster, answers them as a real API server does, and is proven
+//! It is a fake: 32 or 500 real API servers, each with an etcd, do not fit on a
+//! machine. All of them listen at one address, each under a name and with a
+//! certificate of its own. It knows the five requests the programs send to a
+//! cluster, answers them as a real API server does, and is proven
 //! against the plugin and a real Vault. Where one or two clusters are enough,
 //! use [`super::Cluster`].
 
@@ -14,12 +15,14 @@ use std::time::Duration;
 
 use shared::Secret;
 
+use super::kubeconfig::way;
 use super::listener::Listener;
-use super::member::{Member, failure, not_found};
+use super::member::{Member, Place, failure, not_found};
 use super::scripted::{self, Reply};
 use super::wire::Request;
 use super::{ServerError, text};
 use crate::certificates::Authority;
+use crate::http::Http;
 use crate::keys::{Alg, SigningKey};
 use crate::process::Scratch;
 
@@ -45,12 +48,15 @@ pub struct ManyOptions {
     /// How many keys the clusters share at the start; with 0 each cluster has
     /// a key of its own, as clusters should.
     pub shared_keys: usize,
+    /// Does each cluster have a certificate authority of its own, as clusters
+    /// should? Else one has signed the certificates of all.
+    pub own_authorities: bool,
 }
 
 impl Default for ManyOptions {
     fn default() -> Self {
         let issuers = ManyIssuers::Each("https://issuer-{}.svc".to_owned());
-        Self { latency: Duration::ZERO, issuers, alg: Alg::Es256, shared_keys: 0 }
+        Self { latency: Duration::ZERO, issuers, alg: Alg::Es256, shared_keys: 0, own_authorities: false }
     }
 }
 
@@ -61,7 +67,6 @@ pub struct ManyClusters {
     _listener: Listener,
     scratch: Scratch,
     kubeconfig: PathBuf,
-    ca: PathBuf,
     fleet: Arc<Fleet>,
     alg: Alg,
 }
@@ -81,27 +86,22 @@ impl Fleet {
         self.members.get().map(Vec::as_slice).unwrap_or_default()
     }
 
-    fn answer(&self, request: &Request) -> Reply {
+    fn answer(&self, name: &str, request: &Request) -> Reply {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
         thread::sleep(self.latency);
-        let reply = self.reply(request);
+        let reply = self.reply(name, request);
         self.running.fetch_sub(1, Ordering::SeqCst);
         reply
     }
 
-    fn reply(&self, request: &Request) -> Reply {
+    fn reply(&self, name: &str, request: &Request) -> Reply {
         let authorized = request.header("authorization") == Some(&format!("Bearer {}", self.token.expose()));
         if !authorized {
             return failure(401, "Unauthorized", "Unauthorized");
         }
-        let found = request.path().strip_prefix("/c/").and_then(|rest| {
-            let slash = rest.find('/')?;
-            let member = self.members().get(rest[..slash].parse::<usize>().ok()?)?;
-            Some((member, &rest[slash..]))
-        });
-        match found {
-            Some((member, path)) => member.answer(request, path),
+        match self.members().iter().find(|member| member.place.server_name == name) {
+            Some(member) => member.answer(request),
             None => not_found(),
         }
     }
@@ -114,8 +114,22 @@ impl ManyClusters {
     /// A key, a certificate, a file or the listener cannot be made.
     pub fn start(count: usize, options: ManyOptions) -> Result<Self, ServerError> {
         let scratch = Scratch::new("many").map_err(ServerError::io("making a folder"))?;
-        let authority = Authority::new("many clusters")?;
-        let ca = scratch.write("ca.crt", authority.pem()).map_err(ServerError::io("writing ca.crt"))?;
+        let authorities = if options.own_authorities { count } else { 1 };
+        let authorities = (0..authorities).map(|number| Authority::new(&format!("many clusters {number}")));
+        let authorities = authorities.collect::<Result<Vec<_>, _>>()?;
+        let files = authorities.iter().enumerate().map(|(number, authority)| {
+            scratch
+                .write(&format!("ca-{number}.crt"), authority.pem())
+                .map_err(ServerError::io("writing a certificate"))
+        });
+        let files = files.collect::<Result<Vec<_>, _>>()?;
+        // Other test binaries have a cluster 0 too.
+        let these: u32 = rand::random();
+        let certificates = authorities.iter().cycle().take(count).enumerate().map(|(number, authority)| {
+            let name = format!("c{number}.{these:08x}.many.example");
+            authority.server_for(&[&name]).map(|certificate| (name, certificate))
+        });
+        let certificates = certificates.collect::<Result<Vec<_>, _>>()?;
         let fleet = Arc::new(Fleet {
             members: OnceLock::new(),
             token: Secret::new(format!("many-{:032x}", rand::random::<u128>())),
@@ -124,23 +138,25 @@ impl ManyClusters {
             most: AtomicUsize::new(0),
         });
         let serving = Arc::clone(&fleet);
-        let listener = scripted::start(&authority.server()?, move |request| serving.answer(request));
+        let listener = scripted::start_named(&certificates, move |name, request| serving.answer(name, request));
         let listener = listener.map_err(ServerError::io("starting many clusters"))?;
 
         let keys = if options.shared_keys == 0 { count } else { options.shared_keys };
         let keys = (0..keys).map(|_| SigningKey::generate(options.alg)).collect::<Result<Vec<_>, _>>()?;
-        let members = keys.iter().cycle().take(count).enumerate().map(|(number, key)| {
-            let url = format!("https://127.0.0.1:{}/c/{number}", listener.port());
+        let url = format!("https://127.0.0.1:{}", listener.port());
+        let members = certificates.into_iter().enumerate().map(|(number, (server_name, _))| {
             let issuer = match &options.issuers {
                 ManyIssuers::Each(pattern) => pattern.replace("{}", &number.to_string()),
                 ManyIssuers::Shared(issuer) => issuer.clone(),
             };
-            Member::new(url, issuer, key.clone())
+            let by = number % authorities.len();
+            let place = Place { url: url.clone(), server_name, ca: authorities[by].pem(), ca_file: files[by].clone() };
+            Member::new(place, issuer, keys[number % keys.len()].clone())
         });
         let members = fleet.members.get_or_init(|| members.collect());
-        let config = kubeconfig(members, &ca, &fleet.token);
+        let config = kubeconfig(members, &fleet.token);
         let kubeconfig = scratch.write("kubeconfig", config).map_err(ServerError::io("writing a kubeconfig"))?;
-        Ok(Self { _listener: listener, scratch, kubeconfig, ca, fleet, alg: options.alg })
+        Ok(Self { _listener: listener, scratch, kubeconfig, fleet, alg: options.alg })
     }
 
     fn member(&self, number: usize) -> &Member {
@@ -157,9 +173,14 @@ impl ManyClusters {
         (0..self.fleet.members().len()).map(context).collect()
     }
 
-    /// The certificate of the clusters' authority.
-    pub fn ca_file(&self) -> &Path {
-        &self.ca
+    /// The certificate of a cluster's authority, PEM.
+    pub fn ca_pem(&self, number: usize) -> &str {
+        &self.member(number).place.ca
+    }
+
+    /// The same in a file.
+    pub fn ca_file(&self, number: usize) -> &Path {
+        &self.member(number).place.ca_file
     }
 
     /// A folder that lives as long as the clusters.
@@ -167,9 +188,23 @@ impl ManyClusters {
         &self.scratch
     }
 
-    /// The address of a cluster's API server.
+    /// The address of a cluster's API server; it is that of all of them.
     pub fn url(&self, number: usize) -> &str {
-        &self.member(number).url
+        &self.member(number).place.url
+    }
+
+    /// The name by which a cluster's API server is known at that address.
+    pub fn server_name(&self, number: usize) -> &str {
+        &self.member(number).place.server_name
+    }
+
+    /// A client of one cluster that shows no token.
+    ///
+    /// # Errors
+    /// The authority's certificate cannot be read.
+    pub fn http(&self, number: usize) -> Result<Http, ServerError> {
+        let Place { url, server_name, ca, .. } = &self.member(number).place;
+        Ok(Http::new(url.replace("127.0.0.1", server_name), Some(ca), None)?)
     }
 
     /// The issuer of a cluster's tokens.
@@ -256,13 +291,13 @@ fn context(number: usize) -> String {
     format!("c{number}")
 }
 
-fn kubeconfig(members: &[Member], ca: &Path, token: &Secret) -> String {
-    let ca = text(ca);
+fn kubeconfig(members: &[Member], token: &Secret) -> String {
     let mut clusters = String::new();
     let mut contexts = String::new();
     for (number, member) in members.iter().enumerate() {
-        let (name, url) = (context(number), &member.url);
-        clusters.push_str(&format!("- name: {name}\n  cluster:\n    server: {url}\n    certificate-authority: {ca}\n"));
+        let Place { url, server_name, ca_file, .. } = &member.place;
+        let (name, way, ca) = (context(number), way(url, server_name), text(ca_file));
+        clusters.push_str(&format!("- name: {name}\n  cluster:\n    server: {way}\n    certificate-authority: {ca}\n"));
         contexts.push_str(&format!("- name: {name}\n  context:\n    cluster: {name}\n    user: admin\n"));
     }
     format!(

@@ -1,6 +1,7 @@
 //! Owns one cluster of [`super::ManyClusters`]: its keys, and what its API
 //! server answers.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,11 +18,22 @@ use crate::process::locked;
 /// One cluster.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) url: String,
+    pub(super) place: Place,
     pub(super) issuer: String,
     pub(super) uid: String,
     pub(super) requests: AtomicU64,
     state: Mutex<State>,
+}
+
+/// How its API server is reached.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) url: String,
+    /// What tells it from the others at that address.
+    pub(super) server_name: String,
+    /// The certificate of its authority, PEM.
+    pub(super) ca: String,
+    pub(super) ca_file: PathBuf,
 }
 
 #[derive(Debug)]
@@ -60,9 +72,9 @@ pub(super) fn failure(code: u16, reason: &str, message: &str) -> Reply {
 }
 
 impl Member {
-    pub(super) fn new(url: String, issuer: String, key: SigningKey) -> Self {
+    pub(super) fn new(place: Place, issuer: String, key: SigningKey) -> Self {
         let state = State { older: Vec::new(), newest: key, key_set: None, per_byte: Duration::ZERO, broken: false };
-        Self { url, issuer, uid: uuid(rand::random()), requests: AtomicU64::new(0), state: Mutex::new(state) }
+        Self { place, issuer, uid: uuid(rand::random()), requests: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
     /// The published keys, oldest first; the last one signs.
@@ -98,17 +110,17 @@ impl Member {
         (state.key_set, state.per_byte, state.broken) = (None, Duration::ZERO, false);
     }
 
-    /// What the API server answers to a request; `path` is below the
-    /// cluster's address.
-    pub(super) fn answer(&self, request: &Request, path: &str) -> Reply {
+    /// What the API server answers to a request.
+    pub(super) fn answer(&self, request: &Request) -> Reply {
         self.requests.fetch_add(1, Ordering::Relaxed);
         if locked(&self.state).broken {
             return failure(500, "InternalError", "this API server is broken on purpose");
         }
-        match (request.method.as_str(), path) {
+        match (request.method.as_str(), request.path()) {
             ("GET", "/.well-known/openid-configuration") => json_reply(200, &self.discovery()),
             ("GET", "/openid/v1/jwks") => self.key_set(),
             ("GET", "/api/v1/namespaces/kube-system") => json_reply(200, &self.kube_system()),
+            ("GET", "/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt") => json_reply(200, &self.ca_bundle()),
             ("POST", path) => match service_account(path) {
                 Some((namespace, name)) => self.token_request(&request.body, namespace, name),
                 None => not_found(),
@@ -121,7 +133,7 @@ impl Member {
         let mut algorithms: Vec<&str> = self.keys().iter().map(|key| key.alg().name()).collect();
         algorithms.sort_unstable();
         algorithms.dedup();
-        json!({"issuer": self.issuer, "jwks_uri": format!("{}/openid/v1/jwks", self.url),
+        json!({"issuer": self.issuer, "jwks_uri": format!("{}/openid/v1/jwks", self.place.url),
             "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms})
     }
@@ -135,6 +147,14 @@ impl Member {
         };
         reply.per_byte = state.per_byte;
         reply
+    }
+
+    fn ca_bundle(&self) -> Value {
+        json!({"kind": "ConfigMap", "apiVersion": "v1",
+            "metadata": {"name": "kube-root-ca.crt", "namespace": "kube-system",
+                "uid": uuid_of(&format!("{} kube-root-ca.crt", self.uid)), "resourceVersion": "5",
+                "creationTimestamp": "2026-01-01T00:00:00Z"},
+            "data": {"ca.crt": self.place.ca}})
     }
 
     fn kube_system(&self) -> Value {

@@ -96,7 +96,7 @@ impl Node {
         };
         let certificate = cluster.authority().client(&format!("system:node:{NAME}"), Some("system:nodes"))?;
         let credentials = Credentials::Certificate(certificate);
-        let config = kubeconfig("node", &cluster.url(), &cluster.ca_pem(), "node", &credentials);
+        let config = kubeconfig("node", &cluster.way(), &cluster.ca_pem(), "node", &credentials);
         write("kubeconfig", config.as_bytes())?;
         write("ca.crt", cluster.ca_pem().as_bytes())?;
         write("resolv.conf", b"")?;

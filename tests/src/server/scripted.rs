@@ -6,8 +6,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ResolvesServerCert, ResolvesServerCertUsingSni};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
@@ -81,14 +84,16 @@ impl Reply {
     }
 }
 
-fn tls(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
+fn certified(certificate: &Certificate) -> io::Result<CertifiedKey> {
     let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).map_err(io::Error::other)?;
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![chain], key))
-        .map_err(io::Error::other)?;
-    Ok(Arc::new(config))
+    CertifiedKey::from_der(vec![chain], key, &default_provider()).map_err(io::Error::other)
+}
+
+fn tls(certificates: Arc<dyn ResolvesServerCert>) -> io::Result<Arc<ServerConfig>> {
+    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
+    Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(certificates)))
 }
 
 /// Serves with this certificate; `answer` is asked for every request.
@@ -96,22 +101,46 @@ pub(super) fn start(
     certificate: &Certificate,
     answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
 ) -> io::Result<Listener> {
-    let tls = tls(certificate)?;
+    let tls = tls(Arc::new(SingleCertAndKey::from(certified(certificate)?)))?;
+    start_tls(tls, move |_, request| answer(request))
+}
+
+/// Serves several names, each with a certificate of its own; `answer` is also
+/// told the name that the connection was opened for. A client that asks for
+/// another name, or for none, gets no connection.
+pub(super) fn start_named(
+    certificates: &[(String, Certificate)],
+    answer: impl Fn(&str, &Request) -> Reply + Send + Sync + 'static,
+) -> io::Result<Listener> {
+    let mut by_name = ResolvesServerCertUsingSni::new();
+    for (name, certificate) in certificates {
+        by_name.add(name, certified(certificate)?).map_err(io::Error::other)?;
+    }
+    start_tls(tls(Arc::new(by_name))?, move |connection, request| {
+        answer(connection.server_name().unwrap_or_default(), request)
+    })
+}
+
+fn start_tls(
+    tls: Arc<ServerConfig>,
+    answer: impl Fn(&ServerConnection, &Request) -> Reply + Send + Sync + 'static,
+) -> io::Result<Listener> {
     Listener::start(move |stream: TcpStream, open: &Open| {
         let connection = ServerConnection::new(Arc::clone(&tls)).map_err(io::Error::other)?;
-        serve(&mut StreamOwned::new(connection, stream), &answer, open)
+        let mut stream = StreamOwned::new(connection, stream);
+        serve(&mut stream, |stream, request| answer(&stream.conn, request), open)
     })
 }
 
 /// Serves without TLS.
 pub(super) fn start_plain(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> io::Result<Listener> {
-    Listener::start(move |mut stream: TcpStream, open: &Open| serve(&mut stream, &answer, open))
+    Listener::start(move |mut stream: TcpStream, open: &Open| serve(&mut stream, |_, request| answer(request), open))
 }
 
-fn serve(stream: &mut (impl Read + Write), answer: &impl Fn(&Request) -> Reply, open: &Open) -> io::Result<()> {
+fn serve<S: Read + Write>(stream: &mut S, answer: impl Fn(&S, &Request) -> Reply, open: &Open) -> io::Result<()> {
     let mut buffer = Vec::new();
     while let Some(request) = Request::read(stream, &mut buffer)? {
-        answer(&request).send(stream, open)?;
+        answer(stream, &request).send(stream, open)?;
     }
     Ok(())
 }
