@@ -121,6 +121,7 @@ impl Draft {
             });
         }
         admission::refuse_discontinuity(member.cluster, &self.elements, terms.replace_keys)?;
+        let newcomer = !enrolled || admission::is_discontinuous(member.cluster, &self.elements);
         let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
             return Err(ChainError::BoundIssuer { bound });
@@ -139,12 +140,12 @@ impl Draft {
             // Its keys would be trusted, and nobody would ever refresh them.
             return Err(ChainError::Unmarked { owner: owner.clone(), keys: self.unmarked(member.cluster) });
         }
-        // Who was shut out by a bound issuer is let in by clearing it.
-        if !enrolled || bound.is_some() {
-            let others = Others::of(&self.elements, owner, refresh.published, member.signer);
-            if others.any() {
-                admission::check(owner, &others, &terms.allow, roles)?;
-            }
+        let others = Others::of(&self.elements, owner, refresh.published, member.signer);
+        if newcomer {
+            admission::newcomer(owner, &others, &terms.allow, roles)?;
+        } else if bound.is_some() && others.any() {
+            // Who was shut out by a bound issuer is let in by clearing it.
+            admission::beside(owner, &others, &terms.allow, roles)?;
         }
         if chain.changes() {
             limits::check(&chain.elements, self.elements.len(), &self.config)?;
