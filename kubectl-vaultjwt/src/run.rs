@@ -123,6 +123,7 @@ fn terms(chain: &ChainFlags, prune: bool) -> Terms {
             same_trust_domain: chain.same_trust_domain,
             same_issuer: chain.allow_same_issuer,
             unbound_roles: chain.allow_unbound_roles,
+            existing_roles: chain.allow_existing_roles,
         },
         clear_bound_issuer: chain.clear_bound_issuer,
         replace_keys: chain.replace_keys,

@@ -67,6 +67,57 @@ each_product!(about_the_cluster, |product| {
     assert!(rig.data("sys/auth").get("jwt/").is_none(), "nothing was enabled");
 });
 
+// Whoever is on the way to it could answer in its place, and give any key.
+each_product!(an_api_server_that_is_not_verified, |product| {
+    let rig = Rig::new(product);
+    rig.setup(&ROLE).ok();
+    let (context, url) = (rig.cluster.context(), rig.cluster.url());
+    let config = std::fs::read_to_string(rig.cluster.kubeconfig()).expect("the kubeconfig");
+    let ca = config.lines().find(|line| line.contains("certificate-authority-data: ")).expect("a CA");
+    let insecure = config.replace(ca, "    insecure-skip-tls-verify: true");
+    let insecure = rig.folder.write("insecure", insecure).expect("written").display().to_string();
+    let plain = url.replace("https://", "http://");
+    let cluster = format!("cluster \"{context}\" of context \"{context}\" is reached at");
+    let file = "--certificate-authority FILE; to get FILE, run this where the connection to the cluster is verified, or \
+                ask the cluster's administrator: kubectl get configmap kube-root-ca.crt -n kube-system \
+                -o jsonpath='{.data.ca\\.crt}'";
+    let before = rig.mount_state();
+    for (flags, how, change) in [
+        (
+            ["--kubeconfig", &insecure],
+            format!("{cluster} \"{url}\" without verifying its TLS certificate (insecure-skip-tls-verify)"),
+            "add",
+        ),
+        (
+            ["--insecure-skip-tls-verify", "--request-timeout=5s"],
+            format!("{cluster} \"{url}\" without verifying its TLS certificate (--insecure-skip-tls-verify)"),
+            "replace --insecure-skip-tls-verify with",
+        ),
+        (
+            ["--server", &plain],
+            format!("{cluster} \"{plain}\" without TLS"),
+            "use the https URL of the API server, with",
+        ),
+    ] {
+        let words = format!("{how}; another server could answer in its place");
+        let commands: [&[&str]; 6] = [
+            &["setup"],
+            &["sync"],
+            &["sync", "--enroll", "--trust-issuer"],
+            &["diff"],
+            &["issuer"],
+            &["remove", "--yes"],
+        ];
+        for command in commands {
+            let ran = run(&mut rig.kubectl(&[&["vaultjwt"][..], command, &flags[..]].concat()));
+            assert!(ran.code > 0, "{command:?}: {}", ran.stdout);
+            let said = format!("error: {words}\nhint: {change} {file}\n");
+            assert!(ran.stderr.ends_with(&said), "{command:?}: {}\nwanted:\n{said}", ran.stderr);
+            assert_eq!(rig.mount_state(), before, "{command:?}");
+        }
+    }
+});
+
 each_product!(about_vault, |product| {
     let rig = Rig::new(product);
     let address = rig.vault.address().to_owned();

@@ -99,7 +99,7 @@ fn behind(config: &mut Value) {
 }
 
 const SYNC: &[&str] = &["sync"];
-const ADOPT: &[&str] = &["sync", "--adopt", "--same-trust-domain"];
+const ADOPT: &[&str] = &["sync", "--adopt", "--same-trust-domain", "--allow-existing-roles"];
 
 const CASES: &[Case] = &[
     Case {

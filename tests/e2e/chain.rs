@@ -152,7 +152,7 @@ each_product!(roles_that_cannot_be_listed_stop_a_second_cluster, |product| {
     let joining = [&["--same-trust-domain"][..], &of(beta())].concat();
     let ran = run(rig.setup_command(&joining).env("VAULT_TOKEN", operator.expose()));
     assert_eq!(ran.code, 1);
-    let error = "error: auth mount \"jwt/\" cannot take this cluster's keys: it serves others already, and whether its roles keep clusters apart is not known: Vault refused LIST auth/jwt/role (403): ";
+    let error = "error: auth mount \"jwt/\" cannot take this cluster's keys: its roles could not be read, and some of them may accept this cluster's tokens: Vault refused LIST auth/jwt/role (403): ";
     assert!(ran.stderr.contains(error), "{}", ran.stderr);
     let (_, lines) =
         ran.stderr.split_once("hint: let the token list and read them (cel is OpenBao's):\n").expect("a hint");
@@ -176,7 +176,20 @@ each_product!(one_issuer_twice, |product| {
         ),
         "choose another path with --mount; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own",
     );
-    rig.setup(&[&joining[..], &["--allow-same-issuer"]].concat()).ok();
+    // Roles of that issuer accept the tokens of both: they are named.
+    let same = [&joining[..], &["--allow-same-issuer"]].concat();
+    refused(
+        &rig,
+        &same,
+        &format!(
+            "role \"app\" already accepts tokens of issuer \"{}\": this cluster's pods could log in with a role that was \
+             made for another cluster",
+            rig.cluster.issuer()
+        ),
+        "delete the role if it is not for this cluster; if it is, add --allow-existing-roles:\n\
+         vault read auth/jwt/role/app\nvault delete auth/jwt/role/app",
+    );
+    rig.setup(&[&same[..], &["--allow-existing-roles"]].concat()).ok();
     // The warning is true: no forging is needed.
     assert_eq!(log_in(&rig, "app", &token(&other)).status, 200);
 });

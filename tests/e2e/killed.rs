@@ -80,8 +80,8 @@ fn path(mount: &str) -> String {
 }
 
 /// Its new key alone is published: nothing else connects it with its old ones.
-fn sync(mount: &str) -> [&str; 8] {
-    ["sync", "--replace-keys", "--context", "c0", "--mount", mount, "-o", "json"]
+fn sync(mount: &str) -> [&str; 9] {
+    ["sync", "--replace-keys", "--same-trust-domain", "--context", "c0", "--mount", mount, "-o", "json"]
 }
 
 /// Kills one run at `moment`, and lets another one end.

@@ -68,7 +68,7 @@ each_product!(two_clusters_of_one_issuer, |product| {
     let second = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
     second.create_service_account("shop", "app").expect("a service account is made");
     let kubeconfig = second.kubeconfig().to_str().expect("a path").to_owned();
-    let sharing = ["--kubeconfig", &kubeconfig, "--same-trust-domain", "--allow-same-issuer"];
+    let sharing = ["--kubeconfig", &kubeconfig, "--same-trust-domain", "--allow-same-issuer", "--allow-existing-roles"];
     rig.setup(&[&ROLE[..], &sharing].concat()).ok();
     let (issuer, uid, second_uid) =
         (rig.cluster.issuer(), rig.cluster.uid().expect("a UID"), second.uid().expect("a UID"));

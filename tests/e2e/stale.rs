@@ -118,7 +118,10 @@ each_product!(logins_use_the_keys_that_sync_leaves, |product| {
             let old = place.token();
             place.clusters.rotate(0).expect("it rotates");
             place.clusters.retire(0);
-            place.fleet().run(&["sync", "--prune", "--replace-keys"]).ok();
+            place
+                .fleet()
+                .run(&["sync", "--prune", "--replace-keys", "--same-trust-domain", "--allow-existing-roles"])
+                .ok();
             assert_eq!(log_in(&place.vault, place.token().expose()), Ok(()));
             assert!(log_in(&place.vault, old.expose()).is_err_and(|why| why.contains("no known key")));
         }

@@ -1,9 +1,9 @@
 //! Who must not get in: other issuers, other clusters, other people's mounts.
 
-use crate::rig::{Owned, ROLE, Ran, Rig};
+use crate::rig::{Owned, ROLE, Ran, Rig, run};
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
-use harness::server::{Cluster, ClusterOptions, Issuer, VaultOptions};
+use harness::server::{Cluster, ClusterOptions, Issuer, Product, VaultOptions};
 use serde_json::{Value, json};
 
 /// Refused with these words, and the mount as it was.
@@ -77,6 +77,83 @@ each_product!(a_role_written_by_the_old_names, |product| {
     assert!(again.stderr.ends_with("✓ nothing to change\n"), "{}", again.stderr);
 });
 
+/// What a newcomer is told of roles that accept its tokens already.
+fn existing(rig: &Rig, flags: &[&str], role: &str, how: &str) {
+    let words = format!(
+        "auth mount \"jwt/\" cannot take this cluster's keys: role \"{role}\"{how} already accepts tokens of issuer \"{}\": \
+         this cluster's pods could log in with a role that was made for another cluster",
+        rig.cluster.issuer()
+    );
+    let hint = format!(
+        "delete the role if it is not for this cluster; if it is, add --allow-existing-roles:\n\
+         vault read auth/jwt/role/{role}\nvault delete auth/jwt/role/{role}"
+    );
+    refused(rig, flags, &words, &hint);
+}
+
+fn log_in(rig: &Rig, cluster: &Cluster, role: &str) -> u16 {
+    let jwt = cluster.token("shop", "app", &["vault"]).expect("the cluster issues a token");
+    let body = json!({"role": role, "jwt": jwt.expose()});
+    rig.vault.http("POST", "auth/jwt/login", Some(&body)).expect("Vault answers").status
+}
+
+// kubeadm, kind and k3s clusters all have the same issuer, and their roles
+// outlive them.
+each_product!(a_role_that_a_removed_cluster_left, |product| {
+    let rig = Rig::new(product);
+    let pay = ["--role", "pay", "--service-account", "shop:app", "--policy", "app-read"];
+    let first = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    first.create_service_account("shop", "app").expect("a service account is made");
+    let of_first = ["--kubeconfig", first.kubeconfig().to_str().expect("a path")];
+    assert_eq!(first.issuer(), rig.cluster.issuer());
+    rig.setup(&[&pay[..], &of_first].concat()).ok();
+    assert_eq!(log_in(&rig, &first, "pay"), 200);
+    run(&mut rig.kubectl(&[&["vaultjwt", "remove", "--yes"][..], &of_first].concat())).ok();
+
+    for flags in [&[][..], &ROLE, &pay, &["--replace-keys"], &["--same-trust-domain", "--allow-unbound-roles"]] {
+        existing(&rig, flags, "pay", "");
+    }
+    let before = rig.mount_state();
+    for command in [&["sync", "--enroll"][..], &["diff"]] {
+        let ran = run(&mut rig.kubectl(&[&["vaultjwt"][..], command].concat()));
+        assert!(ran.code > 0, "{command:?}: {}", ran.stdout);
+        assert!(ran.stderr.contains("role \"pay\" already accepts tokens of issuer "), "{command:?}: {}", ran.stderr);
+        assert_eq!(rig.mount_state(), before);
+    }
+    assert_eq!(log_in(&rig, &rig.cluster, "pay"), 400);
+
+    // With the word it goes on, and says what it found; afterwards nobody is asked.
+    let ran = rig.setup(&["--allow-existing-roles"]).ok();
+    let warning = "warning: role \"pay\" already accepts tokens of this cluster's issuer\n";
+    assert!(ran.stderr.contains(warning), "{}", ran.stderr);
+    assert_eq!(log_in(&rig, &rig.cluster, "pay"), 200);
+    rig.setup(&ROLE).ok();
+});
+
+each_product!(roles_that_were_written_in_advance, |product| {
+    let rig = Rig::new(product);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    let issuer = rig.cluster.issuer();
+    let pattern = format!("{}*", &issuer[..12]);
+    for (name, kind, iss, how) in [
+        ("exact", "string", json!(issuer), ""),
+        ("list", "string", json!(["https://other", issuer]), " (in a list of issuers)"),
+        ("glob", "glob", json!(pattern), format!(" (pattern \"{pattern}\")").as_str()),
+    ] {
+        let role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"],
+                          "bound_claims_type": kind, "bound_claims": {"iss": iss}});
+        let path = format!("auth/jwt/role/{name}");
+        rig.write(&path, role);
+        existing(&rig, &ROLE, name, how);
+        rig.vault.ok("DELETE", &path, None).expect("the role is deleted");
+    }
+    // Roles of others keep nobody out.
+    let other = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"],
+                       "bound_claims": {"iss": "https://other"}});
+    rig.write("auth/jwt/role/other", other);
+    rig.setup(&ROLE).ok();
+});
+
 each_product!(roles_that_come_alive_with_the_keys, |product| {
     let rig = Rig::new(product);
     rig.write("sys/auth/jwt", json!({"type": "jwt"}));
@@ -84,15 +161,47 @@ each_product!(roles_that_come_alive_with_the_keys, |product| {
         "auth/jwt/role/admin",
         json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_policies": ["admin"]}),
     );
-    let ran = rig.setup(&ROLE).ok();
-    assert!(
-        ran.stderr.contains(
-            "warning: role \"admin\" is on \"jwt/\" already and bound to no issuer: this cluster's tokens may fit it\n"
-        ),
-        "{}",
-        ran.stderr
-    );
+    existing(&rig, &ROLE, "admin", " (bound to no issuer)");
+    // Without the right to read roles, nobody knows.
+    let policy = "path \"sys/auth\" { capabilities = [\"read\"] }\n\
+                  path \"auth/jwt/config\" { capabilities = [\"read\", \"update\"] }\n";
+    rig.vault.write_policy("operator", policy).expect("the policy is written");
+    let operator = rig.vault.token_with(&["operator"]).expect("a token");
+    let before = rig.mount_state();
+    let ran = run(rig.setup_command(&[]).env("VAULT_TOKEN", operator.expose()));
+    assert_eq!(ran.code, 1);
+    let words = "its roles could not be read, and some of them may accept this cluster's tokens: Vault refused LIST auth/jwt/role (403): ";
+    assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    assert_eq!(rig.mount_state(), before);
+    // With the word, they need not be read.
+    run(rig.setup_command(&["--allow-existing-roles"]).env("VAULT_TOKEN", operator.expose())).ok();
+    assert_eq!(log_in(&rig, &rig.cluster, "admin"), 200);
 });
+
+/// Programs that decide themselves, in front of a cluster that comes first.
+#[test]
+fn cel_roles_that_were_written_in_advance() {
+    let rig = Rig::new(Product::OpenBao);
+    rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    rig.write(
+        "auth/jwt/cel/role/prog",
+        json!({"bound_audiences": ["vault"], "cel_program": {"expression": "claims.sub == 'x' ? pb.Auth{policies: ['p'], display_name: 'x'} : pb.Auth{}"}}),
+    );
+    refused(
+        &rig,
+        &ROLE,
+        &format!(
+            "auth mount \"jwt/\" cannot take this cluster's keys: role \"prog\" (CEL) may already accept tokens of issuer \
+             \"{}\": this cluster's pods could log in with a role that was made for another cluster",
+            rig.cluster.issuer()
+        ),
+        "delete the role if it is not for this cluster; if it is, add --allow-existing-roles:\n\
+         vault read auth/jwt/cel/role/prog\nvault delete auth/jwt/cel/role/prog",
+    );
+    let ran = rig.setup(&[&ROLE[..], &["--allow-existing-roles"]].concat()).ok();
+    let warning = "warning: CEL role \"prog\" may already accept tokens of this cluster's issuer\n";
+    assert!(ran.stderr.contains(warning), "{}", ran.stderr);
+}
 
 each_product!(what_was_there_is_not_lost_with_the_error, |product| {
     let rig = Rig::new(product);

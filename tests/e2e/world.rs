@@ -92,7 +92,8 @@ impl World {
     /// `production` and `staging` are on mount `jwt` and on `k8s`, with roles.
     pub fn enrol(&self) {
         for command in [
-            "kubectl vaultjwt setup --role app --service-account shop:app --policy app-read",
+            // Where an example has removed the keys, the roles are still there.
+            "kubectl vaultjwt setup --role app --service-account shop:app --policy app-read --allow-existing-roles",
             "kubectl vaultjwt setup --role vaultjwt-sync --service-account vaultjwt:sync --policy vaultjwt-sync",
             "kubectl vaultjwt setup --context staging --same-trust-domain",
             "kubectl vaultjwt setup --mount k8s",

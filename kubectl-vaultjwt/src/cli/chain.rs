@@ -28,6 +28,10 @@ pub struct ChainFlags {
     #[arg(long)]
     pub allow_unbound_roles: bool,
 
+    /// Enroll a cluster although existing roles accept tokens of its issuer: they may have been made for another cluster
+    #[arg(long)]
+    pub allow_existing_roles: bool,
+
     /// Accept that a cluster publishes none of the keys that stand on the mount as its own, so that they are retired and its new ones come in their place
     #[arg(long)]
     pub replace_keys: bool,

@@ -56,14 +56,14 @@ pub struct KubeFlags {
     #[arg(long, value_name = "NAME", global = true, help_heading = HEADING)]
     pub tls_server_name: Option<String>,
 
-    /// If true, the server's certificate will not be checked for validity. This will make your HTTPS connections insecure
+    /// Read as kubectl reads it, and refused by every command (`cluster::kubeconfig`): the help does not offer it
     #[arg(
         long,
         value_name = "BOOL",
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "true",
-        hide_possible_values = true,
+        hide = true,
         global = true,
         help_heading = HEADING
     )]

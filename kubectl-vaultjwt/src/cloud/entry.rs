@@ -18,10 +18,8 @@ pub struct Entry {
     /// The name that the server's certificate must bear, where it is set.
     pub tls_server_name: Option<String>,
     /// The authorities that the server's certificate is checked against, DER;
-    /// none where the system's are, or where nothing is checked.
+    /// none where the system's are.
     pub authorities: Vec<Vec<u8>>,
-    /// Whether the server's certificate is not checked at all.
-    pub insecure: bool,
     /// Whether there is no kubeconfig: a pod and its own cluster.
     pub in_pod: bool,
     /// The user's exec plugin.
@@ -53,11 +51,6 @@ impl Entry {
     /// Host of the API server in lower case, without a trailing dot.
     pub fn host(&self) -> Option<String> {
         host(&self.server)
-    }
-
-    /// Whether the API server is spoken to over TLS.
-    pub fn is_https(&self) -> bool {
-        Url::parse(&self.server).is_ok_and(|url| url.scheme() == "https")
     }
 }
 

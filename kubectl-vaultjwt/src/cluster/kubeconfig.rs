@@ -152,17 +152,15 @@ fn connection(
         files,
     };
     let (url, server) = entries::server(&cluster, &names)?;
-    let by_flags = flags.certificate_authority.is_some() && flags.insecure_skip_tls_verify == Some(true);
-    let root_cert = material::authority(&mut cluster, by_flags, &names)?;
-    if url.scheme() == Some(&http::uri::Scheme::HTTP) {
-        user = entries::impersonation_only(user);
+    if let Some(how) = entries::not_verified(&url, &cluster, flags) {
+        return Err(KubeconfigError::Unverified { cluster: cluster_name, context, server, how });
     }
+    let root_cert = material::authority(&mut cluster, &names)?;
     material::user(&mut user, &cluster, &names)?;
     let mut config = kube::Config::new(url);
     config.proxy_url = proxy::choose(&cluster, &config.cluster_url, env, &names)?;
     config.default_namespace = namespace.clone();
     config.root_cert = root_cert;
-    config.accept_invalid_certs = cluster.insecure_skip_tls_verify == Some(true);
     config.tls_server_name = cluster.tls_server_name;
     config.auth_info = user;
     let kubectl_flags = kubectl_flags(flags, files, context.as_deref());
@@ -192,17 +190,13 @@ fn entry(
             .filter_map(|name| Some(((*name).to_owned(), provider.config.get(*name)?.clone())))
             .collect(),
     });
-    // Where nothing is checked, or nothing is encrypted, an authority that the
-    // entry names has no part in it.
-    let checked = config.cluster_url.scheme() == Some(&http::uri::Scheme::HTTPS) && !config.accept_invalid_certs;
     Entry {
         context: context.clone(),
         cluster: cluster.clone(),
         user: user.clone(),
         server: server.to_owned(),
         tls_server_name: config.tls_server_name.clone(),
-        authorities: config.root_cert.clone().filter(|_| checked).unwrap_or_default(),
-        insecure: config.accept_invalid_certs,
+        authorities: config.root_cert.clone().unwrap_or_default(),
         in_pod: false,
         exec,
         auth_provider,
@@ -253,9 +247,6 @@ fn kubectl_flags(flags: &KubeFlags, files: &error::Files, context: Option<&str>)
     }
     for group in &flags.impersonate_groups {
         text.push_str(&format!(" --as-group {}", word(group)));
-    }
-    if flags.insecure_skip_tls_verify == Some(true) {
-        text.push_str(" --insecure-skip-tls-verify");
     }
     text
 }

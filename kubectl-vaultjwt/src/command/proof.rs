@@ -191,9 +191,9 @@ mod tests {
                 "let the pod's service account 'create serviceaccounts/token'",
             ),
             (
-                resolved(CloudWord::Behind(described, Gap::Unchecked), Some("forbidden")),
-                "no token proves whose API server this is, and the kubeconfig leads to arn:c with its certificate \
-                 unchecked (insecure-skip-tls-verify)",
+                resolved(CloudWord::Behind(described, Gap::OtherAuthority), Some("forbidden")),
+                "no token proves whose API server this is, and the kubeconfig leads to arn:c, but trusts a certificate \
+                 authority that is not the cluster's",
                 "get the right to 'create serviceaccounts/token', or use the kubeconfig that the cloud's own command writes",
             ),
         ] {

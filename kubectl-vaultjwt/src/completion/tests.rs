@@ -62,10 +62,11 @@ fn fixed_values_and_files() {
         (&["setup", "--keys="], &["static", "jwks-url", "oidc-discovery", "jwks-pairs", ":4"]),
         (&["setup", "--cloud", ""], &["eks", "aks", "gke", "generic", ":4"]),
         (&["sync", "--log-format", ""], &["text", "json", ":4"]),
-        (&["setup", "--insecure-skip-tls-verify="], &["true", "false", ":4"]),
         (&["setup", "--vault-skip-verify="], &["true", "false", ":4"]),
         // Its value comes after an equals sign alone.
-        (&["setup", "--insecure-skip-tls-verify", "t"], &[":4"]),
+        (&["setup", "--vault-skip-verify", "t"], &[":4"]),
+        // Refused by every command, so it is not offered.
+        (&["setup", "--insecure"], &[":4"]),
         (&["completion", ""], &["kubectl", "bash", "zsh", "fish", "powershell", ":4"]),
         (&["completion", "bash", ""], &[":4"]),
         (&["setup", "--kubeconfig", ""], &[":0"]),

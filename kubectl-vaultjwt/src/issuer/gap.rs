@@ -9,10 +9,6 @@ use crate::cloud_api::Described;
 pub enum Gap {
     /// The entry leads to a tunnel or a proxy, or nobody knows where.
     Elsewhere,
-    /// Nothing is encrypted: whoever is on the way can answer.
-    NoTls,
-    /// The certificate is not checked: as without TLS.
-    Unchecked,
     /// The certificate is checked for another server's name.
     OtherName,
     /// The certificate is checked against another authority.
@@ -34,10 +30,6 @@ impl Gap {
         let name = entry.tls_server_name.as_deref().map(|name| name.trim_end_matches('.'));
         if !at_its_host {
             Some(Self::Elsewhere)
-        } else if !entry.is_https() {
-            Some(Self::NoTls)
-        } else if entry.insecure {
-            Some(Self::Unchecked)
         } else if name.is_some_and(|name| !described.answers_at(name)) {
             Some(Self::OtherName)
         } else if !described.can_be_known_by(&entry.authorities) {
@@ -51,10 +43,6 @@ impl Gap {
     pub fn about(self, cluster: &str) -> String {
         match self {
             Self::Elsewhere => format!("the kubeconfig does not lead straight to {cluster}"),
-            Self::NoTls => format!("the kubeconfig leads to {cluster} without TLS"),
-            Self::Unchecked => {
-                format!("the kubeconfig leads to {cluster} with its certificate unchecked (insecure-skip-tls-verify)")
-            }
             Self::OtherName => {
                 format!(
                     "the kubeconfig leads to {cluster}, but has its certificate checked for another name (tls-server-name)"

@@ -203,14 +203,14 @@ mod tests {
         let id = Some("arn:aws:eks:eu-central-1:123456789012:cluster/prod".to_owned());
         let of = |id: Option<String>, confirmed: bool, no_issuer: Option<&str>, error: Option<&str>| {
             let (no_issuer, error) = (no_issuer.map(str::to_owned), error.map(str::to_owned));
-            let unconfirmed = (!confirmed && id.is_some()).then(|| Gap::Unchecked.about("it"));
+            let unconfirmed = (!confirmed && id.is_some()).then(|| Gap::OtherAuthority.about("it"));
             Some(CloudReport { id, confirmed, unconfirmed, no_issuer, error })
         };
         for (cloud, line) in [
             (of(id.clone(), true, None, None), "Cloud:    knows arn:aws:eks:eu-central-1:123456789012:cluster/prod"),
             (
                 of(id.clone(), false, None, None),
-                "Cloud:    knows arn:aws:eks:eu-central-1:123456789012:cluster/prod; the kubeconfig leads to it with its certificate unchecked (insecure-skip-tls-verify)",
+                "Cloud:    knows arn:aws:eks:eu-central-1:123456789012:cluster/prod; the kubeconfig leads to it, but trusts a certificate authority that is not the cluster's",
             ),
             (
                 of(id, true, Some("it has none"), None),

@@ -8,6 +8,7 @@ mod cli_config;
 pub mod client;
 pub mod config;
 pub mod error;
+pub mod fit;
 pub mod hint;
 pub mod keyring;
 pub mod own_token;

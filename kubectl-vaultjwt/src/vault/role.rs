@@ -297,7 +297,7 @@ pub fn shared_identity(role: &Document) -> Option<String> {
 }
 
 /// A string, or a list of strings, as a list.
-fn strings(value: Option<&Value>) -> Vec<String> {
+pub(super) fn strings(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(many)) => many.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),

@@ -34,7 +34,7 @@ pub fn run() -> Result<(), Failure> {
     let widths = [6, 14, 12];
     line(&["keys", "plan ms", "us per key"], &widths);
     let terms = Terms {
-        allow: Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true },
+        allow: Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true, existing_roles: true },
         ..Terms::default()
     };
     for keys in [10, 100, 950] {

@@ -6,6 +6,8 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Mutex;
 
+mod pinned;
+
 /// Answers one connection after the other with `answers`, the last one again
 /// and again, and keeps the requests.
 struct Stub {

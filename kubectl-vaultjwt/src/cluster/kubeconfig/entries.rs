@@ -2,7 +2,7 @@
 //! them: client-go `tools/clientcmd/client_config.go` (`getContext`,
 //! `getCluster`, `getAuthInfo`) and `validation.go`.
 
-use super::error::{Files, KubeconfigError};
+use super::error::{Files, KubeconfigError, NotVerified};
 use super::material::Names;
 use crate::cli::kube::KubeFlags;
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
@@ -157,15 +157,16 @@ pub fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> Result<AuthInfo
     Ok(user)
 }
 
-/// Credentials go over TLS only (`ClientConfig`: "only try to read the auth
-/// information if we are secure").
-pub fn impersonation_only(user: AuthInfo) -> AuthInfo {
-    AuthInfo {
-        impersonate: user.impersonate,
-        impersonate_uid: user.impersonate_uid,
-        impersonate_groups: user.impersonate_groups,
-        impersonate_user_extra: user.impersonate_user_extra,
-        ..AuthInfo::default()
+/// What keeps a connection to `url` from showing who answers, if anything does.
+/// Whoever is on the way can then name any issuer and publish any key, on a
+/// loopback address too: a tunnel ends there.
+pub fn not_verified(url: &http::Uri, cluster: &Cluster, flags: &KubeFlags) -> Option<NotVerified> {
+    if flags.insecure_skip_tls_verify == Some(true) {
+        Some(NotVerified::ByFlag)
+    } else if cluster.insecure_skip_tls_verify == Some(true) {
+        Some(NotVerified::ByEntry)
+    } else {
+        (url.scheme() != Some(&http::uri::Scheme::HTTPS)).then_some(NotVerified::NoTls)
     }
 }
 

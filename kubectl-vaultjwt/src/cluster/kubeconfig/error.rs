@@ -40,6 +40,17 @@ pub fn quoted(path: &Path) -> String {
     format!("\"{}\"", one_line(&path.to_string_lossy()))
 }
 
+/// Why a connection shows nothing about the server at its other end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotVerified {
+    /// The URL is not https.
+    NoTls,
+    /// The cluster entry has `insecure-skip-tls-verify`.
+    ByEntry,
+    /// `--insecure-skip-tls-verify` was given.
+    ByFlag,
+}
+
 /// Why no cluster could be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KubeconfigError {
@@ -123,18 +134,17 @@ pub enum KubeconfigError {
         /// Where it may stand.
         files: Files,
     },
-    /// A certificate authority together with no verification at all.
-    #[error(
-        "cluster \"{}\" has both a certificate authority and insecure-skip-tls-verify: only one of them can hold",
-        one_line(.cluster)
-    )]
-    AuthorityAndInsecure {
-        /// The cluster.
-        cluster: String,
-        /// Whether both come from flags.
-        by_flags: bool,
-        /// Where it may stand.
-        files: Files,
+    /// Nothing shows who answers at the API server's address.
+    #[error("{}; another server could answer in its place", unverified(.cluster, .context, .server, .how))]
+    Unverified {
+        /// The cluster entry; `None` where only a flag names the server.
+        cluster: Option<String>,
+        /// The context; `None` where there is none.
+        context: Option<String>,
+        /// The API server's URL, without user and password.
+        server: String,
+        /// What is missing.
+        how: NotVerified,
     },
     /// A certificate, key or token that an entry refers to.
     #[error("could not read {what} of {kind} \"{}\": {}", one_line(.name), one_line(.cause))]
@@ -177,6 +187,24 @@ pub enum KubeconfigError {
     },
 }
 
+fn unverified(cluster: &Option<String>, context: &Option<String>, server: &str, how: &NotVerified) -> String {
+    let what = match cluster {
+        Some(name) => {
+            format!("cluster \"{}\"{} is reached at \"{}\"", one_line(name), of_context(context), one_line(server))
+        }
+        None => format!("API server \"{}\" is reached", one_line(server)),
+    };
+    match how {
+        NotVerified::NoTls => format!("{what} without TLS"),
+        NotVerified::ByEntry => format!("{what} without verifying its TLS certificate (insecure-skip-tls-verify)"),
+        NotVerified::ByFlag => format!("{what} without verifying its TLS certificate (--insecure-skip-tls-verify)"),
+    }
+}
+
+/// The certificates that verify an API server, as every cluster publishes them
+/// (kube-controller-manager, `root-ca-cert-publisher`).
+const AUTHORITY: &str = "kubectl get configmap kube-root-ca.crt -n kube-system -o jsonpath='{.data.ca\\.crt}'";
+
 fn of_context(context: &Option<String>) -> String {
     context.as_ref().map(|name| format!(" of context \"{}\"", one_line(name))).unwrap_or_default()
 }
@@ -198,12 +226,20 @@ impl KubeconfigError {
             Self::UnknownContext { files, .. } | Self::NoCluster { files, .. } => files.kubectl("config get-contexts"),
             Self::UnknownEntry { kind: "cluster", files, .. } => files.kubectl("config get-clusters"),
             Self::UnknownEntry { files, .. } => files.kubectl("config get-users"),
-            Self::AuthorityAndInsecure { by_flags: true, .. } => {
-                "drop --insecure-skip-tls-verify or --certificate-authority".to_owned()
+            // Over this connection the same command would show anybody's certificate.
+            Self::Unverified { how, .. } => {
+                let change = match how {
+                    NotVerified::NoTls => "use the https URL of the API server, with",
+                    NotVerified::ByEntry => "add",
+                    NotVerified::ByFlag => "replace --insecure-skip-tls-verify with",
+                };
+                format!(
+                    "{change} --certificate-authority FILE; to get FILE, run this where the connection to the cluster is \
+                     verified, or ask the cluster's administrator: {AUTHORITY}"
+                )
             }
             Self::NoServer { files, .. }
             | Self::BadUrl { files, .. }
-            | Self::AuthorityAndInsecure { files, .. }
             | Self::BadMaterial { files, .. }
             | Self::NoClientKey { files, .. } => files.kubectl("config view"),
             Self::AuthProvider { provider, .. } => match provider.as_str() {

@@ -2,7 +2,7 @@
 //! (client-go `rest/config.go` `InClusterConfig` and
 //! `tools/clientcmd/client_config.go` `inClusterClientConfig`).
 
-use super::error::{KubeconfigError, quoted};
+use super::error::{KubeconfigError, NotVerified, quoted};
 use super::{Connection, Env, entries, finish};
 use crate::cli::kube::KubeFlags;
 use crate::cloud::Entry;
@@ -13,6 +13,9 @@ use std::path::Path;
 
 /// Where the kubelet puts a service account's token, CA and namespace.
 pub const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// What stands for the name of a cluster entry.
+const IN_CLUSTER: &str = "in-cluster";
 
 fn named(env: Env<'_>, name: &str) -> Option<String> {
     env(name).filter(|value| !value.is_empty())
@@ -34,6 +37,11 @@ pub fn connection(flags: &KubeFlags, env: Env<'_>, folder: &Path) -> Result<Conn
     let host = if host.contains(':') { format!("[{host}]") } else { host };
     let server = format!("https://{host}:{port}");
     let url: http::Uri = server.parse().map_err(|error| refuse(format!("\"{server}\" is no URL: {error}")))?;
+
+    if flags.insecure_skip_tls_verify == Some(true) {
+        let (cluster, how) = (Some(IN_CLUSTER.to_owned()), NotVerified::ByFlag);
+        return Err(KubeconfigError::Unverified { cluster, context: None, server, how });
+    }
 
     let mut config = kube::Config::new(url);
     let authority = flags.certificate_authority.clone().unwrap_or_else(|| folder.join("ca.crt"));
@@ -57,6 +65,6 @@ pub fn connection(flags: &KubeFlags, env: Env<'_>, folder: &Path) -> Result<Conn
     config.default_namespace = namespace.clone();
     let authorities = config.root_cert.clone().unwrap_or_default();
     let entry = Entry { server: server.clone(), authorities, in_pod: true, ..Entry::default() };
-    let target = Target { context: None, cluster: "in-cluster".to_owned(), server, namespace };
+    let target = Target { context: None, cluster: IN_CLUSTER.to_owned(), server, namespace };
     Ok(Connection { entry, ..finish(config, target, None, flags, String::new()) })
 }

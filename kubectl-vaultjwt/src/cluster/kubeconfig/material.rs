@@ -58,22 +58,10 @@ fn load(
 }
 
 /// The certificates that a server's certificate must lead to; `None` for the
-/// system's. Together with no verification they are refused, as in client-go
-/// (`transport.TLSConfigFor`).
-pub fn authority(
-    cluster: &mut Cluster,
-    by_flags: bool,
-    names: &Names<'_>,
-) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> {
+/// system's.
+pub fn authority(cluster: &mut Cluster, names: &Names<'_>) -> Result<Option<Vec<Vec<u8>>>, KubeconfigError> {
     let data = cluster.certificate_authority_data.as_deref();
     let file = cluster.certificate_authority.as_deref();
-    if (data.is_some() || file.is_some()) && cluster.insecure_skip_tls_verify == Some(true) {
-        return Err(KubeconfigError::AuthorityAndInsecure {
-            cluster: names.cluster.to_owned(),
-            by_flags,
-            files: names.files.clone(),
-        });
-    }
     let field = "certificate-authority";
     let Some(pem) = load(field, data, file, |what, cause| names.cluster_material(what, cause))? else {
         return Ok(None);

@@ -45,8 +45,7 @@ fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, S
     let upper_or_lower = |name: &'static str| {
         [name.to_owned(), name.to_lowercase()].iter().find_map(|n| env(n).filter(|v| !v.is_empty()))
     };
-    let name = if server.scheme_str() == Some("https") { "HTTPS_PROXY" } else { "HTTP_PROXY" };
-    let proxy = upper_or_lower(name)?;
+    let proxy = upper_or_lower("HTTPS_PROXY")?;
     let host = server.host()?.trim_matches(['[', ']']);
     let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     if host == "localhost" || loopback {
@@ -54,7 +53,7 @@ fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, S
     }
     let matcher =
         Matcher::builder().all("http://somewhere.invalid").no(upper_or_lower("NO_PROXY").unwrap_or_default()).build();
-    matcher.intercept(server).map(|_| (name, proxy))
+    matcher.intercept(server).map(|_| ("HTTPS_PROXY", proxy))
 }
 
 #[cfg(test)]
@@ -79,7 +78,6 @@ mod tests {
             ("https://k8s.example:6443", &[proxy][..], used.clone()),
             ("https://k8s.example:6443", &[("https_proxy", "proxy:3128")], used.clone()),
             ("https://k8s.example:6443", &[("HTTP_PROXY", "http://proxy:3128")], Ok(None)),
-            ("http://k8s.example:6443", &[("HTTP_PROXY", "http://proxy:3128")], used.clone()),
             ("https://k8s.example:6443", &[proxy, ("NO_PROXY", "k8s.example")], Ok(None)),
             ("https://k8s.example:6443", &[proxy, ("no_proxy", ".example")], Ok(None)),
             ("https://k8s.example:6443", &[proxy, ("NO_PROXY", "*")], Ok(None)),

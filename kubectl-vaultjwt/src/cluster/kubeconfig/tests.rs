@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 mod refused;
+mod unverified;
 
 /// Two clusters, two users, contexts that are whole and contexts that are not.
 const KUBECONFIG: &str = r#"
@@ -186,51 +187,18 @@ fn the_server_flag_needs_no_kubeconfig() {
         (found.target.cluster.as_str(), found.kubectl_flags.as_str()),
         ("https://127.0.0.1:1", " --server https://127.0.0.1:1")
     );
-    assert_eq!(folder.resolve_env(flags("localhost:8080"), &[]).unwrap().target.server, "http://localhost:8080");
 }
 
 #[test]
 fn flags_replace_the_authority() {
     let folder = Folder::new();
-    let insecure = KubeFlags { insecure_skip_tls_verify: Some(true), ..KubeFlags::default() };
-    let found = folder.resolve(insecure).unwrap().config;
-    assert_eq!((found.accept_invalid_certs, found.root_cert), (true, None));
     // `--certificate-authority` also takes back the entry's insecure setting.
     let other = folder.write("other.crt", EXPIRED);
     let flags = KubeFlags { certificate_authority: Some(other), ..context("open") };
-    let found = folder.resolve(flags).unwrap().config;
-    assert_eq!(found.root_cert, Some(vec![pem::parse(EXPIRED).unwrap().into_contents()]));
-    assert!(!found.accept_invalid_certs);
-}
-
-#[test]
-fn an_authority_counts_only_where_it_is_checked() {
-    let folder = Folder::new();
-    let valid = vec![pem::parse(VALID).unwrap().into_contents()];
-    let entry = |flags| folder.resolve(flags).unwrap().entry;
-    let straight = entry(KubeFlags::default());
-    assert_eq!((straight.authorities, straight.insecure), (valid, false));
-    let insecure = entry(KubeFlags { insecure_skip_tls_verify: Some(true), ..KubeFlags::default() });
-    assert_eq!((insecure.authorities, insecure.insecure), (vec![], true));
-    // The entry's authority stays with it, and is not asked over http.
-    let plain = entry(KubeFlags { server: Some("http://dev.example".into()), ..KubeFlags::default() });
-    assert_eq!((plain.authorities, plain.insecure), (vec![], false));
-}
-
-#[test]
-fn an_authority_and_no_verification_exclude_each_other() {
-    let folder = Folder::new();
-    let text = "has both a certificate authority and insecure-skip-tls-verify: only one of them can hold";
-    assert_eq!(folder.refusal(context("open")), (format!("cluster \"open\" {text}"), "kubectl config view".into()));
-    let flags = KubeFlags {
-        insecure_skip_tls_verify: Some(true),
-        certificate_authority: Some(folder.path("ca.crt").into()),
-        ..KubeFlags::default()
-    };
-    assert_eq!(
-        folder.refusal(flags),
-        (format!("cluster \"dev\" {text}"), "drop --insecure-skip-tls-verify or --certificate-authority".into())
-    );
+    let found = folder.resolve(flags).unwrap();
+    let other = vec![pem::parse(EXPIRED).unwrap().into_contents()];
+    assert_eq!((found.config.root_cert, found.entry.authorities), (Some(other.clone()), other));
+    assert!(!found.config.accept_invalid_certs);
 }
 
 #[test]
@@ -265,15 +233,6 @@ fn impersonation_is_laid_over_the_entrys_field_by_field() {
         folder.refusal(alone),
         ("impersonating a group, UID or extra needs a user to impersonate".into(), "name the user with --as".into())
     );
-}
-
-#[test]
-fn credentials_never_go_over_plain_http() {
-    let folder = Folder::new();
-    let flags = KubeFlags { server: Some("http://prod.example".into()), ..context("prod") };
-    let user = folder.resolve(flags).unwrap().config.auth_info;
-    assert!(user.token.is_none());
-    assert_eq!(user.impersonate.as_deref(), Some("root"));
 }
 
 #[test]
@@ -346,6 +305,10 @@ fn a_pod_is_its_own_cluster_only_where_nothing_else_is_said() {
     let found = folder.resolve_env(flags, &named).unwrap();
     assert_eq!(found.target.namespace, "flag");
     assert_eq!(found.config.auth_info.impersonate.as_deref(), Some("jane"));
+    // Nothing lets it trust anybody else.
+    let insecure = KubeFlags { insecure_skip_tls_verify: Some(true), ..KubeFlags::default() };
+    let refused = folder.resolve_env(insecure, &pod).unwrap_err().to_string();
+    assert!(refused.starts_with("cluster \"in-cluster\" is reached at \"https://[fd00::1]:443\" without verifying"));
     // A context or a file wins.
     assert!(folder.resolve_env(context("dev"), &pod).is_err());
     let config = folder.path("config");

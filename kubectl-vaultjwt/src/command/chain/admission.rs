@@ -1,8 +1,10 @@
-//! Owns who may be put on a mount that serves others already.
+//! Owns who may be put on a mount: beside others, and in front of roles that
+//! exist already.
 //!
 //! Trust is per mount, not per key: any key of a mount can sign any `iss`. So
 //! a second owner changes what every role of the mount means, and who can
-//! sign for it. Pure.
+//! sign for it. Roles carry no owner: one that a removed cluster left behind
+//! accepts the tokens of the next cluster with the same issuer. Pure.
 
 use super::error::ChainError;
 use crate::issuer::{Resolved, is_managed};
@@ -10,6 +12,7 @@ use crate::keychain::Owner;
 use crate::keychain::element::Element;
 use crate::keychain::plan::Others;
 use crate::vault::Document;
+use crate::vault::fit::{Fit, fit};
 use crate::vault::role::takes_any_issuer;
 use std::collections::BTreeMap;
 
@@ -22,6 +25,15 @@ pub struct Allowances {
     pub same_issuer: bool,
     /// `--allow-unbound-roles`
     pub unbound_roles: bool,
+    /// `--allow-existing-roles`
+    pub existing_roles: bool,
+}
+
+impl Allowances {
+    /// Whether no role can keep a newcomer out, so that none has to be read.
+    pub fn any_role(&self) -> bool {
+        self.unbound_roles && self.existing_roles
+    }
 }
 
 /// What is known about the mount's roles.
@@ -48,8 +60,37 @@ impl Roles {
     }
 }
 
+/// Refuses a newcomer, unless the user allows what it brings: a place among
+/// `others`, and the roles that accept its tokens.
+pub fn newcomer(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) -> Result<(), ChainError> {
+    if others.any() {
+        beside(owner, others, allow, roles)?;
+    }
+    existing(owner, others, allow, roles)
+}
+
+/// Refuses a newcomer in front of roles that accept its tokens. Beside others,
+/// `--allow-unbound-roles` has decided on those that are bound to no issuer.
+fn existing(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) -> Result<(), ChainError> {
+    if allow.existing_roles {
+        return Ok(());
+    }
+    let (roles, cel) = read(roles)?;
+    let decided = |role: &Document| others.any() && takes_any_issuer(role);
+    let fitting: BTreeMap<String, Fit> = roles
+        .iter()
+        .filter(|(_, role)| !decided(role))
+        .filter_map(|(name, role)| Some((name.clone(), fit(role, &owner.issuer)?)))
+        .collect();
+    let cel = if others.any() { Vec::new() } else { cel.to_vec() };
+    if fitting.is_empty() && cel.is_empty() {
+        return Ok(());
+    }
+    Err(ChainError::ExistingRoles { roles: fitting, cel, issuer: owner.issuer.clone() })
+}
+
 /// Refuses `owner` a place among `others`, unless the user allows it.
-pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) -> Result<(), ChainError> {
+pub fn beside(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) -> Result<(), ChainError> {
     // The same issuer is the worst case: roles cannot tell the two apart.
     if let Some(other) = others.owners.iter().find(|other| other.issuer == owner.issuer)
         && !allow.same_issuer
@@ -67,24 +108,28 @@ pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) 
     if allow.unbound_roles {
         return Ok(());
     }
+    let (roles, cel) = read(roles)?;
+    let unbound: BTreeMap<String, Document> = roles
+        .iter()
+        .filter(|(_, role)| takes_any_issuer(role))
+        .map(|(name, role)| (name.clone(), role.clone()))
+        .collect();
+    if unbound.is_empty() && cel.is_empty() {
+        return Ok(());
+    }
+    let theirs = match &others.owners[..] {
+        [only] if known => Some(only.issuer.clone()),
+        _ => None,
+    };
+    Err(ChainError::UnboundRoles { roles: unbound, cel: cel.to_vec(), issuer: theirs })
+}
+
+/// The roles, or why they are not known.
+fn read(roles: &Roles) -> Result<(&BTreeMap<String, Document>, &[String]), ChainError> {
     match roles {
         Roles::NotRead => Err(ChainError::Meanwhile),
         Roles::Unreadable(why) => Err(ChainError::RolesUnreadable { why: why.clone() }),
-        Roles::Read { roles, cel } => {
-            let unbound: BTreeMap<String, Document> = roles
-                .iter()
-                .filter(|(_, role)| takes_any_issuer(role))
-                .map(|(name, role)| (name.clone(), role.clone()))
-                .collect();
-            if unbound.is_empty() && cel.is_empty() {
-                return Ok(());
-            }
-            let theirs = match &others.owners[..] {
-                [only] if known => Some(only.issuer.clone()),
-                _ => None,
-            };
-            Err(ChainError::UnboundRoles { roles: unbound, cel: cel.clone(), issuer: theirs })
-        }
+        Roles::Read { roles, cel } => Ok((roles, cel.as_slice())),
     }
 }
 
@@ -93,16 +138,22 @@ pub fn check(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles) 
 /// the two apart: a rotation publishes old and new together, for a while at
 /// least.
 pub fn refuse_discontinuity(cluster: &Resolved, elements: &[Element], replace_keys: bool) -> Result<(), ChainError> {
-    let owner = &cluster.owner;
-    let enrolled = elements.iter().any(|element| element.is_of(owner));
-    if owner.cluster_uid.is_none() || replace_keys || !enrolled || continues(cluster, elements) {
+    if replace_keys || !is_discontinuous(cluster, elements) {
         return Ok(());
     }
-    Err(ChainError::Discontinuity { owner: owner.clone() })
+    Err(ChainError::Discontinuity { owner: cluster.owner.clone() })
+}
+
+/// Whether a cluster that is told by its UID publishes none of the keys that
+/// stand as its own. It may be another one, so it is a newcomer again.
+pub fn is_discontinuous(cluster: &Resolved, elements: &[Element]) -> bool {
+    let owner = &cluster.owner;
+    let enrolled = elements.iter().any(|element| element.is_of(owner));
+    owner.cluster_uid.is_some() && enrolled && !continues(cluster, elements)
 }
 
 /// Whether a cluster publishes at least one of the keys that stand for its owner.
-pub fn continues(cluster: &Resolved, elements: &[Element]) -> bool {
+fn continues(cluster: &Resolved, elements: &[Element]) -> bool {
     let published = |element: &&Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     elements.iter().filter(|element| element.is_of(&cluster.owner)).any(|element| published(&element))
 }

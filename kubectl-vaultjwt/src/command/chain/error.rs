@@ -7,6 +7,7 @@ use crate::keychain::authority::Authority;
 use crate::keychain::plan::{Others, PlanError};
 use crate::shell::word;
 use crate::vault::Document;
+use crate::vault::fit::Fit;
 use crate::vault::role::binding_command;
 use shared::mount::MountPath;
 use shared::text::one_line;
@@ -130,14 +131,24 @@ pub enum ChainError {
         /// The issuer that the mount served alone until now.
         issuer: Option<String>,
     },
-    /// Whether such roles are there is not known.
-    #[error("it serves others already, and whether its roles keep clusters apart is not known: {why}")]
+    /// Roles that accept this cluster's tokens exist before it is enrolled.
+    #[error("{}", existing(.roles, .cel, .issuer))]
+    ExistingRoles {
+        /// Roles whose `iss` fits, and how.
+        roles: BTreeMap<String, Fit>,
+        /// CEL roles, which cannot be judged.
+        cel: Vec<String>,
+        /// The cluster's issuer.
+        issuer: String,
+    },
+    /// Whether such roles exist is not known.
+    #[error("its roles could not be read, and some of them may accept this cluster's tokens: {why}")]
     RolesUnreadable {
         /// Why not.
         why: String,
     },
-    /// It served nobody a moment ago.
-    #[error("somebody else was put on it meanwhile")]
+    /// The cluster was enrolled a moment ago, or others were not.
+    #[error("it was changed by another writer while this command ran")]
     Meanwhile,
     /// More keys than one mount should hold.
     #[error("it would hold {keys} keys, more than {}", super::limits::KEYS_AT_MOST)]
@@ -229,6 +240,43 @@ pub fn naming_flags(owner: &Owner) -> String {
     format!("--issuer {} --cluster-uid {}", word(&owner.issuer), word(uid))
 }
 
+/// Most roles that an error names.
+const NAMED_AT_MOST: usize = 10;
+
+fn existing(roles: &BTreeMap<String, Fit>, cel: &[String], issuer: &str) -> String {
+    let mut named: Vec<String> = roles
+        .iter()
+        .map(|(name, fit)| {
+            let how = match fit {
+                Fit::Exact => String::new(),
+                Fit::Listed => " (in a list of issuers)".to_owned(),
+                Fit::Pattern(pattern) => format!(" (pattern \"{}\")", one_line(pattern)),
+                Fit::Unbound => " (bound to no issuer)".to_owned(),
+            };
+            format!("\"{}\"{how}", one_line(name))
+        })
+        .chain(cel.iter().map(|name| format!("\"{}\" (CEL)", one_line(name))))
+        .collect();
+    let more = named.len().saturating_sub(NAMED_AT_MOST);
+    named.truncate(NAMED_AT_MOST);
+    let issuer = one_line(issuer);
+    // A program may accept anything.
+    let may = if cel.is_empty() { "already" } else { "may already" };
+    if let ([one], 0) = (&named[..], more) {
+        let accepts = if cel.is_empty() { "accepts" } else { "accept" };
+        return format!(
+            "role {one} {may} {accepts} tokens of issuer \"{issuer}\": this cluster's pods could log in with a role that \
+             was made for another cluster"
+        );
+    }
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!(
+        "roles {}{more} {may} accept tokens of issuer \"{issuer}\": this cluster's pods could log in with roles that \
+         were made for another cluster",
+        named.join(", ")
+    )
+}
+
 impl ChainError {
     /// Whether it is about the connection and not about the mount, so that it is a
     /// sentence of its own.
@@ -305,6 +353,18 @@ impl ChainError {
                 } else {
                     format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):{mend}{beside}")
                 }
+            }
+            Self::ExistingRoles { roles, cel, .. } => {
+                let path = match (roles.keys().next(), cel.first()) {
+                    (Some(name), _) => format!("auth/{mount}/role/{}", word(name)),
+                    (None, name) => format!("auth/{mount}/cel/role/{}", word(name.map_or("", String::as_str))),
+                };
+                let them = if roles.len() + cel.len() == 1 {
+                    "delete the role if it is not for this cluster; if it is"
+                } else {
+                    "delete each role that is not for this cluster; if all others are"
+                };
+                format!("{them}, add --allow-existing-roles:\nvault read {path}\nvault delete {path}")
             }
             Self::RolesUnreadable { .. } => {
                 let line = |path: &str, capability: &str| {

@@ -132,6 +132,7 @@ impl Draft {
             });
         }
         admission::refuse_discontinuity(member.cluster, &self.elements, terms.replace_keys)?;
+        let newcomer = !enrolled || admission::is_discontinuous(member.cluster, &self.elements);
         let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
             return Err(ChainError::BoundIssuer { bound });
@@ -157,16 +158,12 @@ impl Draft {
             // Its keys would be trusted, and nobody would ever refresh them.
             return Err(ChainError::Unmarked { owner: owner.clone(), keys: self.unmarked(member.cluster) });
         }
-        // Who was shut out by a bound issuer is let in by clearing it.
-        // None of the keys is published that the mount has for it: whoever answers now is
-        // new to the mount in all but the name.
-        let by_uid = owner.cluster_uid.is_some();
-        let replaced = enrolled && by_uid && !admission::continues(member.cluster, &self.elements);
-        if !enrolled || replaced || bound.is_some() {
-            let others = Others::of(&self.elements, owner, refresh.published, grounds.signer);
-            if others.any() {
-                admission::check(owner, &others, &terms.allow, roles)?;
-            }
+        let others = Others::of(&self.elements, owner, refresh.published, grounds.signer);
+        if newcomer {
+            admission::newcomer(owner, &others, &terms.allow, roles)?;
+        } else if bound.is_some() && others.any() {
+            // Who was shut out by a bound issuer is let in by clearing it.
+            admission::beside(owner, &others, &terms.allow, roles)?;
         }
         if chain.changes() {
             limits::check(&chain.elements, self.elements.len(), &self.config)?;

@@ -14,7 +14,8 @@ const AT_ONCE: usize = 8;
 /// Reads all roles of a mount with this configuration; that they cannot be
 /// read is an answer too.
 pub async fn roles(vault: &dyn Vault, mount: &MountPath, config: Option<&Document>) -> Roles {
-    match read(vault, mount, config.is_some_and(has_cel_roles)).await {
+    // A mount without a configuration does not show which product it is on.
+    match read(vault, mount, config.is_none_or(has_cel_roles)).await {
         Ok(roles) => roles,
         Err(why) => Roles::Unreadable(why.to_string()),
     }
@@ -22,7 +23,7 @@ pub async fn roles(vault: &dyn Vault, mount: &MountPath, config: Option<&Documen
 
 async fn read(vault: &dyn Vault, mount: &MountPath, with_cel: bool) -> Result<Roles, VaultError> {
     let roles = by_name(vault, mount).await?;
-    // On Vault there is no such path, and nobody has a right to it.
+    // Where it is known to be Vault, there is no such path, and nobody has a right to it.
     let cel = if with_cel { vault.list_cel_roles(mount).await? } else { Vec::new() };
     Ok(Roles::Read { roles, cel })
 }

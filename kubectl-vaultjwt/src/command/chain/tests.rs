@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
 
+mod existing;
+
 fn key(number: u16) -> PublishedKey {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
     let mut seed = [0u8; 32];
@@ -75,7 +77,7 @@ fn plan(document: Option<&Document>, members: &[Member<'_>], terms: &Terms, role
 /// A mount that serves these clusters.
 fn mount(clusters: &[&Resolved]) -> Document {
     let members: Vec<Member<'_>> = clusters.iter().map(|c| member(c, true)).collect();
-    let allow = Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true };
+    let allow = Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true, existing_roles: true };
     plan(None, &members, &Terms { allow, ..Terms::default() }, &none()).document
 }
 
@@ -230,13 +232,13 @@ fn roles_that_take_any_issuer_stop_a_newcomer() {
     );
     says(
         refused(&there, &b, &Terms::default(), &Roles::Unreadable("permission denied".into())),
-        "it serves others already, and whether its roles keep clusters apart is not known: permission denied",
+        "its roles could not be read, and some of them may accept this cluster's tokens: permission denied",
         "let the token list and read them (cel is OpenBao's):\npath \"auth/jwt/role\" { capabilities = [\"list\"] }\n\
          path \"auth/jwt/role/*\" { capabilities = [\"read\"] }\npath \"auth/jwt/cel/role\" { capabilities = [\"list\"] }",
     );
     says(
         refused(&there, &b, &Terms::default(), &Roles::NotRead),
-        "somebody else was put on it meanwhile",
+        "it was changed by another writer while this command ran",
         "run the command again",
     );
 }
@@ -303,7 +305,7 @@ fn keys_without_a_mark_are_told_and_can_be_adopted() {
     );
     let mut adopt = Terms::default();
     adopt.policy.adopt = true;
-    let adopted = plan(Some(&there), &[signing(&a, true, Some(1))], &adopt, &Roles::NotRead);
+    let adopted = plan(Some(&there), &[signing(&a, true, Some(1))], &adopt, &none());
     // The key that signs is known to be its own; of the other one it has the public half.
     let chain = adopted.members[0].as_ref().unwrap();
     assert_eq!((chain.count(KeyAction::Adopt), chain.count(KeyAction::KeepUnmarked)), (1, 1));

@@ -9,7 +9,8 @@ use crate::command::chain::{self, Roles, roles};
 use crate::command::patiently;
 use crate::issuer::CloudWord;
 use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
-use crate::vault::role::{shared_identity, takes_any_issuer};
+use crate::vault::fit::fit;
+use crate::vault::role::shared_identity;
 use crate::vault::source::{KeySource as VaultsSource, KeysMode};
 use crate::vault::{Config, Document};
 use shared::text::one_line;
@@ -123,17 +124,21 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> 
                 None => None,
             };
             let standing = chain::elements(config.document.as_ref());
-            let enrolled = enrolled(config.document.as_ref(), cluster);
+            let enrolled =
+                enrolled(config.document.as_ref(), cluster) && !chain::admission::is_discontinuous(cluster, &standing);
             let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
-            let roles = if enrolled && !input.terms.clear_bound_issuer && !input.terms.replace_keys {
+            let roles = if enrolled && !input.terms.clear_bound_issuer {
                 Roles::NotRead
             } else {
                 roles(ports.vault, &input.mount, config.document.as_ref()).await
             };
-            if standing.is_empty() && !fetching {
-                warn_of_sleeping_roles(ports, input, &roles);
-            } else if !enrolled {
-                warn_of_shared_identities(ports, &roles);
+            if !enrolled {
+                if input.terms.allow.existing_roles {
+                    warn_of_fitting_roles(ports, input, cluster, &roles);
+                }
+                if !standing.is_empty() || fetching {
+                    warn_of_shared_identities(ports, &roles);
+                }
             }
             Ok(MountState::Jwt(Box::new(Jwt { config, role, roles })))
         }
@@ -151,23 +156,18 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> 
     }
 }
 
-/// Roles on a mount without keys let nobody in. With this cluster's keys they
-/// come alive, for any of its service accounts that they do not exclude.
-fn warn_of_sleeping_roles(ports: Ports<'_>, input: &SetupInput, roles: &Roles) {
+/// What `--allow-existing-roles` allows is told all the same.
+fn warn_of_fitting_roles(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, roles: &Roles) {
     let warn = |words: String| ports.progress.step(Step::Warning(words));
     match roles {
         Roles::NotRead => {}
-        Roles::Unreadable(why) => {
-            warn(format!("roles that are on \"{}/\" already could not be read: {why}", input.mount));
-        }
-        Roles::Read { roles, .. } => {
-            let others = roles.iter().filter(|(name, _)| input.role.as_ref().is_none_or(|role| role.name != **name));
-            for (name, _) in others.filter(|(_, role)| takes_any_issuer(role)) {
-                warn(format!(
-                    "role \"{}\" is on \"{}/\" already and bound to no issuer: this cluster's tokens may fit it",
-                    one_line(name),
-                    input.mount
-                ));
+        Roles::Unreadable(why) => warn(format!("the roles on \"{}/\" could not be read: {why}", input.mount)),
+        Roles::Read { roles, cel } => {
+            for (name, _) in roles.iter().filter(|(_, role)| fit(role, &cluster.owner.issuer).is_some()) {
+                warn(format!("role \"{}\" already accepts tokens of this cluster's issuer", one_line(name)));
+            }
+            for name in cel {
+                warn(format!("CEL role \"{}\" may already accept tokens of this cluster's issuer", one_line(name)));
             }
         }
     }

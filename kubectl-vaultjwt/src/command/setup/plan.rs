@@ -56,6 +56,9 @@ impl ConfigPlan {
             return source::plan(input, cluster, standing, roles);
         }
         let emptied = source::back_to_static(input, cluster, standing)?;
+        // A mount that fetched its keys was this cluster's alone: its roles are too.
+        let own = Roles::none();
+        let roles = if emptied.is_some() { &own } else { roles };
         let before = standing.document;
         let standing = Standing { document: emptied.as_ref().or(before), ..standing };
         let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds, recent: None };
@@ -155,7 +158,7 @@ impl Plan {
         role: Option<RolePlan>,
         grounds: &Grounds,
     ) -> Result<Self, SetupError> {
-        let missing = Jwt::default();
+        let missing = Jwt { roles: Roles::none(), ..Jwt::default() };
         let jwt = match state {
             MountState::Missing => &missing,
             MountState::Jwt(jwt) => jwt,

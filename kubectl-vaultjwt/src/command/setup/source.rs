@@ -102,6 +102,12 @@ pub fn plan(
     }
     replaceable(input, cluster, current).map_err(conflict)?;
     bound(input, cluster, current).map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+    let enrolled = fetches(current, cluster) || elements(current).iter().any(|key| key.is_of(&cluster.owner));
+    let admit = |others: &Others| match enrolled {
+        true => Ok(()),
+        false => admission::newcomer(&cluster.owner, others, &input.terms.allow, roles)
+            .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source }),
+    };
     let ca = input.keys.ca.clone();
     let issuer = &cluster.owner.issuer;
     let mut shared = false;
@@ -120,16 +126,16 @@ pub fn plan(
                 Some(pair) if !ca.is_empty() => pair.ca = ca,
                 Some(_) => {}
                 None => {
-                    if shared {
-                        admission::check(&cluster.owner, &others, &input.terms.allow, roles)
-                            .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
-                    }
+                    admit(&others)?;
                     pairs.push(Place { url: keys_url.clone(), ca });
                 }
             }
             KeySource::JwksPairs(pairs)
         }
     };
+    if input.keys.mode != KeysMode::JwksPairs {
+        admit(&Others::default())?;
+    }
     let document = source::fetching(current, &wanted, issuer);
     let write = !source::same(current, &document);
     let chain = ChainPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new() };

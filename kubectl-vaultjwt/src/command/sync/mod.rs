@@ -17,7 +17,7 @@ pub use input::{Scope, SyncInput};
 pub use memory::Memory;
 pub use report::{Outcome, Row, SyncReport};
 
-use super::chain::{Roles, roles};
+use super::chain::{Roles, admission, elements, roles};
 use super::{Progress, Step, patiently};
 use crate::cluster::Clusters;
 use crate::issuer::Sources;
@@ -50,9 +50,12 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory
     // What forbids to write the mount is told before 500 clusters are asked.
     StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
     let observed = observe::clusters(ports, input, &found).await;
-    let newcomers =
-        input.terms.clear_bound_issuer || input.terms.replace_keys || observed.iter().any(|cluster| cluster.joins());
-    let roles = if newcomers && !input.terms.allow.unbound_roles {
+    let standing = elements(found.document.as_ref());
+    let newcomer = |cluster: &observe::Observed| {
+        cluster.joins() || cluster.found.as_ref().is_ok_and(|f| admission::is_discontinuous(&f.cluster, &standing))
+    };
+    let newcomers = input.terms.clear_bound_issuer || observed.iter().any(newcomer);
+    let roles = if newcomers && !input.terms.allow.any_role() {
         let reading = roles(ports.vault, mount, found.document.as_ref());
         patiently(ports.progress, "reading the mount's roles", reading).await
     } else {

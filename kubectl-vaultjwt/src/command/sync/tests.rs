@@ -46,7 +46,7 @@ fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
 }
 
 fn input(scope: Scope) -> SyncInput {
-    let allow = Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true };
+    let allow = Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true, existing_roles: true };
     SyncInput {
         mount: MountPath::parse("jwt").unwrap(),
         scope,
