@@ -77,7 +77,7 @@ impl<'a> Fleet<'a> {
 
     /// Whether a cluster's mark is on an element.
     pub fn is_of(&self, number: usize, element: &str) -> bool {
-        element.starts_with("vaultjwt/v1\n")
+        element.starts_with("vaultjwt/v2\n")
             && element.contains(&format!("\nissuer: {}\n", self.clusters.issuer(number)))
             && element.contains(&format!("\ncluster-uid: {}\n", self.clusters.uid(number)))
     }

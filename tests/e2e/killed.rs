@@ -174,11 +174,11 @@ fn killed(product: Product, times: usize) -> Duration {
 fn is_done(old: &Value, elements: &[String]) {
     let old = self::elements(old);
     assert_eq!(elements.len(), old.len(), "one came, one left: {elements:#?}");
-    let others = |element: &&String| !element.starts_with("vaultjwt/v1\n");
+    let others = |element: &&String| !element.starts_with("vaultjwt/v2\n");
     let (stay, stood): (Vec<_>, Vec<_>) =
         (elements.iter().filter(others).collect(), old.iter().filter(others).collect());
     assert_eq!((stay.len(), stay), (3, stood));
-    assert!(elements[0].starts_with("vaultjwt/v1\n") && !elements[0].contains("retired: "), "{}", elements[0]);
+    assert!(elements[0].starts_with("vaultjwt/v2\n") && !elements[0].contains("retired: "), "{}", elements[0]);
     let retired: Vec<&String> = elements.iter().filter(|element| element.contains("\nretired: ")).collect();
     assert!(retired.len() == 1 && !retired[0].contains("retired: 2020"), "{retired:?}");
 }

@@ -16,7 +16,7 @@ impl Marked<'_> {
     /// The element, for a new P-256 key.
     pub fn element(&self) -> String {
         let mut text =
-            format!("vaultjwt/v1\nissuer: {}\nkid: {}\nalg: ES256\ncluster: {}\n", self.issuer, self.kid, self.cluster);
+            format!("vaultjwt/v2\nissuer: {}\nkid: {}\nalg: ES256\ncluster: {}\n", self.issuer, self.kid, self.cluster);
         if let Some(uid) = self.uid {
             text.push_str(&format!("cluster-uid: {uid}\n"));
         }
@@ -24,6 +24,7 @@ impl Marked<'_> {
         if let Some(retired) = self.retired {
             text.push_str(&format!("retired: {retired}\n"));
         }
+        text.push_str("proof: token\nauthority-1: roots https://api.example.com\n");
         (text + &unmarked()).trim().to_owned()
     }
 }

@@ -110,7 +110,12 @@ each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {
     let after = rig.setup(&ROLE).ok();
     assert!(after.stderr.contains("✓ keys written: 1 added, 1 kept\n"), "{}", after.stderr);
     // The newest is first, the old one is there byte for byte, both algorithms are taken.
-    assert_eq!(keys(&rig)[1..], before);
+    // Only the record of the ways moves to the newest key.
+    let without_ways = |texts: &[String]| -> Vec<String> {
+        let ways = |line: &&str| !line.starts_with("authority-");
+        texts.iter().map(|text| text.lines().filter(ways).collect::<Vec<_>>().join("\n")).collect()
+    };
+    assert_eq!(without_ways(&keys(&rig)[1..]), without_ways(&before));
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["RS256", "ES256"]));
     // No longer published: it stays, since tokens of it may still be about, and says so.
     rig.cluster.drop_old_keys().expect("the cluster drops the old key");

@@ -40,35 +40,62 @@ each_product!(one_read_and_a_row_for_each_key, |product| {
     let lines: Vec<&str> = wide.lines().collect();
     assert_eq!(
         cells(lines[0]),
-        ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE", "CLUSTER-UID", "TYPE", "ADDED", "RETIRED", "FINGERPRINT"]
+        [
+            "CLUSTER",
+            "ISSUER",
+            "KID",
+            "ALG",
+            "AGE",
+            "STATE",
+            "PROOF",
+            "CLUSTER-UID",
+            "TYPE",
+            "ADDED",
+            "RETIRED",
+            "AUTHORITIES",
+            "FINGERPRINT"
+        ]
     );
     let row = cells(lines[1]);
     let (issuer, uid) = (rig.cluster.issuer(), rig.cluster.uid().expect("a UID"));
     assert_eq!(
-        (row[0], row[1], row[6], row[7], row[9]),
-        (rig.cluster.context(), issuer.as_str(), uid.as_str(), "RSA-2048", "<none>")
+        (row[0], row[1], row[6], row[7], row[8], row[10]),
+        (rig.cluster.context(), issuer.as_str(), "token", uid.as_str(), "RSA-2048", "<none>")
     );
-    assert_eq!(status(&rig, &["-o", "name"]).ok().stdout, format!("key/{}\n", row[10]));
+    let fingerprint = *row.last().expect("a row");
+    assert_eq!(status(&rig, &["-o", "name"]).ok().stdout, format!("key/{fingerprint}\n"));
 
     let report: Value = serde_json::from_str(&status(&rig, &["-o", "json"]).ok().stdout).expect("JSON");
     let freshness = json!({"by": "nothing", "since": report["keys"][0]["added"]});
+    // Over which ways its keys may change: its own name, and what its pods trust.
+    let authorities = report["owners"][0]["authorities"].clone();
+    let ways: Vec<&str> = authorities.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    assert!(
+        ways.len() == 2
+            && ways[0].starts_with("sha256:")
+            && ways[0].ends_with(&format!(" {}", rig.cluster.server_name()))
+            && ways[1].starts_with("pod sha256:"),
+        "{ways:?}"
+    );
     assert_eq!(
         report["owners"],
-        json!([{"issuer": issuer, "clusterUid": uid, "keys": 1, "rotation": null, "freshness": freshness}])
+        json!([{"issuer": issuer, "clusterUid": uid, "keys": 1, "rotation": null, "freshness": freshness,
+            "authorities": authorities}])
     );
+    assert_eq!(report["keys"][0]["proof"], "token");
     assert_eq!(report["supportedAlgorithms"], json!(["RS256"]));
     assert_eq!((&report["mount"], &report["boundIssuer"]), (&json!("jwt"), &Value::Null));
     assert_eq!(report["address"], json!(rig.vault.address()));
     assert_eq!(report["keys"][0]["kid"], json!(row[2]));
-    assert_eq!(report["keys"][0]["fingerprint"], json!(row[10]));
+    assert_eq!(report["keys"][0]["fingerprint"], json!(fingerprint));
     let yaml = status(&rig, &["-o", "yaml"]).ok().stdout;
-    assert!(yaml.contains(&format!("fingerprint: {}\n", row[10])), "{yaml}");
+    assert!(yaml.contains(&format!("fingerprint: {fingerprint}\n")), "{yaml}");
 });
 
 each_product!(whoever_shares_the_mount_is_told, |product| {
     let rig = Rig::new(product);
     rig.write("sys/auth/jwt", json!({"type": "jwt"}));
-    let damaged = key("https://a", None, None).element().replace("vaultjwt/v1", "vaultjwt/v9");
+    let damaged = key("https://a", None, None).element().replace("vaultjwt/v2", "vaultjwt/v9");
     let damaged_id = "the mark of key \"";
     rig.write(
         "auth/jwt/config",
@@ -87,7 +114,11 @@ each_product!(whoever_shares_the_mount_is_told, |product| {
     assert_eq!(states[3][5], "unreadable");
     let told = "note: trust is per mount: whoever holds one of these 4 keys can sign for every issuer on \"jwt/\"\n";
     assert!(ran.stderr.starts_with(&format!("{told}note: {damaged_id}")), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("cannot be read: its version is not vaultjwt/v1\n"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.ends_with("cannot be read: its version is neither vaultjwt/v2 nor vaultjwt/v1\n"),
+        "{}",
+        ran.stderr
+    );
     // Documents stand alone.
     assert_eq!(status(&rig, &["-o", "json"]).ok().stderr, "");
 });

@@ -97,14 +97,14 @@ mod tests {
     #[test]
     fn a_changed_mark_is_one_changed_line() {
         let document = |retired: &str| {
-            let keys = json!([format!("vaultjwt/v1\nissuer: i\n{retired}-----BEGIN\nAA\n-----END")]);
+            let keys = json!([format!("vaultjwt/v2\nissuer: i\n{retired}-----BEGIN\nAA\n-----END")]);
             json!({"bound_issuer": "", "jwt_validation_pubkeys": keys}).as_object().cloned().unwrap()
         };
         let (before, after) = (document(""), document("retired: \u{1b}now\n"));
         let text = one("auth/jwt/config", &lines(&before, &after), &lines(&after, &after));
         assert_eq!(
             anstream::adapter::strip_str(&text).to_string(),
-            "--- auth/jwt/config (in Vault)\n+++ auth/jwt/config (planned)\n@@ -3,6 +3,7 @@\n - |\n   vaultjwt/v1\n   issuer: i\n\
+            "--- auth/jwt/config (in Vault)\n+++ auth/jwt/config (planned)\n@@ -3,6 +3,7 @@\n - |\n   vaultjwt/v2\n   issuer: i\n\
              +  retired: \\u{1b}now\n   -----BEGIN\n   AA\n   -----END\n"
         );
     }

@@ -5,9 +5,10 @@ use super::Failure;
 use super::rig::{line, median};
 use harness::keys::{Alg, SigningKey};
 use jiff::Timestamp;
-use kubectl_vaultjwt::command::chain::{Allowances, Member, MountPlan, Roles, Terms};
+use kubectl_vaultjwt::command::chain::{Allowances, Grounds, Member, MountPlan, Roles, Terms};
 use kubectl_vaultjwt::issuer::{CloudWord, KeySource, NamedBy, Resolved};
 use kubectl_vaultjwt::keychain::Owner;
+use kubectl_vaultjwt::keychain::evidence::{Evidence, Reached};
 use kubectl_vaultjwt::keychain::jwk::KeySet;
 use kubectl_vaultjwt::vault::config::Standing;
 use serde_json::json;
@@ -28,6 +29,12 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
     })
 }
 
+/// Reached over a recorded way, as in a refresh.
+fn grounds(cluster: &Resolved) -> Grounds {
+    let evidence = Evidence { reached: Reached::Direct, recorded: true, ..Evidence::NONE };
+    Grounds::new(cluster, evidence, None)
+}
+
 /// Prints the table.
 pub fn run() -> Result<(), Failure> {
     println!("\nplanning one cluster's refresh (read every element of the mount, rotate one key)");
@@ -40,7 +47,8 @@ pub fn run() -> Result<(), Failure> {
     for keys in [10, 100, 950] {
         let clusters: Vec<Resolved> = (0..keys).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
         let now = Timestamp::now();
-        let member = |cluster| Member { cluster, name: "c", enrol: true, signer: None, recent: None };
+        let grounds = grounds(clusters.first().ok_or("no cluster")?);
+        let member = |cluster| Member { cluster, name: "c", enrol: true, grounds: &grounds, recent: None };
         let members: Vec<Member<'_>> = clusters.iter().map(member).collect();
         let standing = MountPlan::make(Standing { document: None, now }, &members, &terms, &Roles::NotRead)?.document;
         let rotated = cluster(keys / 2, 1)?;
@@ -72,11 +80,10 @@ fn many(terms: &Terms) -> Result<(), Failure> {
     for count in [10, 100, 475] {
         let mut clusters: Vec<Resolved> = (0..count).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
         let now = Timestamp::now();
+        let grounds = grounds(clusters.first().ok_or("no cluster")?);
         let plan = |clusters: &[Resolved], document| {
-            let members: Vec<Member<'_>> = clusters
-                .iter()
-                .map(|cluster| Member { cluster, name: "c", enrol: true, signer: None, recent: None })
-                .collect();
+            let member = |cluster| Member { cluster, name: "c", enrol: true, grounds: &grounds, recent: None };
+            let members: Vec<Member<'_>> = clusters.iter().map(member).collect();
             let started = Instant::now();
             let plan = MountPlan::make(Standing { document, now }, &members, terms, &Roles::NotRead);
             plan.map(|plan| (started.elapsed(), plan.document))
