@@ -5,6 +5,7 @@ use super::kube::KubeFlags;
 use super::values::{DryRun, parse_dry_run};
 use super::vault::VaultFlags;
 use crate::command::remove::Uid;
+use crate::keychain::authority::{Authority, AuthorityError};
 use clap::Args;
 use shared::mount::MountPath;
 
@@ -30,6 +31,10 @@ pub struct RemoveArgs {
     /// UID of the cluster, where several clusters on the mount have the same issuer, or where namespace kube-system cannot be read; "none" means the keys that were read from the issuer's own site, which have no UID
     #[arg(long, value_name = "UID", value_parser = parse_cluster_uid)]
     pub cluster_uid: Option<Uid>,
+
+    /// Remove one recorded way to a cluster, and no keys: the text that 'status -o json' prints
+    #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority, conflicts_with_all = ["roles", "context"])]
+    pub authority: Option<Authority>,
 
     /// Delete the roles that are bound to this issuer alone, too
     #[arg(long)]
@@ -77,6 +82,10 @@ fn parse_cluster_uid(typed: &str) -> Result<Uid, String> {
         "none" => Ok(Uid::None),
         _ => parse_uid(typed).map(Uid::Of),
     }
+}
+
+fn parse_authority(typed: &str) -> Result<Authority, String> {
+    typed.parse().map_err(|error: AuthorityError| error.to_string())
 }
 
 fn parse_output(typed: &str) -> Result<Output, String> {

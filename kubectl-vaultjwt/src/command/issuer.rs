@@ -53,6 +53,8 @@ pub struct IssuerReport {
     pub keys: Vec<KeyReport>,
     /// Keys that were left out, and why.
     pub skipped: Vec<String>,
+    /// The way that the API server was reached over, as a mount records it.
+    pub authority: Option<String>,
     /// The token that proved it; `null` where it is not proven.
     pub proof: Option<ProofReport>,
     /// Why it is not proven.
@@ -143,6 +145,7 @@ impl IssuerReport {
             not_compared: None,
             keys: Vec::new(),
             skipped: Vec::new(),
+            authority: None,
             proof: None,
             unproven: None,
         };
@@ -189,6 +192,7 @@ pub async fn run(
         Err(error) => return (report, contradiction.or(Some(error.into()))),
     };
     report.tell(&resolved);
+    report.authority = cluster.way().map(|way| way.to_string());
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
     let work = proof::ask(cluster, progress, &resolved, &[], &audiences);
     match patiently(progress, "asking for a token", work).await {

@@ -2,9 +2,21 @@
 //! taken off it: its own, all of them, and nothing else. Pure.
 
 use super::Owner;
+use super::authority::Authority;
 use super::element::Element;
 use super::plan::{KeyAction, KeyStep};
 use super::provenance::Provenance;
+
+/// The list with one way less to `owner`. Nothing else changes.
+pub fn without_authority(standing: &[Element], owner: &Owner, way: &Authority) -> Vec<Element> {
+    let without = |element: &Element| match element.provenance() {
+        Some(mark) if mark.owner == *owner && mark.authorities.contains(way) => {
+            element.remarked(|mark| mark.authorities.retain(|known| known != way))
+        }
+        _ => element.clone(),
+    };
+    standing.iter().map(without).collect()
+}
 
 /// The list without one owner.
 #[derive(Clone, Debug, PartialEq, Eq)]

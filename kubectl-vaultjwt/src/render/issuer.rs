@@ -39,6 +39,9 @@ pub fn text(report: &IssuerReport) -> String {
         }
         put(format!("Keys:     {}", keys_from(report)));
         put(format!("Proof:    {}", proof(report)));
+        if let Some(authority) = &report.authority {
+            put(format!("Way:      {}", one_line(authority)));
+        }
         put(String::new());
         let rows: Vec<Vec<String>> = report.keys.iter().map(key).collect();
         titled(&["KID", "ALG", "TYPE", "FINGERPRINT"], &rows).into_iter().for_each(&mut put);

@@ -3,6 +3,7 @@
 
 use super::keys::{self, GONE};
 use crate::command::remove::RemoveReport;
+use crate::command::remove::authority::AuthorityReport;
 use crate::vault::config::{KEYS, differing};
 use serde_json::Value;
 use shared::text::one_line;
@@ -27,6 +28,12 @@ pub fn text(report: &RemoveReport) -> String {
         lines.push(format!("role \"{}\" {GONE}deleted{GONE:#}{mark}", one_line(&role.name)));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The way that is, or would be, dropped.
+pub fn authority(report: &AuthorityReport) -> String {
+    let mark = if report.dry_run { " (dry run)" } else { "" };
+    format!("authority \"{}\" {GONE}removed{GONE:#}{mark}\n", one_line(&report.authority))
 }
 
 /// What becomes of Vault tokens that the owner's pods hold.

@@ -16,10 +16,10 @@ pub async fn remove(args: RemoveArgs, console: Console) -> Ending {
     let vault = super::vault(&args.vault, &console).await?;
     let (cluster, site);
     let clouds = Apis::default();
-    // With an issuer given, no kubeconfig is needed.
-    let asked = match &args.issuer {
-        Some(_) => None,
-        None => {
+    // With an issuer or a way given, no kubeconfig is needed.
+    let asked = match (&args.issuer, &args.authority) {
+        (Some(_), _) | (_, Some(_)) => None,
+        (None, None) => {
             let connection = kubeconfig::resolve(&args.kube, &|name| std::env::var(name).ok())?;
             (cluster, site) = (ApiServer::connect(connection).await?, HttpsSite::new(None)?);
             Some(ClusterPorts { cluster: &cluster, sources: Sources { site: &site, clouds: &clouds } })
@@ -36,6 +36,14 @@ pub async fn remove(args: RemoveArgs, console: Console) -> Ending {
         nonce: super::nonce(),
     };
     let ports = Ports { cluster: asked, vault: &vault, progress: &console, confirm: &console };
+    if let Some(way) = &args.authority {
+        let report = remove::authority::run(ports, &input, way).await.map_err(|failed| failed.error)?;
+        match args.output {
+            Some(Output::Json) => out(&text::json(&report)?)?,
+            None => painted(&render_remove::authority(&report))?,
+        }
+        return Ok(0);
+    }
     let report = match remove::run(ports, &input).await {
         Ok(report) => report,
         Err(failed) => {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
 
+mod evidence;
 mod existing;
 
 fn key(number: u16) -> PublishedKey {

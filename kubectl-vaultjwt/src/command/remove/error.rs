@@ -80,6 +80,24 @@ pub enum RemoveError {
         /// Why no token verified it.
         why: String,
     },
+    /// No owner has such a way.
+    #[error("auth mount \"{mount}/\" has no recorded way \"{}\"", one_line(.authority))]
+    NoSuchAuthority {
+        /// The path.
+        mount: MountPath,
+        /// The way.
+        authority: String,
+    },
+    /// Several owners have it.
+    #[error("\"{}\" on auth mount \"{mount}/\" is a recorded way to several clusters: {}", one_line(.authority), listed(.owners))]
+    AuthorityOfSeveral {
+        /// The path.
+        mount: MountPath,
+        /// The way.
+        authority: String,
+        /// Those owners.
+        owners: Vec<Owner>,
+    },
     /// Several owners have the issuer.
     #[error("auth mount \"{mount}/\" holds keys of several owners with issuer \"{}\": {}", one_line(.issuer), listed(.owners))]
     Ambiguous {
@@ -176,6 +194,13 @@ impl RemoveError {
                 "to remove that cluster's keys whatever this context is, name it: kubectl vaultjwt remove --mount {mount} {}",
                 naming_flags(owner)
             ),
+            Self::NoSuchAuthority { mount, .. } => {
+                format!("list the recorded ways: {} -o json", status(mount))
+            }
+            Self::AuthorityOfSeveral { owners, .. } => match owners.first() {
+                Some(first) => format!("name the cluster, for example with {}", naming_flags(first)),
+                None => return None,
+            },
             Self::Ambiguous { owners, .. } => {
                 let known_by_issuer = owners.iter().any(|owner| owner.cluster_uid.is_none());
                 let none = if known_by_issuer { "; 'none' means the one without" } else { "" };

@@ -61,6 +61,31 @@ fn words_and_hints() {
             "say which with --cluster-uid; 'none' means the one without",
         ),
         (
+            RemoveError::NotTheOwner {
+                mount: mount(),
+                context: "revil".into(),
+                enrolled: "prod".into(),
+                owner: owner(Some("1")),
+                why: "forbidden".into(),
+            },
+            "context \"revil\" claims to be cluster \"prod\" (UID 1), which was not verified: forbidden",
+            "to remove that cluster's keys whatever this context is, name it: kubectl vaultjwt remove --mount k8s --issuer https://a --cluster-uid 1",
+        ),
+        (
+            RemoveError::NoSuchAuthority { mount: mount(), authority: "roots https://a".into() },
+            "auth mount \"k8s/\" has no recorded way \"roots https://a\"",
+            "list the recorded ways: kubectl vaultjwt status --mount k8s -o json",
+        ),
+        (
+            RemoveError::AuthorityOfSeveral {
+                mount: mount(),
+                authority: "roots https://a".into(),
+                owners: vec![owner(Some("1")), owner(None)],
+            },
+            "\"roots https://a\" on auth mount \"k8s/\" is a recorded way to several clusters: https://a (cluster 1), https://a",
+            "name the cluster, for example with --issuer https://a --cluster-uid 1",
+        ),
+        (
             last(None),
             "auth mount \"k8s/\" holds no keys but those of https://a, and Vault refuses a list without keys",
             "disable the mount, which deletes its roles and revokes every Vault token it issued: vault auth disable k8s",

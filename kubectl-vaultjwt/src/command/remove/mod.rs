@@ -3,9 +3,10 @@
 //!
 //! `observe` finds the owner and reads the mount, `plan` decides (pure),
 //! `roles` tells which roles are the owner's alone (pure), `apply` changes
-//! Vault, `report` says what came of it.
+//! Vault, `report` says what came of it. `authority` drops one recorded way instead.
 
 mod apply;
+pub mod authority;
 pub mod error;
 mod observe;
 pub mod plan;

@@ -25,6 +25,21 @@ fn words_and_hints() {
             "choose another path with --mount; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/jwt/config)",
         ),
         (
+            SetupError::OtherWay {
+                mount: mount(),
+                source: Box::new(ChainError::NoWay {
+                    context: "kind".into(),
+                    enrolled: "prod".into(),
+                    owner: crate::keychain::Owner { issuer: "https://k".into(), cluster_uid: Some("u1".into()) },
+                }),
+                authority: Some("sha256:AA".into()),
+                possession: None,
+                namespace: Some("admin/team".into()),
+            },
+            "context \"kind\" claims to be cluster \"prod\" (UID u1), and no way to that cluster is recorded, because an earlier version enrolled it",
+            "it may be another cluster; compare the fingerprint with one from the cluster's administrator ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context kind --mount jwt --vault-namespace admin/team --authority sha256:AA",
+        ),
+        (
             SetupError::SharedIdentity { mount: mount(), role: "app".into(), claim: "sub".into() },
             "on auth mount \"jwt/\", role \"app\" would take the claim \"sub\" for the identity, and another cluster's tokens can have the same value",
             "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity",

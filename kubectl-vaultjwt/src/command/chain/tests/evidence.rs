@@ -1,0 +1,190 @@
+//! What an enrolled cluster's keys change by, and what each refusal says.
+
+use super::*;
+use crate::keychain::authority::{Authority, AuthorityId};
+
+fn way(name: &str) -> Authority {
+    Authority::Direct { id: AuthorityId::of_spki(b"ca"), name: format!("{name}.example.com") }
+}
+
+const ID: &str = "sha256:KlMJjDgTUtOu-XZS0l3G_PeDZk-9NzmKyA42qqlr4yU";
+
+/// A context that reaches `cluster` with this evidence.
+fn by(cluster: &Resolved, evidence: Evidence) -> Member<'_> {
+    let grounds =
+        Grounds { evidence, no_possession: Some("forbidden".into()), ..Grounds::new(cluster, evidence, None) };
+    Member { grounds: Box::leak(Box::new(grounds)), ..member(cluster, true) }
+}
+
+/// A mount where `cluster` is enrolled over `ways`.
+fn enrolled(cluster: &Resolved, ways: &[Authority]) -> Document {
+    let mut grounds = Grounds::new(cluster, Evidence::NONE, None);
+    grounds.signer = Some(cluster.keys.keys[0].key.id());
+    grounds.enroll(cluster, ways.to_vec());
+    let member = Member { grounds: &grounds, name: "prod", ..member(cluster, true) };
+    plan(None, &[member], &Terms::default(), &none()).document
+}
+
+fn evidence(reached: Reached) -> Evidence {
+    Evidence { reached, recorded: true, ..Evidence::NONE }
+}
+
+fn why(document: &Document, member: Member<'_>) -> Option<ChainError> {
+    let plan = plan(Some(document), &[member], &Terms::default(), &none());
+    let why = plan.members.into_iter().next().unwrap().err();
+    if why.is_some() {
+        assert!(!plan.write);
+        assert_eq!(&plan.document, document);
+    }
+    why
+}
+
+#[test]
+fn another_way_is_refused_whether_anything_would_change_or_not() {
+    let prod = cluster("https://k", Some("u1"), &[1]);
+    let there = enrolled(&prod, &[way("api")]);
+    for published in [&[1][..], &[1, 2], &[1, 9]] {
+        let stranger = cluster("https://k", Some("u1"), published);
+        // A relayed token changes nothing about it.
+        for possession in [false, true] {
+            let shown = Evidence { possession, ..evidence(Reached::Unrecorded) };
+            says(
+                why(&there, by(&stranger, shown)),
+                "context \"c\" claims to be cluster \"prod\" (UID u1) but is reached by another way",
+                &format!(
+                    "it may be another cluster; recorded: {ID} api.example.com; if it is the same cluster, record the way: \
+                     kubectl vaultjwt setup --context c --mount jwt"
+                ),
+            );
+        }
+    }
+    assert_eq!(why(&there, by(&cluster("https://k", Some("u1"), &[1, 2]), evidence(Reached::Direct))), None);
+}
+
+#[test]
+fn an_indirect_way_needs_a_token_where_something_changes() {
+    let prod = cluster("https://k", Some("u1"), &[1]);
+    let there = enrolled(&prod, &[way("api")]);
+    let rotated = cluster("https://k", Some("u1"), &[1, 2]);
+    assert_eq!(why(&there, by(&prod, evidence(Reached::Indirect))), None);
+    says(
+        why(&there, by(&rotated, evidence(Reached::Indirect))),
+        "context \"c\" reaches cluster \"prod\" (UID u1) by an indirect way, and no token verified that it is that cluster: \
+         forbidden",
+        "get the right to create tokens in kube-system: kubectl auth can-i create serviceaccounts/default \
+         --subresource=token -n kube-system",
+    );
+    let shown = Evidence { possession: true, ..evidence(Reached::Indirect) };
+    assert_eq!(why(&there, by(&rotated, shown)), None);
+}
+
+#[test]
+fn what_an_earlier_version_enrolled_stays_and_does_not_change() {
+    let prod = cluster("https://k", Some("u1"), &[1]);
+    let there = enrolled(&prod, &[]);
+    let shown = Evidence { possession: true, ..Evidence::NONE };
+    let calm = plan(Some(&there), &[by(&prod, shown)], &Terms::default(), &none());
+    assert!(calm.members[0].is_ok() && !calm.write);
+    assert_eq!(
+        calm.warnings,
+        [
+            "no way to https://k (cluster u1) is recorded on the mount: its keys stay and are not changed before you run: \
+          kubectl vaultjwt setup --context c"
+        ]
+    );
+    says(
+        why(&there, by(&cluster("https://k", Some("u1"), &[1, 2]), shown)),
+        "context \"c\" claims to be cluster \"prod\" (UID u1), and no way to that cluster is recorded, because an earlier \
+         version enrolled it",
+        "record it: kubectl vaultjwt setup --context c --mount jwt",
+    );
+}
+
+/// The provider alone signs for its issuers: their keys follow their site, whichever
+/// way the API server is reached.
+#[test]
+fn a_managed_issuers_keys_follow_its_site() {
+    let prod = cluster(EKS[0], None, &[1]);
+    let there = enrolled(&prod, &[way("api")]);
+    let rotated = cluster(EKS[0], None, &[1, 2]);
+    let site = Evidence { site: true, ..evidence(Reached::Unrecorded) };
+    assert_eq!(why(&there, by(&rotated, site)), None);
+    says(
+        why(&there, by(&rotated, evidence(Reached::Direct))),
+        &format!("the keys of {} are read at its issuer URL only, which could not be read: ", EKS[0]),
+        "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)",
+    );
+    // Anyone can put a site up; a self-hosted issuer's API server counts too.
+    let own = cluster("https://issuer.example.com", None, &[1]);
+    let there = enrolled(&own, &[way("api")]);
+    let rotated = cluster("https://issuer.example.com", None, &[1, 2]);
+    assert!(matches!(why(&there, by(&rotated, site)), Some(ChainError::AnotherWay { .. })));
+    assert_eq!(why(&there, by(&rotated, Evidence { site: true, ..evidence(Reached::Direct) })), None);
+}
+
+#[test]
+fn ways_that_cannot_be_recorded() {
+    let (prod, other) = (cluster("https://k", Some("u1"), &[1]), cluster("https://m", Some("u2"), &[2]));
+    let mut there = enrolled(&prod, &[way("api")]);
+    let mut grounds = Grounds::new(&other, Evidence::NONE, None);
+    grounds.enroll(&other, vec![way("api")]);
+    let mut terms = allowing(|allow| (allow.same_trust_domain, allow.unbound_roles) = (true, true));
+    terms.allow.existing_roles = true;
+    let squatter = Member { grounds: &grounds, ..member(&other, true) };
+    let refused = plan(Some(&there), &[squatter], &terms, &none()).members.remove(0).err();
+    says(
+        refused,
+        &format!("\"{ID} api.example.com\" is recorded as the way to https://k (cluster u1) already"),
+        "one API server is one cluster; if that one is gone, remove it: kubectl vaultjwt remove --mount jwt \
+         --issuer https://k --cluster-uid u1",
+    );
+    let eight: Vec<Authority> = (1..8).map(|number| way(&number.to_string())).collect();
+    let mut grounds = Grounds::new(&prod, evidence(Reached::Direct), None);
+    grounds.record(eight.clone());
+    let more = Member { grounds: &grounds, ..member(&prod, true) };
+    there = plan(Some(&there), &[more], &terms, &none()).document;
+    grounds.record(vec![way("ninth")]);
+    let ninth = Member { grounds: &grounds, ..member(&prod, true) };
+    says(
+        plan(Some(&there), &[ninth], &terms, &none()).members.remove(0).err(),
+        "it has 8 recorded ways to https://k (cluster u1) already",
+        &format!(
+            "remove one that is no longer used: kubectl vaultjwt remove --mount jwt --authority '{ID} api.example.com'"
+        ),
+    );
+    says(
+        Some(Grounds::new(&prod, Evidence::NONE, None).recordable("c").unwrap_err()),
+        "context \"c\" reached servers whose certificates do not lead to the same authority, or its URL is longer than 512 \
+         bytes",
+        "use a kubeconfig that leads straight to one API server",
+    );
+}
+
+#[test]
+fn a_key_that_two_clusters_publish_is_told() {
+    let victim = cluster("https://k", Some("u1"), &[1]);
+    let there = enrolled(&victim, &[way("api")]);
+    let copy = cluster("https://m", Some("u2"), &[2, 1]);
+    let terms =
+        allowing(|allow| (allow.same_trust_domain, allow.unbound_roles, allow.existing_roles) = (true, true, true));
+    let plan = plan(Some(&there), &[by(&copy, Evidence::NONE)], &terms, &none());
+    assert_eq!(plan.members[0].as_ref().unwrap().count(KeyAction::Withhold), 1);
+    assert_eq!(
+        plan.warnings,
+        [
+            "key \"kid-1\" of https://m (cluster u2) is not added: it belongs to https://k (cluster u1), and nothing verifies \
+          that https://m (cluster u2) has its private key"
+        ]
+    );
+    let mut grounds = Grounds::new(&copy, Evidence::NONE, None);
+    grounds.signer = Some(key(1).key.id());
+    let member = Member { grounds: &grounds, ..member(&copy, true) };
+    let both = super::plan(Some(&there), &[member], &terms, &none());
+    assert_eq!(
+        both.warnings,
+        [
+            "key \"kid-1\" belongs to both https://m (cluster u2) and https://k (cluster u1): one cluster is a copy of the \
+          other, and each can act as the other"
+        ]
+    );
+}
