@@ -7,7 +7,7 @@ fn way(name: &str) -> Authority {
     Authority::Direct { id: AuthorityId::of_spki(b"ca"), name: format!("{name}.example.com") }
 }
 
-const ID: &str = "sha256:KlMJjDgTUtOu-XZS0l3G_PeDZk-9NzmKyA42qqlr4yU";
+const ID: &str = "sha256:aVkJcAHRBQGsfVTAvbjbYUIPZY8pIswm5G1TYRmjESY";
 
 /// A context that reaches `cluster` with this evidence.
 fn by(cluster: &Resolved, evidence: Evidence) -> Member<'_> {
