@@ -81,12 +81,14 @@ impl Reply {
     }
 }
 
-fn tls(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
-    let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).map_err(io::Error::other)?;
+/// Serves with a certificate, which may have others behind it.
+pub(super) fn tls(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.certificate.as_bytes()).collect();
+    let chain = chain.map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).map_err(io::Error::other)?;
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![chain], key))
+        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
         .map_err(io::Error::other)?;
     Ok(Arc::new(config))
 }
@@ -108,7 +110,12 @@ pub(super) fn start_plain(answer: impl Fn(&Request) -> Reply + Send + Sync + 'st
     Listener::start(move |mut stream: TcpStream, open: &Open| serve(&mut stream, &answer, open))
 }
 
-fn serve(stream: &mut (impl Read + Write), answer: &impl Fn(&Request) -> Reply, open: &Open) -> io::Result<()> {
+/// Answers the requests of one connection until it ends.
+pub(super) fn serve(
+    stream: &mut (impl Read + Write),
+    answer: &impl Fn(&Request) -> Reply,
+    open: &Open,
+) -> io::Result<()> {
     let mut buffer = Vec::new();
     while let Some(request) = Request::read(stream, &mut buffer)? {
         answer(&request).send(stream, open)?;
