@@ -16,6 +16,7 @@ mod documents;
 mod eks;
 mod examples;
 mod fleet;
+mod forgery;
 mod hostile;
 mod issuer;
 mod key_modes;

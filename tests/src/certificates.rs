@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
-    KeyUsagePurpose, SanType, date_time_ymd,
+    KeyUsagePurpose, PublicKeyData as _, SanType, date_time_ymd,
 };
 
 /// A certificate and its private key, both PEM.
@@ -101,6 +101,33 @@ impl Authority {
         params.not_before = date_time_ymd(2020, 1, 1);
         params.not_after = date_time_ymd(2020, 2, 1);
         self.sign(params, ExtendedKeyUsagePurpose::ClientAuth)
+    }
+
+    /// A serving certificate for exactly these names and addresses, as a CA
+    /// gives it to a kubelet or an ingress.
+    ///
+    /// # Errors
+    /// No key could be made, or a name is none.
+    pub fn serving<N: AsRef<str>>(&self, names: &[N]) -> Result<Certificate, rcgen::Error> {
+        let params = CertificateParams::new(names.iter().map(|name| name.as_ref().to_owned()).collect::<Vec<_>>())?;
+        self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// As [`Authority::serving`], expired on 1 February 2020.
+    ///
+    /// # Errors
+    /// No key could be made, or a name is none.
+    pub fn expired_serving<N: AsRef<str>>(&self, names: &[N]) -> Result<Certificate, rcgen::Error> {
+        let names: Vec<String> = names.iter().map(|name| name.as_ref().to_owned()).collect();
+        let mut params = CertificateParams::new(names)?;
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 2, 1);
+        self.sign(params, ExtendedKeyUsagePurpose::ServerAuth)
+    }
+
+    /// The SubjectPublicKeyInfo of its certificate, DER.
+    pub fn public_key(&self) -> Vec<u8> {
+        self.issuer.key().subject_public_key_info()
     }
 
     fn sign(

@@ -8,7 +8,8 @@ use harness::each_product;
 use harness::http::Http;
 use harness::keys::{Alg, SigningKey};
 use harness::server::{
-    Cluster, ClusterOptions, Credentials, Issuer, Product, Storage, VaultOptions, VaultServer, shared_cluster,
+    Cluster, ClusterOptions, CopyOptions, Credentials, Honest, Issuer, Presented, Product, Relay, RelayOptions,
+    Storage, Tokens, VaultOptions, VaultServer, shared_cluster,
 };
 use serde_json::json;
 use shared::Secret;
@@ -109,6 +110,56 @@ fn a_cluster_has_a_name_of_its_own() {
         assert_eq!(get("configmaps/kube-root-ca.crt").json()["data"]["ca.crt"], one.ca_pem());
         assert_eq!(get("serviceaccounts/default").status, 200);
     }
+}
+
+/// The kid of a token's header.
+fn kid(token: &Secret) -> String {
+    use base64::Engine as _;
+    let header = token.expose().split('.').next().unwrap();
+    let header = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(header).unwrap();
+    let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+    header["kid"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_copy_shows_all_that_can_be_copied_and_signs_with_its_own_key() {
+    let victim = Cluster::start(ClusterOptions::default()).unwrap();
+    let copy = Cluster::copy_of(&victim, &CopyOptions::default()).unwrap();
+    assert_eq!((copy.issuer(), copy.uid().unwrap()), (victim.issuer(), victim.uid().unwrap()));
+    assert_eq!(published(&copy), [published(&victim), vec![copy.signing_key().kid()]].concat());
+    let token = copy.token("default", "default", &[]).unwrap();
+    assert_eq!(kid(&token), copy.signing_key().kid());
+    assert!(!own(&victim).contains(&kid(&token)));
+    // Neither is taken for the other by TLS.
+    assert!(Http::new(copy.url(), Some(&victim.ca_pem()), None).unwrap().send("GET", "/livez", &[], None).is_err());
+
+    // A stand-in has the victim sign for it.
+    victim.create_service_account("kube-system", "default").unwrap();
+    let credentials = victim.token("kube-system", "default", &[]).unwrap();
+    let options = RelayOptions {
+        tokens: Tokens::Relayed(credentials),
+        honest: Honest::Below("/honest".to_owned()),
+        ..RelayOptions::default()
+    };
+    let relay = Relay::start(&victim, &Presented::Own(vec!["prod.example".to_owned()]), options).unwrap();
+    let http = Http::new(relay.url(), Some(&relay.ca_pem()), None).unwrap();
+    let get = |path: &str| http.send("GET", path, &[], None).unwrap();
+    let kids = |path: &str| -> Vec<String> {
+        let keys = get(path).json()["keys"].as_array().unwrap().clone();
+        keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(kids("/openid/v1/jwks"), [own(&victim), vec![relay.key().kid()]].concat());
+    assert_eq!(kids("/honest/openid/v1/jwks"), own(&victim));
+    assert_eq!(get("/api/v1/namespaces/kube-system").json()["metadata"]["uid"], victim.uid().unwrap());
+    let path = "/api/v1/namespaces/default/serviceaccounts/default/token";
+    let asked = http.send("POST", path, &[], Some(&json!({"spec": {"audiences": ["vault"]}}))).unwrap();
+    // The victim's own answer: this service account may not.
+    assert_eq!(asked.status, 403, "{}", asked.text);
+    relay.issue(Tokens::Forged);
+    let forged = http.send("POST", path, &[], Some(&json!({"spec": {"audiences": ["vault"]}}))).unwrap().json();
+    assert_eq!(kid(&Secret::new(forged["status"]["token"].as_str().unwrap())), relay.key().kid());
+    assert_eq!((relay.handshakes(), relay.resumed()), (1, 0));
+    assert_eq!(relay.requests()[0], "GET /openid/v1/jwks");
 }
 
 each_product!(starts_with_tls_and_audit, |product| {

@@ -347,6 +347,12 @@ impl Cluster {
         self.restart_api_server()
     }
 
+    /// Publishes these keys beside its own from its next start on, and signs
+    /// with its own. Only their public halves reach the API server.
+    pub(super) fn publish_beside(&self, keys: &[SigningKey]) {
+        locked(&self.keys).older.extend_from_slice(keys);
+    }
+
     /// Drops all signing keys but the newest and restarts the API server.
     ///
     /// # Errors

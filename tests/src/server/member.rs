@@ -217,7 +217,7 @@ pub(super) fn not_found() -> Reply {
 }
 
 /// The namespace and name in the path of a TokenRequest.
-fn service_account(path: &str) -> Option<(&str, &str)> {
+pub(super) fn service_account(path: &str) -> Option<(&str, &str)> {
     let (namespace, account) = path.strip_prefix("/api/v1/namespaces/")?.split_once("/serviceaccounts/")?;
     let name = account.strip_suffix("/token")?;
     (!namespace.contains('/') && !name.contains('/')).then_some((namespace, name))

@@ -84,16 +84,23 @@ impl Reply {
     }
 }
 
+/// A certificate, which may have others behind it.
 fn certified(certificate: &Certificate) -> io::Result<CertifiedKey> {
-    let chain = CertificateDer::from_pem_slice(certificate.certificate.as_bytes()).map_err(io::Error::other)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.certificate.as_bytes()).collect();
+    let chain = chain.map_err(io::Error::other)?;
     let key = PrivateKeyDer::from_pem_slice(certificate.key.as_bytes()).map_err(io::Error::other)?;
-    CertifiedKey::from_der(vec![chain], key, &default_provider()).map_err(io::Error::other)
+    CertifiedKey::from_der(chain, key, &default_provider()).map_err(io::Error::other)
 }
 
-fn tls(certificates: Arc<dyn ResolvesServerCert>) -> io::Result<Arc<ServerConfig>> {
+fn tls_of(certificates: Arc<dyn ResolvesServerCert>) -> io::Result<Arc<ServerConfig>> {
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(io::Error::other)?;
     Ok(Arc::new(builder.with_no_client_auth().with_cert_resolver(certificates)))
+}
+
+/// Serves with a certificate, which may have others behind it.
+pub(super) fn tls(certificate: &Certificate) -> io::Result<Arc<ServerConfig>> {
+    tls_of(Arc::new(SingleCertAndKey::from(certified(certificate)?)))
 }
 
 /// Serves with this certificate; `answer` is asked for every request.
@@ -101,8 +108,7 @@ pub(super) fn start(
     certificate: &Certificate,
     answer: impl Fn(&Request) -> Reply + Send + Sync + 'static,
 ) -> io::Result<Listener> {
-    let tls = tls(Arc::new(SingleCertAndKey::from(certified(certificate)?)))?;
-    start_tls(tls, move |_, request| answer(request))
+    start_tls(tls(certificate)?, move |_, request| answer(request))
 }
 
 /// Serves several names, each with a certificate of its own; `answer` is also
@@ -116,7 +122,7 @@ pub(super) fn start_named(
     for (name, certificate) in certificates {
         by_name.add(name, certified(certificate)?).map_err(io::Error::other)?;
     }
-    start_tls(tls(Arc::new(by_name))?, move |connection, request| {
+    start_tls(tls_of(Arc::new(by_name))?, move |connection, request| {
         answer(connection.server_name().unwrap_or_default(), request)
     })
 }
@@ -137,7 +143,12 @@ pub(super) fn start_plain(answer: impl Fn(&Request) -> Reply + Send + Sync + 'st
     Listener::start(move |mut stream: TcpStream, open: &Open| serve(&mut stream, |_, request| answer(request), open))
 }
 
-fn serve<S: Read + Write>(stream: &mut S, answer: impl Fn(&S, &Request) -> Reply, open: &Open) -> io::Result<()> {
+/// Answers the requests of one connection until it ends.
+pub(super) fn serve<S: Read + Write>(
+    stream: &mut S,
+    answer: impl Fn(&S, &Request) -> Reply,
+    open: &Open,
+) -> io::Result<()> {
     let mut buffer = Vec::new();
     while let Some(request) = Request::read(stream, &mut buffer)? {
         answer(stream, &request).send(stream, open)?;
