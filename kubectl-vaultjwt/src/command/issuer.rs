@@ -190,7 +190,7 @@ pub async fn run(
     };
     report.tell(&resolved);
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-    let work = proof::ask(cluster, progress, &resolved, &[], &audiences);
+    let work = proof::ask(cluster, progress, &resolved, &[], &audiences, jiff::Timestamp::now());
     match patiently(progress, "asking for a token", work).await {
         Ok(proven) => {
             report.proof = Some(ProofReport {

@@ -4,7 +4,8 @@
 //! `jwk` reads what an issuer publishes, `key` is one public key, `provenance`
 //! the text that travels with it, `element` one entry of Vault's
 //! `jwt_validation_pubkeys`, `plan` what has to change to refresh an owner's
-//! keys, `recent` when one of them counts as gone, `removal` what to take it off.
+//! keys, `recent` when one of them counts as gone, `removal` what to take it off,
+//! `weak` the keys that must not be trusted.
 
 pub mod element;
 pub mod freshness;
@@ -15,6 +16,7 @@ pub mod provenance;
 pub mod recent;
 pub mod removal;
 pub mod signature;
+pub mod weak;
 
 use serde::Serialize;
 use std::fmt;
