@@ -194,7 +194,7 @@ pub async fn run(
     report.tell(&resolved);
     report.authority = cluster.way().map(|way| way.to_string());
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-    let work = proof::ask(cluster, progress, &resolved, &[], &audiences);
+    let work = proof::ask(cluster, progress, &resolved, &[], &audiences, jiff::Timestamp::now());
     match patiently(progress, "asking for a token", work).await {
         Ok(proven) => {
             report.proof = Some(ProofReport {

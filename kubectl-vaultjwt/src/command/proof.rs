@@ -5,6 +5,7 @@ use super::{Progress, Step};
 use crate::cluster::{Cluster, ClusterError, ServiceAccount};
 use crate::issuer::proof::{self, Proof};
 use crate::issuer::{CloudWord, Gap, ProofError, Resolved};
+use jiff::Timestamp;
 use shared::Secret;
 use shared::text::one_line;
 
@@ -59,6 +60,10 @@ impl Unproven {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Cluster(error) => error.hint(),
+            Self::Refuted(ProofError::Expired { .. } | ProofError::NotYetValid { .. }) => Some(
+                "nothing was changed; compare the clocks of this machine and of the API server, which may differ by 5 minutes: date -u"
+                    .to_owned(),
+            ),
             Self::Refuted(_) => Some(
                 "nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
             ),
@@ -93,13 +98,16 @@ pub fn can_be_believed(cluster: &Resolved) -> Result<(), Unproven> {
 
 /// Asks for a token of the first of `wanted` that gives one, else of accounts
 /// that are always there, and checks it against what `cluster` publishes.
-/// `audiences` hold one that is random, and so proves the token fresh.
+/// `audiences` hold one that is random, and so proves the token fresh. `now` is
+/// the local time of this very request: a run over many clusters can take longer
+/// than clocks may differ.
 pub async fn ask(
     cluster: &dyn Cluster,
     progress: &dyn Progress,
     resolved: &Resolved,
     wanted: &[ServiceAccount],
     audiences: &[String],
+    now: Timestamp,
 ) -> Result<Proven, Unproven> {
     let mut passed_over: Option<ClusterError> = None;
     for account in candidates(cluster, wanted) {
@@ -122,6 +130,7 @@ pub async fn ask(
             keys: &resolved.keys.keys,
             subject: &account.subject(),
             audiences,
+            now,
         };
         let proof = proof::check(&token, claim).map_err(Unproven::Refuted)?;
         return Ok(Proven { account, token, proof, passed_over });
@@ -200,5 +209,23 @@ mod tests {
             let error = can_be_believed(&cluster).unwrap_err();
             assert_eq!((error.to_string().as_str(), error.hint().as_deref()), (words, Some(hint)));
         }
+    }
+
+    #[test]
+    fn a_wrong_clock_is_told_from_a_wrong_issuer() {
+        let (expired, now) = ("2026-11-24T11:00:00Z".to_owned(), "2026-11-24T12:00:00Z".to_owned());
+        let error = Unproven::Refuted(ProofError::Expired { expired, now });
+        assert_eq!(
+            error.to_string(),
+            "the issuer is not proven: the API server answered with a token that expired at 2026-11-24T11:00:00Z \
+             (local time: 2026-11-24T12:00:00Z)"
+        );
+        assert_eq!(
+            error.hint().as_deref(),
+            Some(
+                "nothing was changed; compare the clocks of this machine and of the API server, which may differ by 5 \
+                 minutes: date -u"
+            )
+        );
     }
 }

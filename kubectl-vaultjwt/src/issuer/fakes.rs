@@ -17,7 +17,7 @@ use url::Url;
 
 /// Two published vectors of RFC 8037 and RFC 8032, as sets of one key.
 pub const SET_A: &str =
-    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"5TdiJTDNM5LkT2PznG0vy3HVhij1aaPMximmmjXjvxY"}]}"#;
 pub const SET_B: &str =
     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"b","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}"#;
 

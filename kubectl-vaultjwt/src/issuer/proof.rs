@@ -3,14 +3,20 @@
 //! keys about to be written verifies it. *Just issued* is part of it: an API
 //! server could hand out any old token of the issuer that it claims, so the
 //! token must be for the service account and for the random audience of this
-//! very request.
+//! very request. Its times are checked as well, since every verifier does that.
 
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key::KeyId;
+use crate::keychain::provenance::time_text;
 use crate::keychain::signature::signer;
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use shared::text::one_line;
 use shared::{Secret, jwt};
+
+/// How far the local clock and the API server's may differ. The random audience
+/// makes a token fresh, so this can be generous.
+pub const CLOCKS_DIFFER_AT_MOST: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was proven, for the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +56,28 @@ pub enum ProofError {
     /// A token that was not issued for this request.
     #[error("the API server answered with a token that was not issued for this request")]
     NotFresh,
+    /// A token without a time that every Kubernetes token has.
+    #[error("the API server answered with a token that has no claim \"{0}\"")]
+    NoTime(&'static str),
+    /// A token that has expired.
+    #[error("the API server answered with a token that expired at {expired} (local time: {now})")]
+    Expired {
+        /// `exp` of the token.
+        expired: String,
+        /// The local time.
+        now: String,
+    },
+    /// A token that is not valid yet.
+    #[error("the API server answered with a token that is not valid before {begins} (local time: {now})")]
+    NotYetValid {
+        /// `nbf` of the token.
+        begins: String,
+        /// The local time.
+        now: String,
+    },
+    /// Its header has `crit`: no extension is known here (RFC 7515 section 4.1.11).
+    #[error("the API server answered with a token whose header has an unknown crit: {}", one_line(.0))]
+    UnknownCrit(String),
     /// No published key fits.
     #[error("none of the {keys} keys of issuer \"{}\" verifies a token of this API server (kid \"{}\", {})",
         one_line(.issuer), one_line(.kid), one_line(.alg))]
@@ -76,14 +104,27 @@ pub struct Claim<'a> {
     pub subject: &'a str,
     /// Audiences that were asked for; one of them is random.
     pub audiences: &'a [String],
+    /// The local time.
+    pub now: Timestamp,
+}
+
+/// The member of a JOSE header that names extensions a verifier must understand.
+/// Not in [`jwt::Header`], which the pod binary reads too.
+#[derive(Deserialize)]
+struct Extensions {
+    crit: Option<serde_json::Value>,
 }
 
 /// Checks `token` against `claim`.
 pub fn check(token: &Secret, claim: Claim<'_>) -> Result<Proof, ProofError> {
-    let Claim { issuer, keys, subject, audiences } = claim;
+    let Claim { issuer, keys, subject, audiences, now } = claim;
     let parts = jwt::segments(token.expose()).map_err(|e| ProofError::NotAJwt(e.to_string()))?;
-    let header: jwt::Header =
-        serde_json::from_slice(&parts.header).map_err(|_| ProofError::NotAJwt("its header is not JSON".to_owned()))?;
+    let no_header = |_| ProofError::NotAJwt("its header is not JSON".to_owned());
+    let header: jwt::Header = serde_json::from_slice(&parts.header).map_err(no_header)?;
+    let extensions: Extensions = serde_json::from_slice(&parts.header).map_err(no_header)?;
+    if let Some(crit) = extensions.crit {
+        return Err(ProofError::UnknownCrit(crit.to_string()));
+    }
     let claims: jwt::Claims =
         serde_json::from_slice(&parts.claims).map_err(|_| ProofError::NotAJwt("its payload is not JSON".to_owned()))?;
     let found = claims.iss.unwrap_or_default();
@@ -94,9 +135,10 @@ pub fn check(token: &Secret, claim: Claim<'_>) -> Result<Proof, ProofError> {
     if found != subject {
         return Err(ProofError::OtherSubject { found, wanted: subject.to_owned() });
     }
-    if claims.exp.is_none() || !audiences.iter().all(|wanted| claims.aud.all().contains(wanted)) {
+    if !audiences.iter().all(|wanted| claims.aud.all().contains(wanted)) {
         return Err(ProofError::NotFresh);
     }
+    in_time(claims.exp, claims.nbf, now)?;
     let alg = header.alg.unwrap_or_else(|| "-".to_owned());
     match signer(keys, &alg, parts.signed, &parts.signature) {
         Some(key) => Ok(Proof { kid: key.kid.clone(), alg, key: key.key.id() }),
@@ -107,6 +149,26 @@ pub fn check(token: &Secret, claim: Claim<'_>) -> Result<Proof, ProofError> {
             alg,
         }),
     }
+}
+
+/// Checks the times of a token (seconds since the epoch) by the local clock.
+fn in_time(exp: Option<f64>, nbf: Option<f64>, now: Timestamp) -> Result<(), ProofError> {
+    let exp = exp.ok_or(ProofError::NoTime("exp"))?;
+    let nbf = nbf.ok_or(ProofError::NoTime("nbf"))?;
+    let (seconds, slack) = (now.as_second() as f64, CLOCKS_DIFFER_AT_MOST.as_secs_f64());
+    if exp < seconds - slack {
+        return Err(ProofError::Expired { expired: shown(exp), now: time_text(now) });
+    }
+    if nbf > seconds + slack {
+        return Err(ProofError::NotYetValid { begins: shown(nbf), now: time_text(now) });
+    }
+    Ok(())
+}
+
+/// A time of a token; the number itself where no calendar has it.
+fn shown(seconds: f64) -> String {
+    // The cast saturates, and what is out of range stays so.
+    Timestamp::from_second(seconds as i64).map_or_else(|_| format!("{seconds:e}"), time_text)
 }
 
 #[cfg(test)]
@@ -130,11 +192,17 @@ mod tests {
     }
 
     const HEADER: &str = r#"{"alg":"EdDSA","kid":"k1"}"#;
-    const CLAIMS: &str = r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"],"exp":1}"#;
+    const CLAIMS: &str = r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"],"exp":1796000600,"nbf":1796000000}"#;
+    const NOW: i64 = 1_796_000_000;
 
     fn proof(token: &Secret, issuer: &str, keys: &[PublishedKey]) -> Result<Proof, String> {
+        proof_at(token, issuer, keys, NOW)
+    }
+
+    fn proof_at(token: &Secret, issuer: &str, keys: &[PublishedKey], now: i64) -> Result<Proof, String> {
         let audiences = ["vault".to_owned(), "nonce".to_owned()];
-        check(token, Claim { issuer, keys, subject: "s", audiences: &audiences }).map_err(|e| e.to_string())
+        let now = Timestamp::from_second(now).unwrap();
+        check(token, Claim { issuer, keys, subject: "s", audiences: &audiences, now }).map_err(|e| e.to_string())
     }
 
     #[test]
@@ -184,11 +252,52 @@ mod tests {
                 "the API server answered with a token that was not issued for this request",
             ),
             (
-                r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"]}"#,
-                "the API server answered with a token that was not issued for this request",
+                r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"],"nbf":1}"#,
+                "the API server answered with a token that has no claim \"exp\"",
+            ),
+            (
+                r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"],"exp":1e300}"#,
+                "the API server answered with a token that has no claim \"nbf\"",
+            ),
+            (
+                r#"{"iss":"https://a/","sub":"s","aud":["vault","nonce"],"exp":1e300,"nbf":1e300}"#,
+                "the API server answered with a token that is not valid before 1e300 (local time: 2026-11-30T00:53:20Z)",
             ),
         ] {
             assert_eq!(proof(&token(&one, HEADER, claims), "https://a/", &keys), Err(words.into()));
+        }
+    }
+
+    /// Five minutes either way, as clocks differ.
+    #[test]
+    fn the_local_clock_is_asked_within_reason() {
+        let (one, key1) = pair(1);
+        let keys = [key1];
+        let token = token(&one, HEADER, CLAIMS);
+        let at = |now: i64| proof_at(&token, "https://a/", &keys, now);
+        for now in [NOW - 300, NOW, NOW + 600, NOW + 900] {
+            assert!(at(now).is_ok(), "{now}");
+        }
+        assert_eq!(
+            at(NOW - 301),
+            Err("the API server answered with a token that is not valid before 2026-11-30T00:53:20Z (local time: 2026-11-30T00:48:19Z)".into())
+        );
+        assert_eq!(
+            at(NOW + 901),
+            Err("the API server answered with a token that expired at 2026-11-30T01:03:20Z (local time: 2026-11-30T01:08:21Z)".into())
+        );
+    }
+
+    #[test]
+    fn an_extension_that_must_be_understood_is_not() {
+        let (one, key1) = pair(1);
+        let keys = [key1];
+        for (crit, shown) in [(r#"["b64","exp"]"#, r#"["b64","exp"]"#), ("[]", "[]"), (r#""b64""#, r#""b64""#)] {
+            let header = format!(r#"{{"alg":"EdDSA","kid":"k1","crit":{crit}}}"#);
+            assert_eq!(
+                proof(&token(&one, &header, CLAIMS), "https://a/", &keys),
+                Err(format!("the API server answered with a token whose header has an unknown crit: {shown}"))
+            );
         }
     }
 }

@@ -2,7 +2,8 @@
 //! can verify with, and which are skipped, why. It trusts nothing about the
 //! text: it may come from anybody.
 
-use super::key::{Curve, KeyError, PublicKey};
+use super::key::{Curve, KeyError, KeyId, PublicKey};
+use super::weak;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -12,6 +13,11 @@ use std::fmt;
 
 /// More keys than any issuer publishes; the mount's limits are near.
 pub const KEYS_AT_MOST: usize = 100;
+
+/// What [`KeySet::without_weak`] may cost, in RSA moduli of 2048 bits: a set of
+/// [`KEYS_AT_MOST`] of these is checked. The cost of a modulus grows with the cube
+/// of its length, so that a set of the longest ones would take a minute.
+pub(super) const COST_AT_MOST: u64 = 128;
 
 /// Numbers of a JWK: base64url, with or without the padding that RFC 7515
 /// forbids and some servers send all the same.
@@ -89,6 +95,17 @@ pub enum KeySetError {
     /// More than [`KEYS_AT_MOST`].
     #[error("it holds {0} keys, more than {KEYS_AT_MOST}")]
     TooMany(usize),
+    /// More or longer RSA keys than can be checked in a reasonable time.
+    #[error(
+        "it holds {keys} new RSA keys of up to {bits} bits, more than can be checked \
+         (100 of 2048 bits, 16 of 4096 bits, or 2 of 8192 bits)"
+    )]
+    TooCostly {
+        /// How many RSA keys there are to check.
+        keys: usize,
+        /// The size of the longest one.
+        bits: u32,
+    },
     /// Nothing usable.
     #[error("it holds no key that Vault can verify with{}", .0.iter().map(|s| format!("; {s}")).collect::<String>())]
     NothingUsable(Vec<Skipped>),
@@ -165,6 +182,7 @@ impl Jwk {
             },
             other => return Err(format!("its type \"{other}\" is not supported")),
         };
+        weak::published(key.id()).map_err(|weakness| weakness.to_string())?;
         match &self.alg {
             Some(alg) if !key.algorithms().contains(&alg.as_str()) => {
                 Err(format!("its algorithm \"{alg}\" does not fit a key of this type"))
@@ -200,6 +218,31 @@ impl KeySet {
         Ok(found)
     }
 
+    /// The set without RSA keys whose modulus is a prime number, a power of one,
+    /// or made in a way that gives it away; those are in `skipped` afterwards.
+    ///
+    /// [`Self::parse`] leaves this check out because it costs milliseconds for each
+    /// key: call it before keys are written. Keys for which `known` is true are not
+    /// checked again; `known` says which ones are on the mount already.
+    pub fn without_weak(self, known: &dyn Fn(KeyId) -> bool) -> Result<Self, KeySetError> {
+        let new: Vec<u32> = self.keys.iter().filter(|k| !known(k.key.id())).filter_map(|k| k.key.rsa_bits()).collect();
+        if new.iter().map(|bits| cost(*bits)).sum::<u64>() > COST_AT_MOST * cost(2048) {
+            return Err(KeySetError::TooCostly { keys: new.len(), bits: new.into_iter().max().unwrap_or_default() });
+        }
+        let mut checked = Self { keys: Vec::new(), skipped: self.skipped };
+        for published in self.keys {
+            let checks = if known(published.key.id()) { Ok(()) } else { published.key.check_modulus() };
+            match checks {
+                Ok(()) => checked.keys.push(published),
+                Err(why) => checked.skipped.push(Skipped { kid: published.kid, why: why.to_string() }),
+            }
+        }
+        if checked.keys.is_empty() {
+            return Err(KeySetError::NothingUsable(checked.skipped));
+        }
+        Ok(checked)
+    }
+
     /// All algorithms the set's tokens may carry, in a fixed order.
     pub fn algorithms(&self) -> Vec<String> {
         let mut all: Vec<String> = self.keys.iter().flat_map(PublishedKey::algorithms).collect();
@@ -212,6 +255,12 @@ impl KeySet {
     pub fn shares_a_key_with(&self, other: &Self) -> bool {
         self.keys.iter().any(|mine| other.keys.iter().any(|theirs| mine.key.id() == theirs.key.id()))
     }
+}
+
+/// What checking a modulus costs: multiplications as long as the modulus, as many
+/// as it has bits.
+pub(super) fn cost(bits: u32) -> u64 {
+    u64::from(bits).pow(3)
 }
 
 #[cfg(test)]

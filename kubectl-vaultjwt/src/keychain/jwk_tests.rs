@@ -7,9 +7,9 @@ const N1: &str = "tqzzgxqEkP7yZDwWGPwrFjlf8Ga7KExEQzPaF2VdtnLn1Xec5C2EDfwgXkr5ir
 const KID1: &str = "BPlcMy7AywKBfLhl67WEfBoRklvuovLWXk-y79NbOxc";
 const N2: &str = "3nHvv39zdZ_APywOHsNe38wia5tFf7lWMwNngPCRxE7Dp0VnBx-p9mcuYXs-sIMmcOj_8dJQZlrYCkpk2nKey_Qf_E9KIWG_o3GROB1N9fHDDRYNwCz699Mbcy3Qrs10cSou41ORYZxdjO2E6pREJzM2hC9Go9-YP-rX9ccdgA1e8HhTK7QlvU7CMVc3bG5OfjJ2xxahbLuhoVC-qz62ktml5AqNvNKMvNkfyO6s-BJq2d5SnCGAB16hZQjzjoESSztCajtRCFtwCPxqlm_V1baUu3DmGctJsStfKCK1UMldtQ1r8V6JcqdGT5HrGIayNlt_fNkiJIjv96A7K3pV-w";
 const KID2: &str = "fuNL37K14ZiodLEvvsnoNGimsNBID35sSwU309szO-0";
-// RFC 7517 appendix A.1, the EC key.
-const X: &str = "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4";
-const Y: &str = "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM";
+// A generated P-256 key.
+const X: &str = "X838RdijvOdjIK354Hl7HsdWeDVDgLdOOIiVW39Uq_I";
+const Y: &str = "DZtagKDlM6r8XSmMi_wWU5FUSCLP7t1cqWyNFm4e7ao";
 
 fn rsa(kid: &str, n: &str) -> String {
     format!(r#"{{"use":"sig","kty":"RSA","kid":"{kid}","alg":"RS256","n":"{n}","e":"AQAB"}}"#)
@@ -95,8 +95,7 @@ fn every_curve_is_taken_and_verifies() {
         assert_eq!(signer("RS256", "head.claims"), None, "{crv}");
         assert_eq!(signer("none", "head.claims"), None, "{crv}");
     }
-    // RFC 8037 appendix A.2.
-    let ed25519 = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let ed25519 = r#"{"kty":"OKP","crv":"Ed25519","x":"5TdiJTDNM5LkT2PznG0vy3HVhij1aaPMximmmjXjvxY"}"#;
     assert_eq!(read(&[ed25519.to_owned()]).unwrap().algorithms(), ["EdDSA"]);
 }
 
@@ -118,7 +117,11 @@ fn what_is_skipped_says_why() {
         ),
         (
             format!(r#"{{"kty":"RSA","kid":"f","n":"{N2}","e":"Ag"}}"#),
-            "skipped key \"f\": its RSA numbers are not a public key",
+            "skipped key \"f\": its RSA exponent is 2 (an odd number of at least 65537 is required)",
+        ),
+        (
+            format!(r#"{{"kty":"RSA","kid":"g","n":"{N2}","e":"AgAAAAE"}}"#),
+            "skipped key \"g\": its RSA numbers are not a public key",
         ),
         (
             format!(r#"{{"kty":"RSA","kid":"h","alg":"HS256","n":"{N2}","e":"AQAB"}}"#),

@@ -1,6 +1,7 @@
 //! Owns one public signing key: its SPKI form, its identity, its PEM text and
 //! the algorithms it can sign with.
 
+use super::weak::{self, Weakness};
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -94,7 +95,7 @@ pub enum KeyError {
     /// Outside [`RSA_BITS`].
     #[error("its RSA modulus has {0} bits (2048 to 8192 are accepted)")]
     RsaSize(u32),
-    /// Even or absurd exponents, even moduli.
+    /// An exponent above what verifiers take.
     #[error("its RSA numbers are not a public key")]
     Rsa,
     /// A coordinate longer than the field.
@@ -103,6 +104,9 @@ pub enum KeyError {
     /// The point does not lie on the curve.
     #[error("its point is not on the curve")]
     OffCurve,
+    /// Anyone can have the private key.
+    #[error(transparent)]
+    Weak(#[from] Weakness),
     /// DER that is no SPKI of a kind we take.
     #[error("it is not an RSA, EC or Ed25519 public key in SPKI form")]
     Spki,
@@ -152,15 +156,15 @@ impl PublicKey {
         if !RSA_BITS.contains(&bits) {
             return Err(KeyError::RsaSize(bits));
         }
-        if exponent.is_empty() || exponent.len() > 8 {
+        if exponent.len() > 8 {
             return Err(KeyError::Rsa);
         }
-        let key = rsa::PublicKey::new_with_size_limits(
-            BoxedUint::from_be_slice_vartime(&modulus),
-            BoxedUint::from_be_slice_vartime(&exponent),
-            2048..=8192,
-        )
-        .map_err(|_| KeyError::Rsa)?;
+        let exponent = exponent.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        weak::exponent(exponent)?;
+        let modulus = BoxedUint::from_be_slice_vartime(&modulus);
+        weak::small_factor(&modulus)?;
+        let key = rsa::PublicKey::new_with_size_limits(modulus, BoxedUint::from(exponent), 2048..=8192)
+            .map_err(|_| KeyError::Rsa)?;
         let document = key.to_public_key_der().map_err(|_| KeyError::Rsa)?;
         Ok(Self::new(document.into_vec(), KeyKind::Rsa(bits)))
     }
@@ -188,9 +192,8 @@ impl PublicKey {
 
     /// An Ed25519 key from its 32 bytes (RFC 8037).
     pub fn ed25519(x: &[u8]) -> Result<Self, KeyError> {
-        if x.len() != 32 {
-            return Err(KeyError::CoordinateLength);
-        }
+        let encoded = x.try_into().map_err(|_| KeyError::CoordinateLength)?;
+        weak::ed25519(encoded)?;
         Self::wrap(ID_ED25519, None, x, KeyKind::Ed25519)
     }
 
@@ -230,9 +233,28 @@ impl PublicKey {
         Self { spki, kind, id }
     }
 
+    /// Whether its RSA modulus is a prime number or the like. Costs milliseconds
+    /// (see [`weak::modulus`]); keys of other kinds are checked where they are
+    /// read.
+    pub fn check_modulus(&self) -> Result<(), KeyError> {
+        use rsa::traits::PublicKeyParts as _;
+        use spki::DecodePublicKey as _;
+        let KeyKind::Rsa(_) = self.kind else { return Ok(()) };
+        let key = rsa::PublicKey::from_public_key_der(&self.spki).map_err(|_| KeyError::Spki)?;
+        Ok(weak::modulus(key.n_params())?)
+    }
+
     /// Its kind.
     pub fn kind(&self) -> KeyKind {
         self.kind
+    }
+
+    /// The size of its RSA modulus; `None` for keys of other kinds.
+    pub fn rsa_bits(&self) -> Option<u32> {
+        match self.kind {
+            KeyKind::Rsa(bits) => Some(bits),
+            KeyKind::Ec(_) | KeyKind::Ed25519 => None,
+        }
     }
 
     /// SHA-256 of the SPKI DER.

@@ -5,7 +5,8 @@
 //! the text that travels with it, `authority` a recorded way to a cluster,
 //! `evidence` which step needs which evidence, `element` one entry of Vault's
 //! `jwt_validation_pubkeys`, `plan` what has to change to refresh an owner's
-//! keys, `recent` when one of them counts as gone, `removal` what to take it off.
+//! keys, `recent` when one of them counts as gone, `removal` what to take it off,
+//! `weak` the keys that must not be trusted.
 
 pub mod authority;
 pub mod element;
@@ -18,6 +19,7 @@ pub mod provenance;
 pub mod recent;
 pub mod removal;
 pub mod signature;
+pub mod weak;
 
 use serde::Serialize;
 use std::fmt;

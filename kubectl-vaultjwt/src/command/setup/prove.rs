@@ -12,6 +12,7 @@ use crate::issuer::Resolved;
 use crate::issuer::proof::Proof;
 use crate::keychain::key::KeyId;
 use crate::vault::role::DEFAULT_AUDIENCE;
+use jiff::Timestamp;
 use shared::Secret;
 
 /// What came of the proof.
@@ -49,7 +50,7 @@ pub async fn issuer(
     // The second audience exists for this run only: no token from elsewhere has it.
     let audiences = [audience, input.nonce.clone()];
     let wanted: &[ServiceAccount] = input.role.as_ref().map_or(&[], |role| &role.service_accounts);
-    let refusal = match proof::ask(ports.cluster, ports.progress, cluster, wanted, &audiences).await {
+    let refusal = match proof::ask(ports.cluster, ports.progress, cluster, wanted, &audiences, Timestamp::now()).await {
         Ok(Proven { account, token, proof, passed_over }) => {
             ports.progress.step(Step::Done(format!("issuer proven by a token of service account \"{account}\"")));
             let serves = wanted.contains(&account);

@@ -18,6 +18,7 @@ use crate::keychain::provenance::KeyProof;
 use crate::vault::Config;
 use crate::vault::role::DEFAULT_AUDIENCE;
 use futures_util::stream::{self, StreamExt as _};
+use jiff::Timestamp;
 use shared::text::one_line;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -183,7 +184,7 @@ async fn signer(
     trust_issuer: bool,
 ) -> Result<Option<KeyId>, MemberError> {
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-    match proof::ask(api, ports.progress, cluster, &[], &audiences).await {
+    match proof::ask(api, ports.progress, cluster, &[], &audiences, Timestamp::now()).await {
         Ok(proven) => Ok(Some(proven.proof.key)),
         Err(Unproven::NoToken(_)) if trust_issuer => {
             proof::can_be_believed(cluster)?;
