@@ -5,6 +5,7 @@ use super::{Progress, patiently, proof};
 use crate::cloud::entry::Entry;
 use crate::cloud::{Given, Identity, Verdict, evidence, identify};
 use crate::cluster::Cluster;
+use crate::command::chain::grounds::without_weak_keys;
 use crate::issuer::resolve::{Wishes, resolve};
 use crate::issuer::{Ask, IssuerError, KeySource, NamedBy, Resolved, Sources};
 use crate::vault::role::DEFAULT_AUDIENCE;
@@ -188,7 +189,11 @@ pub async fn run(
     }
     let work = resolve(cluster, sources, &wishes);
     let resolved = match patiently(progress, "reading the issuer and its keys", work).await {
-        Ok(resolved) => resolved,
+        // For what a mount would be given.
+        Ok(resolved) => match without_weak_keys(resolved, &[]) {
+            Ok(resolved) => resolved,
+            Err(error) => return (report, contradiction.or(Some(error.into()))),
+        },
         Err(error) => return (report, contradiction.or(Some(error.into()))),
     };
     report.tell(&resolved);

@@ -45,9 +45,13 @@ pub async fn signer(
         Ok(token) => token,
         Err(error) => return Err(error.to_string()),
     };
-    let claim =
-        Claim { issuer: &request.owner.issuer, keys: &keys, subject: &account.subject(), audiences: &audiences };
-    let _ = request.now;
+    let claim = Claim {
+        issuer: &request.owner.issuer,
+        keys: &keys,
+        subject: &account.subject(),
+        audiences: &audiences,
+        now: request.now,
+    };
     let proof = proof::check(&token, claim).map_err(|error| error.to_string())?;
     if !is_unbound(&token) {
         return Err(format!("the token of service account \"{account}\" is bound to a pod, node or secret"));

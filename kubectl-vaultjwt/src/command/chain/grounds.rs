@@ -2,7 +2,7 @@
 //! keys come to be believed, and which ways are recorded. Pure.
 
 use super::ChainError;
-use crate::issuer::{CloudWord, KeySource, Resolved, is_managed};
+use crate::issuer::{CloudWord, IssuerError, KeySource, Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::authority::{Authority, Root};
 use crate::keychain::element::Element;
@@ -10,6 +10,7 @@ use crate::keychain::evidence::{Evidence, Form, Missing, Reached, Step};
 use crate::keychain::key::KeyId;
 use crate::keychain::plan::authorities;
 use crate::keychain::provenance::{KeyProof, Provenance};
+use std::collections::HashSet;
 
 /// What a change of one cluster's keys rests on.
 #[derive(Clone, Debug)]
@@ -156,6 +157,24 @@ pub fn proof(cluster: &Resolved, enrolled: bool) -> KeyProof {
         KeySource::ApiServer if vouched(cluster) => KeyProof::Cloud,
         KeySource::ApiServer if enrolled => KeyProof::Way,
         KeySource::ApiServer => KeyProof::Listed,
+    }
+}
+
+/// The cluster without keys whose private key can be computed. Those that the mount
+/// has for it were checked when they came, and the check costs milliseconds each.
+pub fn without_weak_keys(mut cluster: Resolved, elements: &[Element]) -> Result<Resolved, IssuerError> {
+    let ours: HashSet<KeyId> =
+        elements.iter().filter(|element| element.is_of(&cluster.owner)).filter_map(Element::id).collect();
+    let known = |id: KeyId| ours.contains(&id);
+    match cluster.keys.without_weak(&known) {
+        Ok(keys) => {
+            cluster.keys = keys;
+            Ok(cluster)
+        }
+        Err(source) if cluster.source == KeySource::IssuerSite => {
+            Err(IssuerError::SiteKeys { issuer: cluster.owner.issuer, source })
+        }
+        Err(source) => Err(IssuerError::ApiKeys(source)),
     }
 }
 

@@ -48,6 +48,7 @@ pub struct Ports<'a> {
 pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
     let cluster = observe::cluster(ports, input).await?;
     let vault = observe::vault(ports, input, &cluster).await?;
+    let cluster = observe::without_weak_keys(ports, cluster, &vault)?;
     // The role first: a clash there is what the user can act on at once.
     let role = RolePlan::make(input, &cluster, &vault)?;
     let proof = if input.prove_enrolled || input.role.is_some() || !vault.enrolled(&cluster) {

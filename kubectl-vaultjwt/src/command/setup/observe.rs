@@ -92,6 +92,20 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
     Ok(resolved)
 }
 
+/// Leaves out keys whose private key can be computed, and says which.
+pub fn without_weak_keys(ports: Ports<'_>, cluster: Resolved, state: &MountState) -> Result<Resolved, SetupError> {
+    let document = match state {
+        MountState::Missing => None,
+        MountState::Jwt(jwt) => jwt.config.document.as_ref(),
+    };
+    let told = cluster.keys.skipped.len();
+    let cluster = chain::grounds::without_weak_keys(cluster, &chain::elements(document))?;
+    for skipped in cluster.keys.skipped.iter().skip(told) {
+        ports.progress.step(Step::Warning(skipped.to_string()));
+    }
+    Ok(cluster)
+}
+
 fn tell_of_cloud(ports: Ports<'_>, word: &CloudWord) {
     match word {
         CloudWord::NotAsked | CloudWord::Nobody => {}

@@ -86,6 +86,7 @@ async fn cluster(
 ) -> Result<Found, MemberError> {
     let api = ports.clusters.connect(context).await?;
     let cluster = resolve(api.as_ref(), ports.sources, &input.wishes).await?;
+    let cluster = grounds::without_weak_keys(cluster, standing)?;
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
     // For each context, before those of one owner are put together: a cluster
     // made from another's backup would hide behind the other's keys.
