@@ -111,7 +111,10 @@ each_product!(an_api_server_that_is_not_verified, |product| {
         for command in commands {
             let ran = run(&mut rig.kubectl(&[&["vaultjwt"][..], command, &flags[..]].concat()));
             assert!(ran.code > 0, "{command:?}: {}", ran.stdout);
-            let said = format!("error: {words}\nhint: {change} {file}\n");
+            // One of possibly many contexts.
+            let row =
+                if command[0] == "sync" { format!("context \"{}\": ", rig.cluster.context()) } else { String::new() };
+            let said = format!("error: {row}{words}\nhint: {change} {file}\n");
             assert!(ran.stderr.ends_with(&said), "{command:?}: {}\nwanted:\n{said}", ran.stderr);
             assert_eq!(rig.mount_state(), before, "{command:?}");
         }

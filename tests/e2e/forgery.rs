@@ -82,9 +82,29 @@ each_product!(a_real_api_server_that_copies_all_that_can_be_copied, |product| {
 each_product!(a_stand_in_that_relays_a_tenants_tokens, |product| {
     let scene = Scene::new(product);
     let relay = relay(RelayOptions::default());
-    by_every_command(&scene, &Entry::revil(&relay), &forged(&relay).expect("a token"));
+    let revil = Entry::revil(&relay);
+    for words in [&["sync", "--all-contexts"][..], &["setup", "--context", "revil"]] {
+        scene.attack(&Attack {
+            name: "relayed",
+            words,
+            entries: vec![Entry::prod(), revil.clone()],
+            token: forged(&relay),
+            refusal: Refusal::AnotherWay,
+        });
+    }
     scene.end();
 });
+
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    a_stand_in_that_relays_by_every_command,
+    |product| {
+        let scene = Scene::new(product);
+        let relay = relay(RelayOptions::default());
+        by_every_command(&scene, &Entry::revil(&relay), &forged(&relay).expect("a token"));
+        scene.end();
+    }
+);
 
 // Row 5.
 each_product!(remove_asks_who_it_is_that_is_removed, |product| {

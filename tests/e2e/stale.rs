@@ -120,7 +120,14 @@ each_product!(logins_use_the_keys_that_sync_leaves, |product| {
             place.clusters.retire(0);
             place
                 .fleet()
-                .run(&["sync", "--prune", "--replace-keys", "--same-trust-domain", "--allow-existing-roles"])
+                .run(&[
+                    "sync",
+                    "--prune",
+                    "--replace-keys",
+                    "--same-trust-domain",
+                    "--allow-existing-roles",
+                    "--allow-unbound-roles",
+                ])
                 .ok();
             assert_eq!(log_in(&place.vault, place.token().expose()), Ok(()));
             assert!(log_in(&place.vault, old.expose()).is_err_and(|why| why.contains("no known key")));

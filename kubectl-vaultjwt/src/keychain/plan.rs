@@ -276,10 +276,6 @@ impl ChainPlan {
             let id = published.key.id();
             let proof = refresh.proof_of(id);
             let of_another = others.get(&id);
-            if let Some(other) = of_another {
-                let (kid, other, both) = (published.kid.clone(), (*other).clone(), proof.is_own());
-                copies.push(Copy { id, kid, other, both });
-            }
             let action = match actions.remove(&id) {
                 Some(action) => action,
                 None if unmarked_seen.contains(&id) => KeyAction::KeepUnmarked,
@@ -289,6 +285,10 @@ impl ChainPlan {
                     KeyAction::Add
                 }
             };
+            if let Some(other) = of_another.filter(|_| proof.is_own() || action == KeyAction::Withhold) {
+                let (kid, other, both) = (published.kid.clone(), (*other).clone(), proof.is_own());
+                copies.push(Copy { id, kid, other, both });
+            }
             steps.push(KeyStep { id, kid: published.kid.clone(), action });
         }
         if !elements.iter().chain(kept.iter().map(|(_, e)| e)).any(|e: &Element| e.is_of(refresh.owner)) {

@@ -46,9 +46,19 @@ fn enrolled(product: Product, prod: &Entry) -> Scene {
     let scene = Scene::empty(product);
     scene.run(&[&["setup", "--context", "prod"], &ROLE[..]].concat(), std::slice::from_ref(prod)).ok();
     let elements = scene.elements();
-    // As if one of its keys had come since; the newest one has the provenance of
-    // the way.
-    scene.put(&elements[..elements.len() - 1]);
+    // As if all keys but the one that signs had come since. The record of the ways is
+    // on one key, and stays.
+    let ways: String = elements
+        .iter()
+        .flat_map(|text| text.lines())
+        .filter(|line| line.starts_with("authority-"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let signer = elements.iter().find(|text| text.contains("\nproof: token\n")).expect("one signed a token");
+    let bare: String =
+        signer.lines().filter(|line| !line.starts_with("authority-")).map(|line| format!("{line}\n")).collect();
+    let begin = "-----BEGIN PUBLIC KEY-----";
+    scene.put(&[bare.trim().replace(begin, &format!("{ways}{begin}"))]);
     scene.run(&["sync", "--context", "prod"], std::slice::from_ref(prod)).ok();
     assert_eq!(scene.elements().len(), elements.len());
     scene
@@ -66,43 +76,52 @@ fn try_it(scene: &Scene, name: &str, prod: &Entry, revil: &Entry, relay: &Relay,
     }
 }
 
-each_product!(one_host_and_two_paths, |product| {
-    let (certificate, authority) = host();
-    let options = RelayOptions {
-        prefix: "/k8s/clusters/c-evil".to_owned(),
-        honest: Honest::Below("/k8s/clusters/c-prod".to_owned()),
-        tokens: Tokens::Relayed(thief()),
-        ..RelayOptions::default()
-    };
-    let relay = start(&certificate, options);
-    let at = |path: &str| format!("https://127.0.0.1:{}/k8s/clusters/{path}", relay.port());
-    let prod = entry("prod", at("c-prod"), &authority, "admin");
-    let scene = enrolled(product, &prod);
-    for path in ["c-evil", "c-evil/", "c-prod/../c-evil", "%63-evil"] {
-        let revil = entry("revil", at(path), &authority, "admin");
-        // An address that leads nowhere is refused otherwise.
-        let refusal = if path == "c-evil" { Refusal::AnotherWay } else { Refusal::Other };
-        try_it(&scene, &format!("a neighbor at {path}"), &prod, &revil, &relay, refusal);
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    one_host_and_two_paths,
+    |product| {
+        let (certificate, authority) = host();
+        let options = RelayOptions {
+            prefix: "/k8s/clusters/c-evil".to_owned(),
+            honest: Honest::Below("/k8s/clusters/c-prod".to_owned()),
+            tokens: Tokens::Relayed(thief()),
+            ..RelayOptions::default()
+        };
+        let relay = start(&certificate, options);
+        let at = |path: &str| format!("https://127.0.0.1:{}/k8s/clusters/{path}", relay.port());
+        let prod = entry("prod", at("c-prod"), &authority, "admin");
+        let scene = enrolled(product, &prod);
+        for path in ["c-evil", "c-evil/", "c-prod/../c-evil", "%63-evil"] {
+            let revil = entry("revil", at(path), &authority, "admin");
+            // An address that leads nowhere is refused otherwise.
+            let refusal = if path == "c-evil" { Refusal::AnotherWay } else { Refusal::Other };
+            try_it(&scene, &format!("a neighbor at {path}"), &prod, &revil, &relay, refusal);
+        }
+        scene.end();
     }
-    scene.end();
-});
+);
 
-each_product!(one_host_and_two_ports, |product| {
-    let (certificate, authority) = host();
-    let honest = start(&certificate, RelayOptions { honest: Honest::Below(String::new()), ..RelayOptions::default() });
-    let relay = start(&certificate, RelayOptions { tokens: Tokens::Relayed(thief()), ..RelayOptions::default() });
-    let prod = entry("prod", honest.url(), &authority, "admin");
-    let scene = enrolled(product, &prod);
-    try_it(
-        &scene,
-        "a neighbor at another port",
-        &prod,
-        &entry("revil", relay.url(), &authority, "admin"),
-        &relay,
-        Refusal::AnotherWay,
-    );
-    scene.end();
-});
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    one_host_and_two_ports,
+    |product| {
+        let (certificate, authority) = host();
+        let honest =
+            start(&certificate, RelayOptions { honest: Honest::Below(String::new()), ..RelayOptions::default() });
+        let relay = start(&certificate, RelayOptions { tokens: Tokens::Relayed(thief()), ..RelayOptions::default() });
+        let prod = entry("prod", honest.url(), &authority, "admin");
+        let scene = enrolled(product, &prod);
+        try_it(
+            &scene,
+            "a neighbor at another port",
+            &prod,
+            &entry("revil", relay.url(), &authority, "admin"),
+            &relay,
+            Refusal::AnotherWay,
+        );
+        scene.end();
+    }
+);
 
 /// Pods and secrets of `kube-system` that tokens can be bound to.
 fn bound() -> [serde_json::Value; 2] {
@@ -123,43 +142,47 @@ fn bound() -> [serde_json::Value; 2] {
 
 // Here the way is the recorded one, to the byte: tokens alone tell the two
 // apart.
-each_product!(one_host_and_two_credentials, |product| {
-    let (certificate, authority) = host();
-    let honest = Honest::With(Secret::new("prod-credential"));
-    let relay = start(&certificate, RelayOptions { honest, ..RelayOptions::default() });
-    let prod = entry("prod", relay.url(), &authority, "prod-credential");
-    let revil = entry("revil", relay.url(), &authority, "evil-credential");
-    let scene = enrolled(product, &prod);
-    let old = |namespace: &str| victim().token(namespace, "default", &["vault"]).expect("a token");
-    let [pod, secret] = bound();
-    for (name, tokens) in [
-        ("a tenant's tokens", Tokens::Relayed(tenant())),
-        ("a token bound to a pod", Tokens::BoundTo(thief(), pod)),
-        ("a token bound to a secret", Tokens::BoundTo(thief(), secret)),
-        ("an old token of kube-system", Tokens::Replayed(old("kube-system"))),
-        ("an old token of a tenant", Tokens::Replayed(old("team-a"))),
-        ("the random audience dropped", Tokens::ForAudiences(thief(), vec!["vault".to_owned()])),
-        ("a token signed by the key that comes with it", Tokens::Forged),
-        ("no tokens", Tokens::Refused),
-    ] {
-        relay.issue(tokens);
-        try_it(&scene, name, &prod, &revil, &relay, Refusal::Other);
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    one_host_and_two_credentials,
+    |product| {
+        let (certificate, authority) = host();
+        let honest = Honest::With(Secret::new("prod-credential"));
+        let relay = start(&certificate, RelayOptions { honest, ..RelayOptions::default() });
+        let prod = entry("prod", relay.url(), &authority, "prod-credential");
+        let revil = entry("revil", relay.url(), &authority, "evil-credential");
+        let scene = enrolled(product, &prod);
+        let old = |namespace: &str| victim().token(namespace, "default", &["vault"]).expect("a token");
+        let [pod, secret] = bound();
+        for (name, tokens) in [
+            ("a tenant's tokens", Tokens::Relayed(tenant())),
+            ("a token bound to a pod", Tokens::BoundTo(thief(), pod)),
+            ("a token bound to a secret", Tokens::BoundTo(thief(), secret)),
+            ("an old token of kube-system", Tokens::Replayed(old("kube-system"))),
+            ("an old token of a tenant", Tokens::Replayed(old("team-a"))),
+            ("the random audience dropped", Tokens::ForAudiences(thief(), vec!["vault".to_owned()])),
+            ("a token signed by the key that comes with it", Tokens::Forged),
+            ("no tokens", Tokens::Refused),
+        ] {
+            relay.issue(tokens);
+            try_it(&scene, name, &prod, &revil, &relay, Refusal::Other);
+        }
+        // And what it could show or hide besides. Vault itself would refuse a list
+        // without keys.
+        scene.put(&[scene.elements(), vec![crate::marks::unmarked()]].concat());
+        relay.issue(Tokens::Relayed(tenant()));
+        for (name, published, words) in [
+            ("an older key left out", Published::NewestAndOwn, &["sync", "--context", "revil", "--grace", "0s"][..]),
+            ("an older key pruned", Published::NewestAndOwn, &["sync", "--context", "revil", "--prune"]),
+            ("all keys replaced", Published::Own, &["sync", "--context", "revil", "--replace-keys"]),
+            ("all keys replaced by setup", Published::Own, &["setup", "--context", "revil", "--replace-keys"]),
+            ("no keys", Published::Nothing, &["sync", "--context", "revil"]),
+            ("removed", Published::Victims, &["remove", "--context", "revil", "--yes"]),
+        ] {
+            relay.publish(published);
+            let entries = vec![prod.clone(), revil.clone()];
+            scene.attack(&Attack { name, words, entries, token: forged(&relay), refusal: Refusal::Other });
+        }
+        scene.end();
     }
-    // And what it could show or hide besides. Vault itself would refuse a list
-    // without keys.
-    scene.put(&[scene.elements(), vec![crate::marks::unmarked()]].concat());
-    relay.issue(Tokens::Relayed(tenant()));
-    for (name, published, words) in [
-        ("an older key left out", Published::NewestAndOwn, &["sync", "--context", "revil", "--grace", "0s"][..]),
-        ("an older key pruned", Published::NewestAndOwn, &["sync", "--context", "revil", "--prune"]),
-        ("all keys replaced", Published::Own, &["sync", "--context", "revil", "--replace-keys"]),
-        ("all keys replaced by setup", Published::Own, &["setup", "--context", "revil", "--replace-keys"]),
-        ("no keys", Published::Nothing, &["sync", "--context", "revil"]),
-        ("removed", Published::Victims, &["remove", "--context", "revil", "--yes"]),
-    ] {
-        relay.publish(published);
-        let entries = vec![prod.clone(), revil.clone()];
-        scene.attack(&Attack { name, words, entries, token: forged(&relay), refusal: Refusal::Other });
-    }
-    scene.end();
-});
+);

@@ -15,56 +15,74 @@ fn role(bound_claims: Value, kind: &str) -> Value {
            "bound_claims": bound_claims, "token_policies": ["app-read"]})
 }
 
-each_product!(roles_that_fit_a_newcomer, |product| {
-    let scene = Scene::empty(product);
-    scene.rig.write("sys/auth/jwt", json!({"type": "jwt"}));
-    let issuer = victim().issuer();
-    let token = victim().token("shop", "app", &["vault"]).expect("a token");
-    for (name, bound_claims, kind) in [
-        ("the same issuer", json!({"iss": issuer}), "string"),
-        ("a list with it", json!({"iss": ["https://gone.example.com", issuer]}), "string"),
-        ("a list of one", json!({"iss": [issuer]}), "string"),
-        ("a glob", json!({"iss": "https://kubernetes.default*"}), "glob"),
-        ("a glob for everything", json!({"iss": "*"}), "glob"),
-        ("a list of globs", json!({"iss": ["https://gone*", "*.cluster.local"]}), "glob"),
-    ] {
-        scene.rig.write("auth/jwt/role/pay", role(bound_claims, kind));
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    roles_that_fit_a_newcomer,
+    |product| {
+        let scene = Scene::empty(product);
+        scene.rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+        let issuer = victim().issuer();
+        let token = victim().token("shop", "app", &["vault"]).expect("a token");
+        for (name, bound_claims, kind) in [
+            ("the same issuer", json!({"iss": issuer}), "string"),
+            ("a list with it", json!({"iss": ["https://gone.example.com", issuer]}), "string"),
+            ("a list of one", json!({"iss": [issuer]}), "string"),
+            ("a glob", json!({"iss": "https://kubernetes.default*"}), "glob"),
+            ("a glob for everything", json!({"iss": "*"}), "glob"),
+            ("a list of globs", json!({"iss": ["https://gone*", "*.cluster.local"]}), "glob"),
+        ] {
+            scene.rig.write("auth/jwt/role/pay", role(bound_claims, kind));
+            for words in [
+                &["setup", "--context", "prod"][..],
+                &[
+                    "setup",
+                    "--context",
+                    "prod",
+                    "--role",
+                    "dev",
+                    "--service-account",
+                    "shop:app",
+                    "--policy",
+                    "app-read",
+                ],
+                &["sync", "--context", "prod", "--enroll"],
+                &["setup", "--context", "prod", "--allow-unbound-roles", "--same-trust-domain"],
+            ] {
+                scene.attack(&Attack {
+                    name,
+                    words,
+                    entries: vec![Entry::prod()],
+                    token: Some(token.clone()),
+                    refusal: Refusal::ExistingRoles,
+                });
+            }
+        }
+        scene.end_without_victim();
+    }
+);
+
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    roles_that_others_left_behind,
+    |product| {
+        let scene = Scene::empty(product);
+        scene.rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+        // Somebody else is still there.
+        scene.rig.write("auth/jwt/config", json!({"jwt_validation_pubkeys": [crate::marks::unmarked()]}));
+        scene.rig.write("auth/jwt/role/pay", role(json!({"iss": victim().issuer()}), "string"));
+        let token = victim().token("shop", "app", &["vault"]).expect("a token");
         for words in [
-            &["setup", "--context", "prod"][..],
-            &["setup", "--context", "prod", "--role", "dev", "--service-account", "shop:app", "--policy", "app-read"],
-            &["sync", "--context", "prod", "--enroll"],
-            &["setup", "--context", "prod", "--allow-unbound-roles", "--same-trust-domain"],
+            &["setup", "--context", "prod", "--same-trust-domain"][..],
+            &["sync", "--context", "prod", "--enroll", "--same-trust-domain"],
         ] {
             scene.attack(&Attack {
-                name,
+                name: "left by a cluster that is gone",
                 words,
                 entries: vec![Entry::prod()],
                 token: Some(token.clone()),
                 refusal: Refusal::ExistingRoles,
             });
         }
+        scene.end_without_victim();
     }
-    scene.end_without_victim();
-});
-
-each_product!(roles_that_others_left_behind, |product| {
-    let scene = Scene::empty(product);
-    scene.rig.write("sys/auth/jwt", json!({"type": "jwt"}));
-    // Somebody else is still there.
-    scene.rig.write("auth/jwt/config", json!({"jwt_validation_pubkeys": [crate::marks::unmarked()]}));
-    scene.rig.write("auth/jwt/role/pay", role(json!({"iss": victim().issuer()}), "string"));
-    let token = victim().token("shop", "app", &["vault"]).expect("a token");
-    for words in [
-        &["setup", "--context", "prod", "--same-trust-domain"][..],
-        &["sync", "--context", "prod", "--enroll", "--same-trust-domain"],
-    ] {
-        scene.attack(&Attack {
-            name: "left by a cluster that is gone",
-            words,
-            entries: vec![Entry::prod()],
-            token: Some(token.clone()),
-            refusal: Refusal::ExistingRoles,
-        });
-    }
-    scene.end_without_victim();
-});
+);

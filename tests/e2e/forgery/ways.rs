@@ -145,21 +145,26 @@ fn ways() -> Vec<Way> {
     ]
 }
 
-each_product!(what_looks_like_the_victim, |product| {
-    let scene = Scene::new(product);
-    for Way { name, relay, entry, refusal } in ways() {
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    what_looks_like_the_victim,
+    |product| {
+        let scene = Scene::new(product);
         for words in [&["sync", "--context", "revil"][..], &["setup", "--context", "revil"]] {
-            scene.attack(&Attack {
-                name,
-                words,
-                entries: vec![Entry::prod(), entry.clone()],
-                token: forged(&relay),
-                refusal,
-            });
+            // Anew for each: a server that presents another certificate later begins again.
+            for Way { name, relay, entry, refusal } in ways() {
+                scene.attack(&Attack {
+                    name,
+                    words,
+                    entries: vec![Entry::prod(), entry.clone()],
+                    token: forged(&relay),
+                    refusal,
+                });
+            }
         }
+        scene.end();
     }
-    scene.end();
-});
+);
 
 // Not a forgery of a certificate, but of what the product keeps of one.
 each_product!(a_session_is_never_resumed, |product| {
@@ -172,20 +177,24 @@ each_product!(a_session_is_never_resumed, |product| {
     assert_eq!(relay.resumed(), 0, "a handshake without a certificate");
 });
 
-each_product!(a_proxy_that_answers_itself, |product| {
-    let scene = Scene::new(product);
-    let (proxy, relay) = (ConnectProxy::start().expect("a proxy starts"), with_own_authority());
-    proxy.route(&format!("{NAME}:6443"), relay.port());
-    let server = format!("https://{NAME}:6443");
-    let entry = Entry { proxy: Some(proxy.url()), server, ..Entry::revil(&relay).unnamed() };
-    for authorities in [relay.ca_pem(), both(&relay.ca_pem())] {
-        scene.attack(&Attack {
-            name: "a proxy with an authority of its own",
-            words: &["sync", "--context", "revil"],
-            entries: vec![Entry::prod(), entry.clone().trusting(authorities)],
-            token: forged(&relay),
-            refusal: Refusal::AnotherWay,
-        });
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    a_proxy_that_answers_itself,
+    |product| {
+        let scene = Scene::new(product);
+        let (proxy, relay) = (ConnectProxy::start().expect("a proxy starts"), with_own_authority());
+        proxy.route(&format!("{NAME}:6443"), relay.port());
+        let server = format!("https://{NAME}:6443");
+        let entry = Entry { proxy: Some(proxy.url()), server, ..Entry::revil(&relay).unnamed() };
+        for authorities in [relay.ca_pem(), both(&relay.ca_pem())] {
+            scene.attack(&Attack {
+                name: "a proxy with an authority of its own",
+                words: &["sync", "--context", "revil"],
+                entries: vec![Entry::prod(), entry.clone().trusting(authorities)],
+                token: forged(&relay),
+                refusal: Refusal::AnotherWay,
+            });
+        }
+        scene.end();
     }
-    scene.end();
-});
+);

@@ -327,9 +327,10 @@ impl ChainError {
             Self::NoWay { context, .. } => {
                 format!("record it: kubectl vaultjwt setup --context {} --mount {mount}", word(context))
             }
-            Self::NoPossession { .. } => {
-                "get the right to create tokens in kube-system: kubectl auth can-i create serviceaccounts/default --subresource=token -n kube-system".to_owned()
-            }
+            Self::NoPossession { context, .. } => format!(
+                "if the cluster signs with a new key, or if you have no right to create tokens in kube-system, confirm it with: kubectl vaultjwt setup --context {} --mount {mount}",
+                word(context)
+            ),
             Self::Unsteady { .. } => "use a kubeconfig that leads straight to one API server".to_owned(),
             Self::NoSite { .. } => "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)".to_owned(),
             Self::SameIssuer { .. } => format!(

@@ -20,8 +20,9 @@ use crate::issuer::Resolved;
 use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::Form;
+use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{ChainPlan, Copy, Others, Policy, Refresh};
+use crate::keychain::plan::{ChainPlan, Copy, KeyAction, KeyStep, Others, Policy, Refresh};
 use crate::keychain::recent::Recent;
 use crate::shell::word;
 use crate::vault::Document;
@@ -181,7 +182,11 @@ impl Draft {
             ));
         }
         self.elements = std::mem::take(&mut chain.elements);
-        self.algorithms.extend(member.cluster.keys.algorithms());
+        let added = |published: &&PublishedKey| {
+            let withheld = |step: &KeyStep| step.id == published.key.id() && step.action == KeyAction::Withhold;
+            !chain.steps.iter().any(withheld)
+        };
+        self.algorithms.extend(member.cluster.keys.keys.iter().filter(added).flat_map(PublishedKey::algorithms));
         self.served = true;
         Ok(chain)
     }

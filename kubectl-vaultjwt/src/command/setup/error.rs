@@ -201,8 +201,12 @@ impl SetupError {
 /// How a person records another way: the fingerprint comes from somewhere else than
 /// this connection.
 fn other_way(mount: &MountPath, authority: &Option<String>, source: &ChainError, namespace: &Option<String>) -> String {
-    let (Some(authority), ChainError::AnotherWay { context, .. } | ChainError::NoWay { context, .. }) =
-        (authority, source)
+    let (
+        Some(authority),
+        ChainError::AnotherWay { context, .. }
+        | ChainError::NoWay { context, .. }
+        | ChainError::NoPossession { context, .. },
+    ) = (authority, source)
     else {
         return "it may be another cluster: run the command again, or use a kubeconfig of the recorded way".to_owned();
     };

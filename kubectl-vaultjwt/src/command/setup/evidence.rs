@@ -67,10 +67,12 @@ pub async fn gather(
     match evidence.reached {
         Reached::Direct => grounds.record = ways::renewed(ports.cluster, ports.progress, &recorded).await,
         Reached::Indirect if grounds::is_steady(cluster, &standing) => {}
-        Reached::Indirect => show_possession(ports, input, request, &mut grounds).await,
-        Reached::Unrecorded => {
+        reached => {
             show_possession(ports, input, request, &mut grounds).await;
-            confirm(ports, input, cluster, &standing, &recorded, &mut grounds).await?;
+            // Where the key that signs now is new, no token can show it: a person may.
+            if reached == Reached::Unrecorded || !grounds.evidence.possession {
+                confirm(ports, input, cluster, &standing, &recorded, &mut grounds).await?;
+            }
         }
     }
     Ok(grounds)
@@ -110,7 +112,10 @@ async fn confirm(
     let owner = &cluster.owner;
     let enrolled = enrolled_name(standing, owner);
     let (context, name) = (input.cluster_name.clone(), enrolled.clone());
-    let source = if recorded.is_empty() {
+    let source = if grounds.evidence.reached == Reached::Indirect {
+        let why = grounds.no_possession.clone().unwrap_or_default();
+        ChainError::NoPossession { context, enrolled: name, owner: owner.clone(), why }
+    } else if recorded.is_empty() {
         ChainError::NoWay { context, enrolled: name, owner: owner.clone() }
     } else {
         let (recorded, way) = (recorded.to_vec(), grounds.way.clone());
@@ -145,6 +150,8 @@ async fn confirm(
     grounds.record(if recorded.is_empty() {
         // An earlier program recorded nothing: this is what enrollment would record.
         ways::to_record(ports.cluster, ports.progress, way).await
+    } else if recorded.contains(&way) {
+        Vec::new()
     } else {
         vec![way]
     });

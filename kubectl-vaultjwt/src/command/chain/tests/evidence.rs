@@ -71,8 +71,8 @@ fn an_indirect_way_needs_a_token_where_something_changes() {
         why(&there, by(&rotated, evidence(Reached::Indirect))),
         "context \"c\" reaches cluster \"prod\" (UID u1) by an indirect way, and no token verified that it is that cluster: \
          forbidden",
-        "get the right to create tokens in kube-system: kubectl auth can-i create serviceaccounts/default \
-         --subresource=token -n kube-system",
+        "if the cluster signs with a new key, or if you have no right to create tokens in kube-system, confirm it with: \
+         kubectl vaultjwt setup --context c --mount jwt",
     );
     let shown = Evidence { possession: true, ..evidence(Reached::Indirect) };
     assert_eq!(why(&there, by(&rotated, shown)), None);
