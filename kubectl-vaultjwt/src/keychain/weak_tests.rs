@@ -170,10 +170,9 @@ proptest! {
         prop_assert_eq!(refused(ed25519(pair.public_key().as_ref())), None);
     }
 
-    /// Of all 32 bytes, those are refused that are no point.
+    /// Random bytes are refused where they encode no point, which is half of them.
     #[test]
     fn points_are_told_from_other_bytes(encoded in any::<[u8; 32]>()) {
-        // The oracle takes a key apart to verify with it, and says nothing else.
         let refused = super::ed25519(&encoded).is_err();
         prop_assert_eq!(refused, !is_point(&encoded));
     }
