@@ -125,14 +125,14 @@ const CASES: &[Case] = &[
         expected: "unchanged; 1: it holds 2 keys of https://alpha.svc (cluster UID), but without a mark that says so",
     },
     Case {
-        name: "the same, adopted: what we publish is marked again, the rest is not",
+        name: "the same, adopted: the key that signs is managed again, the rest is not",
         change: |config, _| {
             push(config, by_hand(), false);
             push(config, marked("https://other"), false);
             stripped(config);
         },
         command: ADOPT,
-        expected: "alpha.svc, alpha.svc, unmarked, unmarked; 2 algs; 0",
+        expected: "unmarked, alpha.svc, unmarked, unmarked; 2 algs; 0",
     },
     Case {
         name: "adopting changes nobody else's mark",

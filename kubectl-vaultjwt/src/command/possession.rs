@@ -22,8 +22,6 @@ pub struct Request<'a> {
     pub reached: Reached,
     /// A random audience, new for each run.
     pub nonce: &'a str,
-    /// Time of the run.
-    pub now: Timestamp,
 }
 
 /// The key of the owner that signed a fresh token of kube-system, or why none did.
@@ -50,7 +48,7 @@ pub async fn signer(
         keys: &keys,
         subject: &account.subject(),
         audiences: &audiences,
-        now: request.now,
+        now: Timestamp::now(),
     };
     let proof = proof::check(&token, claim).map_err(|error| error.to_string())?;
     if !is_unbound(&token) {

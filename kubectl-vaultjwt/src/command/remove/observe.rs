@@ -87,7 +87,7 @@ async fn ensure_owner(
     if form(owner).allows(EvidenceStep::Remove, evidence).is_ok() {
         return Ok(());
     }
-    let request = possession::Request { owner, elements: &elements, reached, nonce: &input.nonce, now: input.now };
+    let request = possession::Request { owner, elements: &elements, reached, nonce: &input.nonce };
     let work = possession::show(cluster, ports.progress, request);
     match patiently(ports.progress, "requesting a token", work).await {
         Ok(_) => Ok(()),

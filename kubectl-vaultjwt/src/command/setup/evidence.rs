@@ -41,7 +41,6 @@ pub async fn gather(
         elements: &standing,
         reached: evidence.reached,
         nonce: &input.nonce,
-        now: input.now,
     };
     if input.terms.policy.adopt {
         grounds.adoptable = match cluster.source {

@@ -114,7 +114,6 @@ async fn cluster(
         elements: standing,
         reached: evidence.reached,
         nonce: &input.nonce,
-        now: input.now,
     };
     // Only where something between could answer too, and there is something to change.
     if enrolled && evidence.reached == Reached::Indirect && !grounds::is_steady(&cluster, standing) {
