@@ -202,8 +202,7 @@ impl Scene {
         let after = self.state();
         let mut wrong = Vec::new();
         for part in ["mounts", "config", "roles", "each"] {
-            // Byte for byte: JSON as Vault sends it.
-            if before[part].to_string() != after[part].to_string() {
+            if before[part] != after[part] {
                 wrong.push(format!("{part} is not as before"));
             }
         }

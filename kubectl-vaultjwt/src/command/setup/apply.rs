@@ -22,6 +22,14 @@ use shared::refusal::{self, Refusal};
 use shared::text::one_line;
 use std::time::Duration;
 
+/// What the cluster showed before anything is changed.
+pub struct Shown<'a> {
+    /// The token, where one was created.
+    pub proof: IssuerProof,
+    /// What a change of its keys rests on.
+    pub grounds: &'a Grounds,
+}
+
 /// Carries out `plan`, and says in `report` what stands then.
 pub async fn plan(
     ports: Ports<'_>,
@@ -29,10 +37,10 @@ pub async fn plan(
     cluster: &Resolved,
     state: &MountState,
     plan: &Plan,
-    proof: IssuerProof,
-    grounds: &Grounds,
+    shown: Shown<'_>,
     report: &mut SetupReport,
 ) -> Result<(), SetupError> {
+    let Shown { proof, grounds } = shown;
     let mount = &input.mount;
     let done = |text: String| ports.progress.step(Step::Done(text));
     if plan.enable_mount && enable(ports, input).await? {

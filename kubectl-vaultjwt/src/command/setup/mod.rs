@@ -64,7 +64,8 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
         return Ok(report);
     }
     rights::check(ports, input, &plan).await?;
-    match apply::plan(ports, input, &cluster, &vault, &plan, proof, &grounds, &mut report).await {
+    let shown = apply::Shown { proof, grounds: &grounds };
+    match apply::plan(ports, input, &cluster, &vault, &plan, shown, &mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
         Err(error) if plan.changes() => {
