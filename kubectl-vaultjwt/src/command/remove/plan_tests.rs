@@ -15,7 +15,8 @@ fn owner(issuer: &str, uid: Option<&str>) -> Owner {
 
 /// An Ed25519 key; the byte tells them apart.
 fn key(byte: u8) -> PublicKey {
-    PublicKey::ed25519(&[byte; 32]).unwrap()
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+    PublicKey::ed25519(Ed25519KeyPair::from_seed_unchecked(&[byte; 32]).unwrap().public_key().as_ref()).unwrap()
 }
 
 fn marked(byte: u8, owner: &Owner) -> Element {
