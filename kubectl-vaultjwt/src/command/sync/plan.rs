@@ -149,8 +149,9 @@ impl<'a> Sync<'a> {
 
 impl Group {
     /// What another context of the same cluster publishes. Each was checked by itself
-    /// before (`observe`): one that could change nothing alone brings no key that the
-    /// mount lacks, so that the stronger evidence holds for both.
+    /// before (`observe`) if the cluster is enrolled: one that could change nothing alone
+    /// brings no key that the mount lacks, so that the stronger evidence holds for both.
+    /// Contexts that are being enrolled are not told apart (docs/threat-model.md, known gaps).
     fn add(&mut self, cluster: &Resolved, grounds: &Grounds) {
         for published in &cluster.keys.keys {
             if !self.cluster.keys.keys.iter().any(|known| known.key == published.key) {
