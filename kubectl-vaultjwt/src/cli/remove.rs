@@ -2,10 +2,10 @@
 
 use super::issuer::parse_uid;
 use super::kube::KubeFlags;
-use super::values::{DryRun, parse_dry_run};
+use super::values::{DryRun, parse_authority, parse_dry_run};
 use super::vault::VaultFlags;
 use crate::command::remove::Uid;
-use crate::keychain::authority::{Authority, AuthorityError};
+use crate::keychain::authority::Authority;
 use clap::Args;
 use shared::mount::MountPath;
 
@@ -82,10 +82,6 @@ fn parse_cluster_uid(typed: &str) -> Result<Uid, String> {
         "none" => Ok(Uid::None),
         _ => parse_uid(typed).map(Uid::Of),
     }
-}
-
-fn parse_authority(typed: &str) -> Result<Authority, String> {
-    typed.parse().map_err(|error: AuthorityError| error.to_string())
 }
 
 fn parse_output(typed: &str) -> Result<Output, String> {

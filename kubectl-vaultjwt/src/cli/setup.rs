@@ -5,9 +5,9 @@ use super::issuer::IssuerFlags;
 use super::keys::KeysFlags;
 use super::kube::KubeFlags;
 use super::role::RoleFlags;
-use super::values::{DryRun, parse_dry_run};
+use super::values::{DryRun, parse_authority, parse_dry_run};
 use super::vault::VaultFlags;
-use crate::keychain::authority::Root;
+use crate::keychain::authority::Authority;
 use clap::{Args, ValueEnum};
 use shared::mount::MountPath;
 
@@ -39,9 +39,9 @@ pub struct SetupArgs {
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
     pub output: Option<Output>,
 
-    /// Record this run's way to a cluster that is enrolled already, if its certificate authority has this fingerprint: sha256:… as 'kubectl vaultjwt issuer' prints it, or "roots"
-    #[arg(long, value_name = "FINGERPRINT", value_parser = parse_authority)]
-    pub authority: Option<Root>,
+    /// Record this run's way to a cluster that is enrolled already, if it is this one: the text that 'kubectl vaultjwt issuer' prints as the way
+    #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority)]
+    pub authority: Option<Authority>,
 
     /// The role.
     #[command(flatten)]
@@ -113,12 +113,6 @@ pub enum Output {
     Json,
     /// The plan as vault CLI commands.
     Commands,
-}
-
-fn parse_authority(typed: &str) -> Result<Root, String> {
-    typed
-        .parse()
-        .map_err(|_| "a fingerprint is sha256: and 43 letters and digits of base64url, or \"roots\"".to_owned())
 }
 
 fn parse_output(typed: &str) -> Result<Output, String> {

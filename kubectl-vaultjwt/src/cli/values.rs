@@ -1,5 +1,7 @@
 //! Owns values that several commands' flags have.
 
+use crate::keychain::authority::{Authority, AuthorityError};
+
 /// kubectl's `--dry-run`, as far as it can be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DryRun {
@@ -16,4 +18,9 @@ pub(super) fn parse_dry_run(typed: &str) -> Result<DryRun, String> {
         "server" => Err("Vault has no server-side dry run: use \"client\"".to_owned()),
         _ => Err("must be \"none\" or \"client\"".to_owned()),
     }
+}
+
+/// A way to an API server, as it is printed and recorded.
+pub(super) fn parse_authority(typed: &str) -> Result<Authority, String> {
+    typed.parse().map_err(|error: AuthorityError| error.to_string())
 }

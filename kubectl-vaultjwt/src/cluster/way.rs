@@ -111,15 +111,9 @@ impl Address {
     /// count, and the one that shows least decides; none shows nothing.
     pub fn reached(&self, handshakes: Option<&[Handshake]>, recorded: &[Authority]) -> Reached {
         let one = |handshake: &Handshake| {
-            let over: Vec<Reached> = recorded.iter().map(|way| self.over(handshake, way)).collect();
-            [Reached::Direct, Reached::Indirect].into_iter().find(|r| over.contains(r)).unwrap_or(Reached::Unrecorded)
+            recorded.iter().map(|way| self.over(handshake, way)).max().unwrap_or(Reached::Unrecorded)
         };
-        let all: Vec<Reached> = handshakes.unwrap_or_default().iter().map(one).collect();
-        match () {
-            () if all.is_empty() || all.contains(&Reached::Unrecorded) => Reached::Unrecorded,
-            () if all.contains(&Reached::Indirect) => Reached::Indirect,
-            () => Reached::Direct,
-        }
+        handshakes.unwrap_or_default().iter().map(one).min().unwrap_or(Reached::Unrecorded)
     }
 
     /// The way to record: the authority that the path ended in, not the bundle, with

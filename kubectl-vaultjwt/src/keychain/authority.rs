@@ -9,6 +9,7 @@
 //! authority-4: roots https://api.edge.example.com:6443
 //! ```
 
+use super::evidence::Reached;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -108,11 +109,11 @@ pub enum Authority {
 }
 
 impl Authority {
-    /// Where its chain of certificates ends: what `--authority` names.
-    pub fn root(&self) -> Root {
+    /// How an API server is reached over it, where it is recorded.
+    pub fn reached(&self) -> Reached {
         match self {
-            Self::Direct { id, .. } | Self::Pod { id } => Root::Authority(*id),
-            Self::Indirect { root, .. } => *root,
+            Self::Direct { .. } | Self::Pod { .. } => Reached::Direct,
+            Self::Indirect { .. } => Reached::Indirect,
         }
     }
 
@@ -137,7 +138,7 @@ impl fmt::Display for Authority {
 
 /// A text that is no authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an authority such as sha256:… NAME")]
+#[error("must be \"sha256:… NAME\", \"pod sha256:…\", \"sha256:… URL\" or \"roots URL\"")]
 pub struct AuthorityError;
 
 impl FromStr for Authority {

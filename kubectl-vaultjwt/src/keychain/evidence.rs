@@ -6,16 +6,17 @@
 //! believed because of the connection it came over, and the ways to an enrolled
 //! cluster are recorded when a person runs `setup`.
 
-/// How the connection compares with the ways that are recorded for the owner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How the connection compares with the ways that are recorded for the owner, the
+/// least first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reached {
+    /// Over a way that is not recorded.
+    Unrecorded,
+    /// Over a recorded way that something between could answer too.
+    Indirect,
     /// Over a recorded way: the server's certificate leads to the recorded
     /// authority alone, for the cluster's own name.
     Direct,
-    /// Over a recorded way that something between could answer too.
-    Indirect,
-    /// Over a way that is not recorded.
-    Unrecorded,
 }
 
 /// What is known in one run about who answers for an owner.

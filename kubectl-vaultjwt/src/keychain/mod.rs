@@ -27,7 +27,7 @@ use std::fmt;
 /// Who answers for a key: an issuer, and where its discovery document was not
 /// read at its own https URL, the cluster too, because kubeadm, kind and k3s
 /// clusters all carry one issuer string. The two forms never equal each other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {
     /// The issuer, compared byte for byte (AKS issuers end in `/`).

@@ -150,12 +150,12 @@ pub struct Others {
 
 impl Others {
     /// Who else is on a mount that holds `standing`, besides an owner who
-    /// publishes `published`. A key that stands there without a mark is its own
-    /// only if `signer`, the key that signed a fresh token of it, is one of
-    /// them: public keys are public, and anybody can publish a copy.
-    pub fn of(standing: &[Element], owner: &Owner, published: &[PublishedKey], signer: Option<KeyId>) -> Self {
+    /// publishes `published`. Keys that stand there without a mark are its own
+    /// only if one of `known`, those that are known to be its, is among them: public
+    /// keys are public, and anybody can publish a copy.
+    pub fn of(standing: &[Element], owner: &Owner, published: &[PublishedKey], known: &[KeyId]) -> Self {
         let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
-        let there = signer.is_some_and(|signer| standing.iter().any(|e| by_hand(e) && e.id() == Some(signer)));
+        let there = standing.iter().any(|e| by_hand(e) && e.id().is_some_and(|id| known.contains(&id)));
         let published = if there { published } else { &[] };
         let mut others = Self::default();
         let mut seen: HashSet<&Owner> = HashSet::new();

@@ -142,7 +142,7 @@ fn an_unmarked_key_of_ours_is_not_written_twice_and_can_be_adopted() {
     let by_hand = [Element::read(keys[0].key.pem().trim())];
     let plan = ChainPlan::make(&by_hand, &refresh(&me, &keys)).unwrap();
     assert_eq!(actions(&plan), [KeyAction::KeepUnmarked]);
-    assert!(!plan.changes() && !Others::of(&by_hand, &me, &keys, Some(keys[0].key.id())).any());
+    assert!(!plan.changes() && !Others::of(&by_hand, &me, &keys, &[keys[0].key.id()]).any());
     let adopt = Policy { adopt: true, ..Policy::default() };
     let known = [keys[0].key.id()];
     let adopting = || Refresh { policy: adopt, adoptable: &known, ..refresh(&me, &keys) };
@@ -164,8 +164,8 @@ fn a_copy_of_somebodys_key_is_not_ones_own() {
     let (me, published) = (owner("a"), keys([1, 2, 9]));
     let by_hand: Vec<Element> = published[..2].iter().map(|k| Element::read(k.key.pem().trim())).collect();
     let unmarked = |signer: Option<u8>| {
-        let signer = signer.map(|number| key(number).key.id());
-        Others::of(&by_hand, &me, &published, signer).unmarked
+        let known: Vec<KeyId> = signer.into_iter().map(|number| key(number).key.id()).collect();
+        Others::of(&by_hand, &me, &published, &known).unmarked
     };
     // Who signs with one of them holds it, and is trusted already.
     assert_eq!((unmarked(Some(1)), unmarked(Some(9)), unmarked(None)), (0, 2, 2));
@@ -279,7 +279,7 @@ fn keys_of_an_earlier_program_are_completed_when_a_way_is_recorded_and_not_befor
 fn a_cluster_with_the_same_issuer_is_somebody_else() {
     let one = Owner { issuer: "https://k".into(), cluster_uid: Some("1".into()) };
     let two = Owner { cluster_uid: Some("2".into()), ..one.clone() };
-    assert_eq!(Others::of(&chain(&one, &keys([1])), &two, &keys([2]), None).owners, [one]);
+    assert_eq!(Others::of(&chain(&one, &keys([1])), &two, &keys([2]), &[]).owners, [one]);
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn what_cannot_be_read_is_somebody_elses() {
     let foreign = ["not a pem", "vaultjwt/v9\n-----BEGIN X", certificate];
     let standing: Vec<Element> = foreign.iter().map(|text| Element::read(text)).collect();
     let plan = ChainPlan::make(&standing, &refresh(&owner("a"), &keys([1]))).unwrap();
-    let others = Others::of(&standing, &owner("a"), &keys([1]), None);
+    let others = Others::of(&standing, &owner("a"), &keys([1]), &[]);
     assert_eq!((others.unmarked, others.unreadable), (1, 2));
     assert_eq!(texts(&plan.elements)[1..], foreign);
 }

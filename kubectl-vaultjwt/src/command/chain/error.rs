@@ -99,6 +99,14 @@ pub enum ChainError {
         /// The context.
         context: String,
     },
+    /// One cluster is enrolled at a time: which of these it is only a person knows.
+    #[error("{} claim to be {owner}, by different ways", contexts_named(.contexts))]
+    Contested {
+        /// All that claim it, in the order named.
+        contexts: Vec<String>,
+        /// Whom they claim to be.
+        owner: Owner,
+    },
     /// Keys of such an issuer come from its URL only.
     #[error("the keys of {owner} are read at its issuer URL only, which could not be read: {why}")]
     NoSite {
@@ -189,6 +197,18 @@ pub fn claimed(enrolled: &str, owner: &Owner) -> String {
     } else {
         format!("cluster \"{}\" ({what})", one_line(enrolled))
     }
+}
+
+/// All of them up to a limit, so that a large kubeconfig stays readable.
+fn contexts_named(names: &[String]) -> String {
+    let mut named: Vec<String> =
+        names.iter().take(NAMED_AT_MOST).map(|name| format!("\"{}\"", one_line(name))).collect();
+    let more = names.len().saturating_sub(NAMED_AT_MOST);
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    let last = named.pop().unwrap_or_default();
+    format!("contexts {} and {last}", named.join(", "))
 }
 
 fn keys_of(count: usize) -> String {
@@ -287,6 +307,7 @@ impl ChainError {
                 | Self::NoWay { .. }
                 | Self::NoPossession { .. }
                 | Self::Unsteady { .. }
+                | Self::Contested { .. }
                 | Self::NoSite { .. }
         )
     }
@@ -330,6 +351,10 @@ impl ChainError {
             Self::NoPossession { context, .. } => format!(
                 "if the cluster signs with a new key, or if you have no right to create tokens in kube-system, confirm it with: kubectl vaultjwt setup --context {} --mount {mount}",
                 word(context)
+            ),
+            Self::Contested { contexts, .. } => format!(
+                "enroll the right one by itself, then record the way of another that is the same cluster: kubectl vaultjwt setup --context {} --mount {mount}",
+                word(contexts.first().map_or("", String::as_str))
             ),
             Self::Unsteady { .. } => "use a kubeconfig that leads straight to one API server".to_owned(),
             Self::NoSite { .. } => "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)".to_owned(),

@@ -4,11 +4,11 @@
 use super::ChainError;
 use crate::issuer::{CloudWord, IssuerError, KeySource, Resolved, is_managed};
 use crate::keychain::Owner;
-use crate::keychain::authority::{Authority, Root};
+use crate::keychain::authority::Authority;
 use crate::keychain::element::Element;
 use crate::keychain::evidence::{Evidence, Form, Missing, Reached, Step};
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::authorities;
+use crate::keychain::plan::{ChainPlan, KeyAction, authorities};
 use crate::keychain::provenance::{KeyProof, Provenance};
 use std::collections::HashSet;
 
@@ -17,6 +17,10 @@ use std::collections::HashSet;
 pub struct Grounds {
     /// Of this run. Not looked at for a cluster that is enrolled now.
     pub evidence: Evidence,
+    /// The ways that were recorded when the connection was judged.
+    pub seen: Vec<Authority>,
+    /// Whether this run enrolls the cluster.
+    pub enrolls: bool,
     /// How keys that come now are believed.
     pub proof: KeyProof,
     /// The key that signed a fresh token, where one was requested.
@@ -32,10 +36,13 @@ pub struct Grounds {
 }
 
 impl Grounds {
-    /// Of a cluster that was resolved; `evidence` is what the connection shows.
-    pub fn new(cluster: &Resolved, evidence: Evidence, way: Option<Authority>) -> Self {
+    /// Of a cluster that was resolved; `evidence` is what the connection shows,
+    /// compared with `seen`, the recorded ways.
+    pub fn new(cluster: &Resolved, evidence: Evidence, seen: Vec<Authority>, way: Option<Authority>) -> Self {
         Self {
             evidence,
+            seen,
+            enrolls: false,
             proof: proof(cluster, true),
             signer: None,
             way,
@@ -45,11 +52,11 @@ impl Grounds {
         }
     }
 
-    /// A cluster that is enrolled by this run, over `record`: until the run ends these
-    /// count as recorded.
+    /// A cluster that is enrolled by this run, over `record`.
     pub fn enroll(&mut self, cluster: &Resolved, record: Vec<Authority>) {
         self.proof = if self.signer.is_none() { KeyProof::Trusted } else { proof(cluster, false) };
-        self.record(record);
+        self.enrolls = true;
+        self.record = record;
     }
 
     /// Ways that this run records, on a person's word.
@@ -66,15 +73,21 @@ impl Grounds {
         }
     }
 
+    /// Whether the connections that were made since agree with the judgment: a server
+    /// that may answer one connection itself can pass the next one on.
+    pub fn ensure_unchanged(&self, context: &str, now: Reached, way: Option<&Authority>) -> Result<(), ChainError> {
+        // Whoever is not recorded yet is recorded by this way.
+        let same = self.evidence.reached != Reached::Unrecorded || way == self.way.as_ref();
+        if now >= self.evidence.reached && same {
+            return Ok(());
+        }
+        Err(ChainError::Unsteady { context: context.to_owned() })
+    }
+
     /// Those of another context of the same cluster, in the same run.
     pub fn add(&mut self, other: &Self) {
         let (mine, theirs) = (&mut self.evidence, other.evidence);
-        let rank = |reached: Reached| {
-            [Reached::Unrecorded, Reached::Indirect, Reached::Direct].iter().position(|r| *r == reached)
-        };
-        if rank(theirs.reached) > rank(mine.reached) {
-            mine.reached = theirs.reached;
-        }
+        mine.reached = mine.reached.max(theirs.reached);
         mine.possession |= theirs.possession;
         mine.site |= theirs.site;
         mine.cloud |= theirs.cloud;
@@ -87,32 +100,54 @@ impl Grounds {
         self.adoptable.extend(&other.adoptable);
     }
 
+    /// The evidence against the ways that are recorded now: another run may have
+    /// changed them after the connection was judged.
+    fn evidence_now(&self, recorded: &[Authority]) -> Result<Evidence, ChainError> {
+        if self.enrolls {
+            // Enrolled by this run's own write, which recorded the way; or by another
+            // run, and then this context is one more that claims to be the cluster.
+            let reached = match &self.way {
+                Some(way) if recorded.contains(way) => way.reached(),
+                _ if recorded.is_empty() => return Err(ChainError::Meanwhile),
+                _ => Reached::Unrecorded,
+            };
+            return Ok(Evidence { reached, recorded: true, ..self.evidence });
+        }
+        let lost = self.seen.iter().any(|way| !recorded.contains(way));
+        // One that was added may be the way of this run.
+        let gained = recorded.len() > self.seen.len() && self.evidence.reached != Reached::Direct;
+        if lost || gained { Err(ChainError::Meanwhile) } else { Ok(self.evidence) }
+    }
+
     /// Whether the keys of an enrolled cluster may be looked at over this way, and,
     /// where `changes`, be changed.
     pub fn check(&self, cluster: &Resolved, name: &str, elements: &[Element], changes: bool) -> Result<(), ChainError> {
-        let form = form(&cluster.owner);
-        let another_way =
-            form != Form::Managed && self.evidence.recorded && self.evidence.reached == Reached::Unrecorded;
-        let missing = match form.allows(Step::ChangeKeys, self.evidence) {
-            Err(missing) if changes || another_way => missing,
-            _ => return Ok(()),
+        let (form, owner) = (form(&cluster.owner), cluster.owner.clone());
+        let recorded = authorities(elements, &owner);
+        let evidence = match self.evidence_now(&recorded) {
+            Ok(evidence) => evidence,
+            Err(meanwhile) => return if changes { Err(meanwhile) } else { Ok(()) },
         };
-        let owner = cluster.owner.clone();
+        let records = form != Form::Managed || self.enrolls;
+        let another_way = records && evidence.recorded && evidence.reached == Reached::Unrecorded;
+        let missing = match form.allows(Step::ChangeKeys, evidence) {
+            Err(missing) => missing,
+            Ok(()) if another_way => Missing::Way,
+            Ok(()) => return Ok(()),
+        };
+        if !changes && !another_way {
+            return Ok(());
+        }
         let enrolled = enrolled_name(elements, &owner);
         Err(match missing {
-            Missing::Way => ChainError::AnotherWay {
-                context: name.to_owned(),
-                enrolled,
-                recorded: authorities(elements, &owner),
-                way: self.way.clone(),
-                owner,
-            },
+            Missing::Way => {
+                ChainError::AnotherWay { context: name.to_owned(), enrolled, recorded, way: self.way.clone(), owner }
+            }
             Missing::AnyWay => ChainError::NoWay { context: name.to_owned(), enrolled, owner },
-            Missing::Possession => ChainError::NoPossession {
-                context: name.to_owned(),
-                enrolled,
-                owner,
-                why: self.no_possession.clone().unwrap_or_else(|| "no token was requested".to_owned()),
+            Missing::Possession => match self.no_possession.clone() {
+                Some(why) => ChainError::NoPossession { context: name.to_owned(), enrolled, owner, why },
+                // When the connection was judged, there was nothing to change.
+                None => ChainError::Meanwhile,
             },
             Missing::Site => ChainError::NoSite {
                 owner,
@@ -178,14 +213,9 @@ pub fn without_weak_keys(mut cluster: Resolved, elements: &[Element]) -> Result<
     }
 }
 
-/// Whether `published` and time leave the owner's managed keys as they are.
-pub fn is_steady(cluster: &Resolved, elements: &[Element]) -> bool {
-    let published = |id: KeyId| cluster.keys.keys.iter().any(|key| key.key.id() == id);
-    let ours = elements.iter().filter(|element| element.is_of(&cluster.owner));
-    let known: Vec<KeyId> = ours.clone().filter_map(Element::id).collect();
-    let retired = |element: &Element| element.provenance().is_some_and(|mark| mark.retired.is_some());
-    cluster.keys.keys.iter().all(|key| known.contains(&key.key.id()))
-        && ours.into_iter().all(|element| !retired(element) && element.id().is_some_and(published))
+/// Whether a plan brings keys for the owner that the mount has not, or has as retired.
+pub fn brings_keys(plan: &ChainPlan) -> bool {
+    [KeyAction::Add, KeyAction::Adopt, KeyAction::Return].into_iter().any(|action| plan.count(action) > 0)
 }
 
 /// The name that the owner's newest key was added under, for messages.
@@ -193,12 +223,4 @@ pub fn enrolled_name(elements: &[Element], owner: &Owner) -> String {
     let marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
     let newest = marks.reduce(|newest, mark| if mark.added > newest.added { mark } else { newest });
     newest.map(|mark: &Provenance| mark.cluster.clone()).unwrap_or_default()
-}
-
-/// `--authority` as it is typed for a way.
-pub fn typed(way: &Authority) -> String {
-    match way.root() {
-        Root::Authority(id) => id.to_string(),
-        Root::System => "roots".to_owned(),
-    }
 }

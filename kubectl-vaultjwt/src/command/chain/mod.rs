@@ -46,6 +46,30 @@ pub struct Member<'a> {
     pub recent: Option<&'a Recent>,
 }
 
+impl<'a> Member<'a> {
+    /// What its keys are to be refreshed by.
+    fn refresh(&self, now: Timestamp, policy: Policy) -> Refresh<'a> {
+        Refresh {
+            owner: &self.cluster.owner,
+            published: &self.cluster.keys.keys,
+            cluster: self.name,
+            now,
+            signer: self.grounds.signer,
+            recent: self.recent,
+            proof: self.grounds.proof,
+            record: &self.grounds.record,
+            adoptable: &self.grounds.adoptable,
+            policy,
+        }
+    }
+
+    /// What would become of its keys, whether that is allowed or not: evidence is
+    /// gathered only for what changes.
+    pub fn outlook(&self, standing: &[Element], now: Timestamp, policy: Policy) -> Result<ChainPlan, ChainError> {
+        Ok(ChainPlan::make(standing, &self.refresh(now, policy))?)
+    }
+}
+
 /// What the user decides for all clusters of a run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Terms {
@@ -139,18 +163,7 @@ impl Draft {
             return Err(ChainError::BoundIssuer { bound });
         }
         let grounds = member.grounds;
-        let refresh = Refresh {
-            owner,
-            published: &member.cluster.keys.keys,
-            cluster: member.name,
-            now,
-            signer: grounds.signer,
-            recent: member.recent,
-            proof: grounds.proof,
-            record: &grounds.record,
-            adoptable: &grounds.adoptable,
-            policy: terms.policy,
-        };
+        let refresh = member.refresh(now, terms.policy);
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;
         if enrolled {
             grounds.check(member.cluster, member.name, &self.elements, chain.changes())?;
@@ -159,7 +172,7 @@ impl Draft {
             // Its keys would be trusted, and nobody would ever refresh them.
             return Err(ChainError::Unmarked { owner: owner.clone(), keys: self.unmarked(member.cluster) });
         }
-        let others = Others::of(&self.elements, owner, refresh.published, grounds.signer);
+        let others = Others::of(&self.elements, owner, refresh.published, &grounds.adoptable);
         if newcomer {
             admission::newcomer(owner, &others, &terms.allow, roles)?;
         } else if bound.is_some() && others.any() {

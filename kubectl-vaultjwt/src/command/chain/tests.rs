@@ -60,7 +60,7 @@ fn grounds(cluster: &Resolved, signer: Option<u16>) -> &'static Grounds {
     let signer = signer.map(|number| key(number).key.id());
     let adoptable = signer.into_iter().collect();
     // Tests end soon.
-    Box::leak(Box::new(Grounds { signer, adoptable, ..Grounds::new(cluster, evidence, None) }))
+    Box::leak(Box::new(Grounds { signer, adoptable, ..Grounds::new(cluster, evidence, vec![], None) }))
 }
 
 fn member(cluster: &Resolved, enrol: bool) -> Member<'_> {

@@ -198,8 +198,8 @@ impl SetupError {
     }
 }
 
-/// How a person records another way: the fingerprint comes from somewhere else than
-/// this connection.
+/// How a person records another way: what it is compared with comes from somewhere else
+/// than this connection.
 fn other_way(mount: &MountPath, authority: &Option<String>, source: &ChainError, namespace: &Option<String>) -> String {
     let (
         Some(authority),
@@ -212,8 +212,9 @@ fn other_way(mount: &MountPath, authority: &Option<String>, source: &ChainError,
     };
     let namespace = namespace.as_ref().map(|name| format!(" --vault-namespace {}", word(name))).unwrap_or_default();
     format!(
-        "it may be another cluster; compare the fingerprint with one from the cluster's administrator ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{namespace} --authority {authority}",
-        word(context)
+        "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{namespace} --authority {}",
+        word(context),
+        word(authority)
     )
 }
 

@@ -8,12 +8,12 @@ use super::observe::MountState;
 use super::prove::IssuerProof;
 use super::{Ports, Step};
 use crate::command::chain::error::claimed;
-use crate::command::chain::grounds::{enrolled_name, typed};
-use crate::command::chain::{ChainError, Grounds, elements, grounds};
+use crate::command::chain::grounds::enrolled_name;
+use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
 use crate::command::{Reply, possession, ways};
 use crate::issuer::{KeySource, Resolved};
 use crate::keychain::authority::Authority;
-use crate::keychain::element::Element;
+use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::Reached;
 use crate::keychain::plan::authorities;
 use crate::keychain::provenance::{KeyProof, Provenance};
@@ -27,14 +27,14 @@ pub async fn gather(
     state: &MountState,
     proof: &IssuerProof,
 ) -> Result<Grounds, SetupError> {
-    let document = match state {
-        MountState::Missing => None,
-        MountState::Jwt(jwt) => jwt.config.document.as_ref(),
+    let (document, date) = match state {
+        MountState::Missing => (None, None),
+        MountState::Jwt(jwt) => (jwt.config.document.as_ref(), jwt.config.date),
     };
     let standing = elements(document);
     let recorded = authorities(&standing, &cluster.owner);
     let evidence = grounds::evidence(cluster, ports.cluster.reached(&recorded), &recorded);
-    let mut grounds = Grounds::new(cluster, evidence, ports.cluster.way());
+    let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), ports.cluster.way());
     grounds.signer = proof.signer();
     let request = possession::Request {
         owner: &cluster.owner,
@@ -42,7 +42,11 @@ pub async fn gather(
         reached: evidence.reached,
         nonce: &input.nonce,
     };
-    if input.terms.policy.adopt {
+    let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
+    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let by_hand = standing.iter().any(|element| element.mark == Mark::None && published(element));
+    // A newcomer's own keys are nobody else's.
+    if by_hand && (input.terms.policy.adopt || !enrolled) {
         grounds.adoptable = match cluster.source {
             KeySource::IssuerSite => cluster.keys.keys.iter().map(|published| published.key.id()).collect(),
             KeySource::ApiServer => {
@@ -50,31 +54,53 @@ pub async fn gather(
                 match possession::signer(ports.cluster, ports.progress, request, keys).await {
                     Ok(key) => vec![key],
                     Err(why) => {
-                        ports.progress.step(Step::Skipped(format!("no key is adopted: {why}")));
+                        let what = if input.terms.policy.adopt { "is adopted" } else { "counts as this cluster's" };
+                        ports.progress.step(Step::Skipped(format!("no unmanaged key {what}: {why}")));
                         Vec::new()
                     }
                 }
             }
         };
     }
-    if !standing.iter().any(|element| element.is_of(&cluster.owner)) {
-        let way = grounds.recordable(&input.cluster_name);
-        let way = way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
-        grounds.enroll(cluster, ways::to_record(ports.cluster, ports.progress, way).await);
+    if !enrolled {
+        let way = recordable(input, &grounds)?;
+        let ways = ways::to_record(ports.cluster, ports.progress, way).await;
+        ensure_unchanged(ports, input, &grounds)?;
+        grounds.enroll(cluster, ways);
         return Ok(grounds);
     }
+    let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds: &grounds, recent: None };
+    let outlook = member.outlook(&standing, date.unwrap_or(input.now), input.terms.policy);
     match evidence.reached {
-        Reached::Direct => grounds.record = ways::renewed(ports.cluster, ports.progress, &recorded).await,
-        Reached::Indirect if grounds::is_steady(cluster, &standing) => {}
+        Reached::Direct => {
+            grounds.record = ways::renewed(ports.cluster, ports.progress, &recorded).await;
+            ensure_unchanged(ports, input, &grounds)?;
+        }
+        Reached::Indirect if outlook.is_ok_and(|plan| !plan.changes()) => {}
         reached => {
             show_possession(ports, input, request, &mut grounds).await;
             // Where the key that signs now is new, no token can show it: a person may.
             if reached == Reached::Unrecorded || !grounds.evidence.possession {
                 confirm(ports, input, cluster, &standing, &recorded, &mut grounds).await?;
+            } else {
+                ensure_unchanged(ports, input, &grounds)?;
             }
         }
     }
     Ok(grounds)
+}
+
+/// The way of this run, or why it cannot be recorded.
+fn recordable(input: &SetupInput, grounds: &Grounds) -> Result<Authority, SetupError> {
+    let way = grounds.recordable(&input.cluster_name);
+    way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })
+}
+
+/// After the last request: whether whoever answered it was judged.
+fn ensure_unchanged(ports: Ports<'_>, input: &SetupInput, grounds: &Grounds) -> Result<(), SetupError> {
+    let (reached, way) = (ports.cluster.reached(&grounds.seen), ports.cluster.way());
+    let unchanged = grounds.ensure_unchanged(&input.cluster_name, reached, way.as_ref());
+    unchanged.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })
 }
 
 async fn show_possession(
@@ -123,19 +149,19 @@ async fn confirm(
     let refused = |grounds: &Grounds| SetupError::OtherWay {
         mount: input.mount.clone(),
         source: Box::new(source.clone()),
-        authority: grounds.way.as_ref().map(typed),
+        authority: grounds.way.as_ref().map(ToString::to_string),
         possession: grounds.no_possession.clone(),
         namespace: ports.vault.namespace().map(str::to_owned),
     };
-    let way = grounds.recordable(&input.cluster_name);
-    let way = way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+    let way = recordable(input, grounds)?;
+    ensure_unchanged(ports, input, grounds)?;
     let say = |line: String| ports.progress.step(Step::Warning(line));
     say(source.to_string());
     for line in compared(cluster, standing, recorded, &way, grounds.no_possession.as_deref()) {
         say(line);
     }
     match &input.authority {
-        Some(root) if *root == way.root() => {}
+        Some(authority) if *authority == way => {}
         Some(_) => return Err(refused(grounds)),
         None if input.dry_run || grounds.no_possession.is_some() => return Err(refused(grounds)),
         None => {
@@ -146,14 +172,16 @@ async fn confirm(
             }
         }
     }
-    grounds.record(if recorded.is_empty() {
+    let record = if recorded.is_empty() {
         // An earlier program recorded nothing: this is what enrollment would record.
         ways::to_record(ports.cluster, ports.progress, way).await
     } else if recorded.contains(&way) {
         Vec::new()
     } else {
         vec![way]
-    });
+    };
+    ensure_unchanged(ports, input, grounds)?;
+    grounds.record(record);
     Ok(())
 }
 

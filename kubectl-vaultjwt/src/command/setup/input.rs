@@ -4,7 +4,7 @@ use super::source::Keys;
 use crate::cluster::ServiceAccount;
 use crate::command::chain::Terms;
 use crate::issuer::resolve::Wishes;
-use crate::keychain::authority::Root;
+use crate::keychain::authority::Authority;
 use jiff::Timestamp;
 use shared::mount::MountPath;
 
@@ -21,8 +21,8 @@ pub struct SetupInput {
     pub cluster_name: String,
     /// Whether an unproven issuer is believed.
     pub trust_issuer: bool,
-    /// `--authority`: where the chain of a way that is not recorded ends.
-    pub authority: Option<Root>,
+    /// `--authority`: the way that is not recorded, as a person compared it.
+    pub authority: Option<Authority>,
     /// Whether the issuer of a cluster that is on the mount already is proven
     /// again.
     pub prove_enrolled: bool,

@@ -62,6 +62,10 @@ impl ConfigPlan {
         let before = standing.document;
         let standing = Standing { document: emptied.as_ref().or(before), ..standing };
         let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds, recent: None };
+        if !grounds.enrolls && !elements(standing.document).iter().any(|element| element.is_of(&cluster.owner)) {
+            // Nobody confirmed that it may be enrolled: it was, and is not any more.
+            return Err(SetupError::Chain { mount: mount(), source: ChainError::Meanwhile });
+        }
         let plan = MountPlan::make(standing, &[member], &input.terms, roles)
             .map_err(|source| SetupError::Config { mount: mount(), source })?;
         let MountPlan { document, mut write, keys, members, warnings } = plan;
@@ -70,7 +74,7 @@ impl ConfigPlan {
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
         let standing = elements(standing.document);
-        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, grounds.signer).any();
+        let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, &grounds.adoptable).any();
         Ok(Self { chain, document, keys, shared, write, warnings })
     }
 }

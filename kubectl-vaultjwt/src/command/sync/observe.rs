@@ -5,7 +5,7 @@ use super::Ports;
 use super::error::MemberError;
 use super::input::{Scope, SyncInput};
 use crate::cluster::{Cluster, Target};
-use crate::command::chain::{self, Grounds, grounds};
+use crate::command::chain::{self, Grounds, Member, grounds};
 use crate::command::proof::{self, Unproven};
 use crate::command::{Step, possession, ways};
 use crate::issuer::resolve::resolve;
@@ -13,7 +13,7 @@ use crate::issuer::{KeySource, Resolved};
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::Reached;
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::authorities;
+use crate::keychain::plan::{ChainPlan, KeyAction, authorities};
 use crate::keychain::provenance::KeyProof;
 use crate::vault::Config;
 use crate::vault::role::DEFAULT_AUDIENCE;
@@ -66,7 +66,7 @@ pub async fn clusters(ports: Ports<'_>, input: &SyncInput, mount: &Config) -> Ve
     let one = |context: Option<String>| {
         let (standing, done) = (&standing, &done);
         async move {
-            let found = cluster(ports, input, context.as_deref(), standing).await;
+            let found = cluster(ports, input, context.as_deref(), standing, mount).await;
             let context = context.or_else(|| input.scope.current());
             ports.progress.advance("clusters read", done.fetch_add(1, Ordering::Relaxed) + 1, total);
             Observed { context, found }
@@ -83,6 +83,7 @@ async fn cluster(
     input: &SyncInput,
     context: Option<&str>,
     standing: &[Element],
+    mount: &Config,
 ) -> Result<Found, MemberError> {
     let api = ports.clusters.connect(context).await?;
     let cluster = resolve(api.as_ref(), ports.sources, &input.wishes).await?;
@@ -94,56 +95,70 @@ async fn cluster(
         .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
     let recorded = authorities(standing, &cluster.owner);
     let evidence = grounds::evidence(&cluster, api.reached(&recorded), &recorded);
-    let mut grounds = Grounds::new(&cluster, evidence, api.way());
+    let mut grounds = Grounds::new(&cluster, evidence, recorded.clone(), api.way());
     let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
     let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    let adopts = input.terms.policy.adopt && standing.iter().any(|element| by_hand(element) && published(element));
-    // An enrolled cluster was verified when it was enrolled; the key that signs now must
-    // be known before others are removed.
-    grounds.signer = if !enrolled && (input.enroll || adopts) {
-        signer(ports, input, api.as_ref(), &cluster, input.trust_issuer).await?
-    } else if enrolled && input.terms.policy.prune {
-        signer(ports, input, api.as_ref(), &cluster, false).await?
-    } else {
-        None
-    };
+    let unmanaged = standing.iter().any(|element| by_hand(element) && published(element));
+    let adopts = input.terms.policy.adopt && unmanaged;
     let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
     let name = name.unwrap_or_else(|| api.target().cluster.clone());
+    let chain = |source| MemberError::Chain { mount: input.mount.clone(), source };
     let request = possession::Request {
         owner: &cluster.owner,
         elements: standing,
         reached: evidence.reached,
         nonce: &input.nonce,
     };
+    // A newcomer's own keys are nobody else's.
+    if adopts || (unmanaged && !enrolled && input.enroll) {
+        grounds.adoptable = adoptable(ports, api.as_ref(), &cluster, request, adopts).await;
+    }
+    // Whose signing key stands there by hand is trusted already. A copy of
+    // somebody else's public key shows nothing, nor does a token that was relayed.
+    let known = |element: &Element| by_hand(element) && element.id().is_some_and(|id| grounds.adoptable.contains(&id));
+    let joins = !enrolled && (input.enroll || (adopts && standing.iter().any(known)));
+    // An enrolled cluster was verified when it was enrolled; the key that signs now must
+    // be known before others are removed.
+    if joins || (enrolled && input.terms.policy.prune) {
+        grounds.signer = signer(ports, input, api.as_ref(), &cluster, joins && input.trust_issuer).await?;
+    }
+    let outlook = |grounds: &Grounds| {
+        let member = Member { cluster: &cluster, name: &name, enrol: joins, grounds, recent: None };
+        member.outlook(standing, mount.date.unwrap_or(input.now), input.terms.policy)
+    };
+    let mut plan = outlook(&grounds);
     // Only where something between could answer too, and there is something to change.
-    if enrolled && evidence.reached == Reached::Indirect && !grounds::is_steady(&cluster, standing) {
+    let changes = plan.as_ref().map_or(true, ChainPlan::changes);
+    if enrolled && evidence.reached == Reached::Indirect && changes {
         match possession::show(api.as_ref(), ports.progress, request).await {
             Ok(_) => grounds.evidence.possession = true,
             Err(why) => grounds.no_possession = Some(why),
         }
         grounds.evidence.possession |= input.trust_issuer && trusted(standing, &cluster);
     }
-    if adopts {
-        grounds.adoptable = adoptable(ports, api.as_ref(), &cluster, request).await;
+    // Another cluster that copied a key must not keep its owner from it.
+    let withholds = plan.as_ref().is_ok_and(|plan| plan.count(KeyAction::Withhold) > 0);
+    if enrolled && withholds && grounds.signer.is_none() {
+        grounds.signer = signer(ports, input, api.as_ref(), &cluster, false).await.ok().flatten();
+        plan = outlook(&grounds);
     }
-    // Whose signing key stands there by hand is trusted already. A copy of
-    // somebody else's public key shows nothing.
-    let signs = |element: &Element| by_hand(element) && element.id() == grounds.signer;
-    let claims = adopts && grounds.signer.is_some() && standing.iter().any(signs);
-    let joins = !enrolled && (input.enroll || claims);
+    let mut ways = Vec::new();
     if joins {
-        let way = grounds.recordable(&name);
-        let way = way.map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
-        grounds.enroll(&cluster, ways::to_record(api.as_ref(), ports.progress, way).await);
+        ways = ways::to_record(api.as_ref(), ports.progress, grounds.recordable(&name).map_err(chain)?).await;
     } else if evidence.reached == Reached::Direct {
-        grounds.record = ways::renewed(api.as_ref(), ports.progress, &recorded).await;
+        ways = ways::renewed(api.as_ref(), ports.progress, &recorded).await;
+    }
+    grounds.ensure_unchanged(&name, api.reached(&recorded), api.way().as_ref()).map_err(chain)?;
+    if joins {
+        grounds.enroll(&cluster, ways);
+    } else {
+        grounds.record = ways;
     }
     if enrolled {
-        // For each context by itself, before those of one owner are put together.
-        let changes = !grounds::is_steady(&cluster, standing);
-        grounds
-            .check(&cluster, &name, standing, changes)
-            .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+        // For each context by itself, before those of one owner are put together: none
+        // brings keys by another's evidence.
+        let brings = plan.as_ref().map_or(true, grounds::brings_keys);
+        grounds.check(&cluster, &name, standing, brings).map_err(chain)?;
     }
     Ok(Found { target: api.target().clone(), cluster, joins, grounds })
 }
@@ -162,6 +177,7 @@ async fn adoptable(
     api: &dyn Cluster,
     cluster: &Resolved,
     request: possession::Request<'_>,
+    adopts: bool,
 ) -> Vec<KeyId> {
     if cluster.source == KeySource::IssuerSite {
         return cluster.keys.keys.iter().map(|published| published.key.id()).collect();
@@ -169,7 +185,8 @@ async fn adoptable(
     match possession::signer(api, ports.progress, request, cluster.keys.keys.clone()).await {
         Ok(key) => vec![key],
         Err(why) => {
-            ports.progress.step(Step::Skipped(format!("no key is adopted: {why}")));
+            let what = if adopts { "is adopted" } else { "counts as this cluster's" };
+            ports.progress.step(Step::Skipped(format!("no unmanaged key {what}: {why}")));
             Vec::new()
         }
     }

@@ -3,14 +3,18 @@
 use super::error::{MemberError, SyncError};
 use super::input::{Scope, SyncInput};
 use super::memory::Memory;
-use super::observe::Observed;
+use super::observe::{Found, Observed};
 use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles};
 use crate::issuer::Resolved;
+use crate::keychain::Owner;
+use crate::keychain::evidence::Reached;
+use crate::keychain::key::KeyId;
 use crate::keychain::plan::ChainPlan;
 use crate::keychain::recent::Recent;
 use crate::vault::Document;
 use crate::vault::config::Standing;
 use shared::mount::MountPath;
+use std::collections::BTreeSet;
 
 /// Several contexts can lead to one cluster, through API servers that publish
 /// different sets while they are upgraded. One after the other, each would
@@ -83,6 +87,7 @@ impl Members {
 impl<'a> Sync<'a> {
     /// Sorts what was observed by owner.
     pub fn new(input: &'a SyncInput, observed: Vec<Observed>) -> Self {
+        let observed = refuse_contested(input, observed);
         let mut groups: Vec<Group> = Vec::new();
         let mut rows = Vec::with_capacity(observed.len());
         for Observed { context, found } in observed {
@@ -149,9 +154,9 @@ impl<'a> Sync<'a> {
 
 impl Group {
     /// What another context of the same cluster publishes. Each was checked by itself
-    /// before (`observe`) if the cluster is enrolled: one that could change nothing alone
-    /// brings no key that the mount lacks, so that the stronger evidence holds for both.
-    /// Contexts that are being enrolled are not told apart (docs/threat-model.md, known gaps).
+    /// before (`observe`) if the cluster is enrolled: one that could bring no key alone
+    /// brings none here, so that the stronger evidence holds for both. Those that are
+    /// being enrolled are reached over one way.
     fn add(&mut self, cluster: &Resolved, grounds: &Grounds) {
         for published in &cluster.keys.keys {
             if !self.cluster.keys.keys.iter().any(|known| known.key == published.key) {
@@ -159,5 +164,40 @@ impl Group {
             }
         }
         self.grounds.add(grounds);
+    }
+}
+
+/// Fails all contexts that claim to be one cluster that is being enrolled, unless they
+/// are reached over one way: what names a cluster can be copied, and the keys of all
+/// would be taken for its own.
+fn refuse_contested(input: &SyncInput, mut observed: Vec<Observed>) -> Vec<Observed> {
+    let owner = |row: &Observed| row.found.as_ref().ok().map(|found| found.cluster.owner.clone());
+    let enrolled_now: BTreeSet<Owner> = observed.iter().filter(|row| row.joins()).filter_map(owner).collect();
+    for enrolled in enrolled_now {
+        let claimants =
+            || observed.iter().filter_map(|row| row.found.as_ref().ok()).filter(|f| f.cluster.owner == enrolled);
+        if claimants().zip(claimants().skip(1)).all(|(one, next)| one.is_same_server(next)) {
+            continue;
+        }
+        let contexts: Vec<String> =
+            claimants().map(|f| f.target.context.clone().unwrap_or_else(|| f.target.cluster.clone())).collect();
+        for row in observed.iter_mut().filter(|row| owner(row).as_ref() == Some(&enrolled)) {
+            let source = ChainError::Contested { contexts: contexts.clone(), owner: enrolled.clone() };
+            row.found = Err(MemberError::Chain { mount: input.mount.clone(), source });
+        }
+    }
+    observed
+}
+
+impl Found {
+    /// Whether both contexts lead to one server: over one direct way, or over one that
+    /// several clusters may share, with the same keys.
+    fn is_same_server(&self, other: &Self) -> bool {
+        let keys = |found: &Self| found.cluster.keys.keys.iter().map(|key| key.key.id()).collect::<BTreeSet<KeyId>>();
+        match &self.grounds.way {
+            Some(way) if Some(way) != other.grounds.way.as_ref() => false,
+            Some(way) => way.reached() == Reached::Direct || keys(self) == keys(other),
+            None => false,
+        }
     }
 }

@@ -10,6 +10,7 @@ use crate::issuer::CloudWord;
 use crate::issuer::resolve::Wishes;
 use crate::issuer::{KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
+use crate::keychain::authority::{Authority, AuthorityId, Root};
 use crate::keychain::evidence::{Evidence, Reached};
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
@@ -41,7 +42,11 @@ fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
         namespace: "default".into(),
     };
     let evidence = Evidence { reached: Reached::Direct, recorded: true, ..Evidence::NONE };
-    let grounds = Grounds::new(&cluster, evidence, None);
+    let way = Authority::Direct { id: AuthorityId::of_spki(b"ca"), name: format!("{uid}.example.com") };
+    let mut grounds = Grounds::new(&cluster, evidence, vec![], Some(way.clone()));
+    if joins {
+        grounds.enroll(&cluster, vec![way]);
+    }
     Observed { context: Some(context.into()), found: Ok(Found { target, cluster, joins, grounds }) }
 }
 
@@ -91,6 +96,61 @@ fn contexts_of_one_cluster_are_one_member() {
     );
     let again = super::tests::plan(&sync, Some(&plan.document), &input);
     assert!(!again.write);
+}
+
+/// The same, but reached over this way.
+fn over(way: Authority, mut observed: Observed) -> Observed {
+    observed.found.as_mut().unwrap().grounds.way = Some(way);
+    observed
+}
+
+/// Contexts that claim to be one cluster which is being enrolled: an evil one would
+/// bring its keys and its way.
+#[test]
+fn contexts_that_claim_to_be_one_newcomer_are_refused_together() {
+    let input = input(Scope::Named(vec![]));
+    let evil = || Authority::Direct { id: AuthorityId::of_spki(b"evil"), name: "evil.example.com".into() };
+    for (first, second) in [(true, true), (true, false), (false, true)] {
+        let mut contexts = vec![seen("prod", "1", &[1], first), over(evil(), seen("evil", "1", &[1, 9], second))];
+        for _ in 0..2 {
+            contexts.reverse();
+            let sync = Sync::new(&input, std::mem::take(&mut contexts));
+            let plan = plan(&sync, None, &input);
+            assert!(!plan.write);
+            let rows = SyncReport::rows(&sync, &plan.members);
+            assert!(rows.iter().all(|row| row.outcome == Outcome::Failed), "{rows:?}");
+            contexts = vec![seen("prod", "1", &[1], first), over(evil(), seen("evil", "1", &[1, 9], second))];
+        }
+    }
+    let sync = Sync::new(&input, vec![seen("prod", "1", &[1], true), over(evil(), seen("evil", "1", &[1, 9], true))]);
+    let rows = SyncReport::rows(&sync, &plan(&sync, None, &input).members);
+    assert_eq!(
+        rows[1].error.as_deref(),
+        Some("contexts \"prod\" and \"evil\" claim to be https://k (cluster 1), by different ways")
+    );
+    assert_eq!(
+        rows[1].hint.as_deref(),
+        Some(
+            "enroll the right one by itself, then record the way of another that is the same cluster: kubectl vaultjwt \
+             setup --context prod --mount jwt"
+        )
+    );
+}
+
+#[test]
+fn contexts_of_one_newcomer_over_one_way_are_one_member() {
+    let input = input(Scope::Named(vec![]));
+    let sync = Sync::new(&input, vec![seen("a", "1", &[1, 2], true), seen("b", "1", &[2, 3], true)]);
+    let written = plan(&sync, None, &input);
+    assert_eq!(rows(&sync, &written.members)[1], ("b".to_owned(), Outcome::Enrolled, 3));
+    // Many clusters can answer at one URL: there, only the same keys are the same cluster.
+    let url = || Authority::Indirect { root: Root::System, url: "https://t".into() };
+    for (keys, outcome) in [([1, 2], Outcome::Enrolled), ([2, 3], Outcome::Failed)] {
+        let (a, b) = (over(url(), seen("a", "1", &[1, 2], true)), over(url(), seen("b", "1", &keys, true)));
+        let sync = Sync::new(&input, vec![a, b]);
+        let planned = plan(&sync, None, &input);
+        assert_eq!(rows(&sync, &planned.members)[1].1, outcome);
+    }
 }
 
 #[test]

@@ -11,14 +11,14 @@ const ID: &str = "sha256:aVkJcAHRBQGsfVTAvbjbYUIPZY8pIswm5G1TYRmjESY";
 
 /// A context that reaches `cluster` with this evidence.
 fn by(cluster: &Resolved, evidence: Evidence) -> Member<'_> {
-    let grounds =
-        Grounds { evidence, no_possession: Some("forbidden".into()), ..Grounds::new(cluster, evidence, None) };
+    let seen = if evidence.recorded { vec![way("api")] } else { vec![] };
+    let grounds = Grounds { no_possession: Some("forbidden".into()), ..Grounds::new(cluster, evidence, seen, None) };
     Member { grounds: Box::leak(Box::new(grounds)), ..member(cluster, true) }
 }
 
 /// A mount where `cluster` is enrolled over `ways`.
 fn enrolled(cluster: &Resolved, ways: &[Authority]) -> Document {
-    let mut grounds = Grounds::new(cluster, Evidence::NONE, None);
+    let mut grounds = Grounds::new(cluster, Evidence::NONE, vec![], None);
     grounds.signer = Some(cluster.keys.keys[0].key.id());
     grounds.enroll(cluster, ways.to_vec());
     let member = Member { grounds: &grounds, name: "prod", ..member(cluster, true) };
@@ -126,7 +126,7 @@ fn a_managed_issuers_keys_follow_its_site() {
 fn ways_that_cannot_be_recorded() {
     let (prod, other) = (cluster("https://k", Some("u1"), &[1]), cluster("https://m", Some("u2"), &[2]));
     let mut there = enrolled(&prod, &[way("api")]);
-    let mut grounds = Grounds::new(&other, Evidence::NONE, None);
+    let mut grounds = Grounds::new(&other, Evidence::NONE, vec![], None);
     grounds.enroll(&other, vec![way("api")]);
     let mut terms = allowing(|allow| (allow.same_trust_domain, allow.unbound_roles) = (true, true));
     terms.allow.existing_roles = true;
@@ -139,7 +139,7 @@ fn ways_that_cannot_be_recorded() {
          --issuer https://k --cluster-uid u1",
     );
     let eight: Vec<Authority> = (1..8).map(|number| way(&number.to_string())).collect();
-    let mut grounds = Grounds::new(&prod, evidence(Reached::Direct), None);
+    let mut grounds = Grounds::new(&prod, evidence(Reached::Direct), vec![way("api")], None);
     grounds.record(eight.clone());
     let more = Member { grounds: &grounds, ..member(&prod, true) };
     there = plan(Some(&there), &[more], &terms, &none()).document;
@@ -153,7 +153,7 @@ fn ways_that_cannot_be_recorded() {
         ),
     );
     says(
-        Some(Grounds::new(&prod, Evidence::NONE, None).recordable("c").unwrap_err()),
+        Some(Grounds::new(&prod, Evidence::NONE, vec![], None).recordable("c").unwrap_err()),
         "context \"c\" reached servers whose certificates do not lead to the same authority, or its URL is longer than 512 \
          bytes",
         "use a kubeconfig that leads straight to one API server",
@@ -176,7 +176,7 @@ fn a_key_that_two_clusters_publish_is_told() {
           that https://m (cluster u2) has its private key"
         ]
     );
-    let mut grounds = Grounds::new(&copy, Evidence::NONE, None);
+    let mut grounds = Grounds::new(&copy, Evidence::NONE, vec![], None);
     grounds.signer = Some(key(1).key.id());
     let member = Member { grounds: &grounds, ..member(&copy, true) };
     let both = super::plan(Some(&there), &[member], &terms, &none());
@@ -187,4 +187,103 @@ fn a_key_that_two_clusters_publish_is_told() {
           other, and each can act as the other"
         ]
     );
+}
+
+/// Another run enrolled the cluster after this one saw that it was not enrolled: one more
+/// that claims to be it brings neither keys nor a way.
+#[test]
+fn whom_another_run_enrolled_meanwhile_is_not_enrolled_once_more() {
+    let ca = AuthorityId::of_spki(b"other");
+    let evil = Authority::Direct { id: ca, name: "evil.example.com".into() };
+    let pod = Authority::Pod { id: AuthorityId::of_spki(b"ca") };
+    let (prod, copy) = (cluster("https://k", Some("u1"), &[1]), cluster("https://k", Some("u1"), &[1, 9]));
+    // What pods trust is published by whoever wants to.
+    let there = enrolled(&prod, &[way("api"), pod.clone()]);
+    let joining = |way: Option<Authority>| {
+        let mut grounds = Grounds::new(&copy, Evidence::NONE, vec![], way.clone());
+        grounds.enroll(&copy, [way, Some(pod.clone())].into_iter().flatten().collect());
+        grounds
+    };
+    let tried = |there: &Document, grounds: &Grounds| why(there, Member { grounds, ..member(&copy, true) });
+    says(
+        tried(&there, &joining(Some(evil.clone()))),
+        "context \"c\" claims to be cluster \"prod\" (UID u1) but is reached by another way",
+        &format!(
+            "it may be another cluster; recorded: {ID} api.example.com, pod {ID}; if it is the same cluster, record the \
+             way: kubectl vaultjwt setup --context c --mount jwt"
+        ),
+    );
+    // Without a way that is recorded, nothing tells who wrote.
+    assert_eq!(tried(&enrolled(&prod, &[]), &joining(Some(evil))), Some(ChainError::Meanwhile));
+    // By this run's own write, or over the same way, it is the same cluster.
+    assert_eq!(tried(&there, &joining(Some(way("api")))), None);
+    // Many clusters may answer at one URL.
+    let url = Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into() };
+    let shared = enrolled(&prod, &[url.clone()]);
+    assert_eq!(tried(&shared, &joining(Some(url))), Some(ChainError::Meanwhile));
+}
+
+#[test]
+fn a_managed_issuers_way_is_not_added_by_one_who_came_too_late() {
+    let prod = cluster(EKS[0], None, &[1]);
+    let there = enrolled(&prod, &[way("api")]);
+    let mut grounds = Grounds::new(&prod, Evidence { site: true, ..Evidence::NONE }, vec![], Some(way("evil")));
+    grounds.enroll(&prod, vec![way("evil")]);
+    let late = Member { grounds: &grounds, ..member(&prod, true) };
+    assert!(matches!(why(&there, late), Some(ChainError::AnotherWay { .. })));
+}
+
+/// What the connection was compared with is not what stands there now.
+#[test]
+fn ways_that_another_run_changed_meanwhile() {
+    let prod = cluster("https://k", Some("u1"), &[1]);
+    let rotated = cluster("https://k", Some("u1"), &[1, 2]);
+    let there = enrolled(&prod, &[way("new")]);
+    let changed = |evidence: Evidence, seen: &[Authority]| {
+        let grounds = Grounds::new(&rotated, evidence, seen.to_vec(), None);
+        why(&there, Member { grounds: &grounds, ..member(&rotated, true) })
+    };
+    assert_eq!(changed(evidence(Reached::Direct), &[way("old")]), Some(ChainError::Meanwhile));
+    assert_eq!(changed(Evidence::NONE, &[]), Some(ChainError::Meanwhile));
+    let url = Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into() };
+    let there = enrolled(&prod, &[url.clone()]);
+    let grounds = Grounds::new(&rotated, evidence(Reached::Indirect), vec![url], None);
+    // Nothing was to change when it was looked at, so that no token was requested.
+    let error = why(&there, Member { grounds: &grounds, ..member(&rotated, true) });
+    says(error, "it was changed by another writer while this command ran", "run the command again");
+}
+
+/// A server that answers one connection itself can pass the next one on.
+#[test]
+fn connections_that_were_made_later_count() {
+    let prod = cluster("https://k", Some("u1"), &[1]);
+    let (api, evil) = (way("api"), way("evil"));
+    let judged = |evidence: Evidence| Grounds::new(&prod, evidence, vec![api.clone()], Some(api.clone()));
+    let direct = judged(evidence(Reached::Direct));
+    assert_eq!(direct.ensure_unchanged("c", Reached::Direct, Some(&api)), Ok(()));
+    // Several servers of one cluster may have certificates of their own.
+    assert_eq!(direct.ensure_unchanged("c", Reached::Direct, None), Ok(()));
+    for less in [Reached::Indirect, Reached::Unrecorded] {
+        assert_eq!(direct.ensure_unchanged("c", less, Some(&api)), Err(ChainError::Unsteady { context: "c".into() }));
+    }
+    let unknown = judged(Evidence::NONE);
+    assert_eq!(unknown.ensure_unchanged("c", Reached::Unrecorded, Some(&api)), Ok(()));
+    for other in [None, Some(&evil)] {
+        assert!(unknown.ensure_unchanged("c", Reached::Unrecorded, other).is_err());
+    }
+}
+
+/// An earlier version's key that is retired is kept for its grace: nothing changes.
+#[test]
+fn what_stays_as_it_is_needs_no_evidence() {
+    let prod = cluster("https://k", Some("u1"), &[1, 2]);
+    let rotated = cluster("https://k", Some("u1"), &[2]);
+    let there = enrolled(&prod, &[way("api")]);
+    let retiring = plan(Some(&there), &[by(&rotated, evidence(Reached::Direct))], &Terms::default(), &none());
+    assert!(retiring.write);
+    let there = retiring.document;
+    let later = by(&rotated, evidence(Reached::Indirect));
+    let outlook = later.outlook(&elements(Some(&there)), now(), Policy::default()).unwrap();
+    assert!(!outlook.changes() && outlook.count(KeyAction::KeepRetired) == 1);
+    assert_eq!(why(&there, later), None);
 }
