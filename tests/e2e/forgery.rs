@@ -4,7 +4,9 @@
 
 mod aggregated;
 mod clusters;
+mod enrollment;
 mod entries;
+mod honest;
 mod hosts;
 mod in_pod;
 mod marks;
@@ -12,6 +14,7 @@ mod owners;
 mod roles;
 mod scene;
 mod ways;
+mod weak;
 
 use clusters::{copy, published, tenant, victim};
 use entries::Entry;

@@ -20,6 +20,8 @@ use std::time::Duration;
 pub enum Refusal {
     /// The context claims to be the victim, over a way that is not recorded.
     AnotherWay,
+    /// Several claim to be the victim while that is being enrolled.
+    Contested,
     /// The connection was not verified.
     NotVerified,
     /// The cluster is named only by what can be copied.
@@ -39,6 +41,7 @@ fn refused(refusal: Refusal, context: &str) -> Vec<String> {
             let uid = victim().uid().expect("a UID");
             format!("context \"{context}\" claims to be cluster \"prod\" (UID {uid}) but is reached by another way")
         }
+        Refusal::Contested => format!("claim to be {} (cluster", victim().issuer()),
         Refusal::NotVerified | Refusal::NotShown | Refusal::ExistingRoles | Refusal::NoConnection | Refusal::Other => {
             return vec!["error: ".to_owned()];
         }

@@ -82,6 +82,8 @@ pub struct RelayOptions {
     pub uid: Option<String>,
     /// What `kube-root-ca.crt` in `kube-system` holds; forbidden when absent.
     pub root_ca: Option<String>,
+    /// Further keys that it shows, as JWKs.
+    pub further: Vec<Value>,
     /// Does every answer end its connection?
     pub closes: bool,
 }
@@ -207,6 +209,7 @@ impl Answers {
             Published::Victims => victims,
             Published::Nothing => Vec::new(),
         };
+        let keys: Vec<Value> = keys.into_iter().chain(self.options.further.clone()).collect();
         Reply::new(200, "application/jwk-set+json", json!({ "keys": keys }).to_string())
     }
 

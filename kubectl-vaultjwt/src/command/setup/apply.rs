@@ -8,7 +8,7 @@ use super::plan::{ConfigPlan, Plan, RolePlan};
 use super::prove::IssuerProof;
 use super::report::{LoginReport, SetupReport};
 use super::{Ports, Step};
-use crate::command::chain::{Grounds, Roles};
+use crate::command::chain::{Grounds, Roles, roles};
 use crate::command::patiently;
 use crate::issuer::Resolved;
 use crate::keychain::plan::KeyAction;
@@ -43,19 +43,21 @@ pub async fn plan(
     let Shown { proof, grounds } = shown;
     let mount = &input.mount;
     let done = |text: String| ports.progress.step(Step::Done(text));
-    if plan.enable_mount && enable(ports, input).await? {
-        done(format!("auth mount \"{mount}/\" enabled"));
-    } else {
-        done(format!("auth mount \"{mount}/\" is there"));
-    }
+    let enabled = plan.enable_mount && enable(ports, input).await?;
+    let is_there = if enabled { "enabled" } else { "is there" };
+    done(format!("auth mount \"{mount}/\" {is_there}"));
 
-    // The plan is made anew on what stands there at the moment of writing.
-    let none = Roles::none();
+    let read;
     let roles = match state {
-        // Whoever enables it at the same moment binds his roles, as we do.
-        MountState::Missing => &none,
         MountState::Jwt(jwt) => &jwt.roles,
+        MountState::Missing if enabled => &Roles::none(),
+        // Whoever enabled it at the same moment may have roles on it by now.
+        MountState::Missing => {
+            read = roles(ports.vault, mount, None).await;
+            &read
+        }
     };
+    // The plan is made anew on what stands there at the moment of writing.
     let wanted = |standing: Standing<'_>| {
         let config = ConfigPlan::make(input, cluster, standing, roles, grounds)?;
         Ok(Wanted { document: config.document, write: config.write })

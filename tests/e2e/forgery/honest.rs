@@ -1,0 +1,110 @@
+//! What people do with clusters that are what they claim to be: none of it needs
+//! another flag.
+
+use super::clusters::{NAME, inhabit, victim};
+use super::entries::Entry;
+use super::scene::Scene;
+use crate::rig::{ROLE, Ran};
+use harness::certificates::Authority;
+use harness::each_product;
+use harness::keys::Alg;
+use harness::server::{Cluster, ClusterOptions, Honest, Presented, Product, Relay, RelayOptions};
+use serde_json::json;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+/// Runs its arguments on a terminal on which whatever comes on stdin is typed.
+const PTY: &str = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)";
+
+/// `kubectl vaultjwt` at a terminal, where somebody types `answer`.
+fn at_a_terminal(scene: &Scene, words: &[&str], entries: &[Entry], answer: &str) -> Ran {
+    let plain = scene.command(words, entries);
+    let mut command = Command::new("python3");
+    command.args(["-c", PTY]).arg(plain.get_program()).args(plain.get_args());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("TERM", "dumb").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("python3 runs");
+    child.stdin.take().expect("a pipe").write_all(answer.as_bytes()).expect("it is typed");
+    child.wait_with_output().expect("it ends").into()
+}
+
+// kind, minikube, k3d: an address that every machine has, and a port that changes when
+// the cluster is started again.
+each_product!(a_cluster_on_loopback_is_asked_about_once, |product| {
+    let scene = Scene::empty(product);
+    let near = Entry::prod().unnamed();
+    let setup = [&["setup", "--context", "prod"], &ROLE[..]].concat();
+    let first = at_a_terminal(&scene, &setup, std::slice::from_ref(&near), "");
+    scene.expect("the first setup", first.code == 0 && !first.stdout.contains("[y/N]"), &first.stdout);
+    // The API server's own certificate at another port.
+    let read = |name: &str| std::fs::read_to_string(victim().scratch().path().join(name)).expect("a file");
+    let certificate = harness::certificates::Certificate { certificate: read("server.crt"), key: read("server.key") };
+    let options = RelayOptions { honest: Honest::Below(String::new()), ..RelayOptions::default() };
+    let moved = Relay::start(victim(), &Presented::These(vec![certificate]), options).expect("it starts");
+    let moved = Entry { server: moved.url(), ..near.clone() };
+    let entries = std::slice::from_ref(&moved);
+    for (answer, code) in [("n\n", 1), ("y\n", 0)] {
+        let asked = at_a_terminal(&scene, &setup, entries, answer);
+        let questions = asked.stdout.matches("Record this way to cluster \"prod\"").count();
+        scene.expect("moved", asked.code == code && questions == 1, &asked.stdout);
+    }
+    for words in [&setup[..], &["sync", "--context", "prod"]] {
+        let again = at_a_terminal(&scene, words, entries, "");
+        scene.expect("once more", again.code == 0 && !again.stdout.contains("Record this way"), &again.stdout);
+    }
+    // The first address is still one of its ways.
+    scene.run(&["sync", "--context", "prod"], &[near]).ok();
+    scene.end();
+});
+
+/// An API server whose certificate is replaced: first one of the old authority, then one
+/// of a new one, which kubeconfigs and the cluster's ConfigMap have beside the old one
+/// for a while.
+#[test]
+#[ignore = "takes minutes: cargo soak forgery"]
+fn an_authority_that_is_renewed_with_overlap() {
+    let options = ClusterOptions { server_names: vec![NAME.to_owned()], ..ClusterOptions::default() };
+    let cluster = Cluster::start(options).expect("a cluster starts");
+    inhabit(&cluster);
+    let new = Authority::new("kubernetes").expect("an authority");
+    let both = format!("{}{}", cluster.ca_pem(), new.pem());
+    let front = |authority: &Authority| {
+        let certificate = authority.serving(&[NAME, "kubernetes.default.svc"]).expect("a certificate");
+        let options = RelayOptions { honest: Honest::Below(String::new()), ..RelayOptions::default() };
+        Relay::start(&cluster, &Presented::These(vec![certificate]), options).expect("it starts")
+    };
+    let (old_server, new_server) = (front(cluster.authority()), front(&new));
+    let at = |server: &Relay, authorities: &str| Entry {
+        server: server.url(),
+        ..Entry::of("prod", &cluster, NAME).trusting(authorities)
+    };
+    let scenes = [Product::Vault, Product::OpenBao].map(Scene::empty);
+    for scene in &scenes {
+        let setup = [&["setup", "--context", "prod"], &ROLE[..]].concat();
+        scene.run(&setup, &[at(&old_server, &cluster.ca_pem())]).ok();
+        // The new authority is nothing before the cluster itself has it.
+        let early = at(&new_server, &both);
+        let refused = scene.run(&["sync", "--context", "prod"], std::slice::from_ref(&early));
+        scene.expect("too early", refused.code == 1 && refused.stderr.contains("by another way"), &refused.stderr);
+    }
+    let bundle = json!({"data": {"ca.crt": both}}).to_string();
+    cluster
+        .kubectl_ok(&["patch", "configmap", "kube-root-ca.crt", "-n", "kube-system", "--type", "merge", "-p", &bundle])
+        .expect("the ConfigMap is patched");
+    for scene in &scenes {
+        let overlap = at(&old_server, &both);
+        scene.run(&["sync", "--context", "prod"], std::slice::from_ref(&overlap)).ok();
+        scene.run(&["sync", "--context", "prod"], &[at(&new_server, &new.pem())]).ok();
+    }
+    cluster.rotate(Alg::Rs256).expect("it rotates");
+    for scene in scenes {
+        scene.run(&["sync", "--context", "prod"], &[at(&new_server, &new.pem())]).ok();
+        scene.expect("its new key", scene.lets_in(&cluster), "its tokens do not log in");
+        scene.end_without_victim();
+    }
+}
