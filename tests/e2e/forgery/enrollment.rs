@@ -6,8 +6,9 @@ use super::clusters::{NAME, tenant, victim};
 use super::entries::Entry;
 use super::scene::{Attack, Refusal, Scene};
 use super::{forged, relay};
+use harness::certificates::Authority;
 use harness::each_product;
-use harness::server::{Presented, Relay, RelayOptions, Tokens};
+use harness::server::{Honest, Presented, Relay, RelayOptions, Tokens};
 use serde_json::json;
 
 each_product!(two_that_claim_to_be_one_newcomer, |product| {
@@ -59,19 +60,24 @@ each_product!(a_relayed_token_adopts_nothing, |product| {
     scene.end_without_victim();
 });
 
-// Whoever has a certificate of the same authority for another address.
+// Two servers behind one authority that is not the cluster's own: a person knows one.
 each_product!(a_persons_word_is_for_one_way, |product| {
     let scene = Scene::new(product);
-    let certificate = victim().authority().serving(&[NAME, "127.0.0.1", "kubernetes.default.svc"]);
-    let presented = Presented::These(vec![certificate.expect("a certificate")]);
-    let options = RelayOptions { tokens: Tokens::Relayed(tenant()), ..RelayOptions::default() };
-    let relay = Relay::start(victim(), &presented, options).expect("it starts");
-    let (near, evil) = (Entry::prod().unnamed(), Entry::revil(&relay).trusting(victim().ca_pem()).unnamed());
+    let provider = Authority::new("provider").expect("an authority");
+    let certificate = provider.serving(&["127.0.0.1"]).expect("a certificate");
+    let start = |options| {
+        let presented = Presented::These(vec![certificate.clone()]);
+        Relay::start(victim(), &presented, options).expect("a server starts")
+    };
+    let front = start(RelayOptions { honest: Honest::Below(String::new()), ..RelayOptions::default() });
+    let relay = start(RelayOptions { tokens: Tokens::Relayed(tenant()), ..RelayOptions::default() });
+    let near = Entry { server: front.url(), ..Entry::prod().unnamed().trusting(provider.pem()) };
+    let evil = Entry::revil(&relay).unnamed().trusting(provider.pem());
     let refused = scene.run(&["setup", "--context", "prod"], std::slice::from_ref(&near));
     assert_eq!(refused.code, 1, "{}", refused.stderr);
     let (_, typed) = refused.stderr.split_once(" --authority ").expect("the hint names the way");
     let typed = typed.trim().trim_matches('\'').to_owned();
-    assert!(typed.ends_with(&format!(" {}", victim().url())), "{typed}");
+    assert!(typed.ends_with(&format!(" {}", front.url())), "{typed}");
     let (root, _) = typed.split_once(' ').expect("a root and an address");
     for (name, authority) in [("the way to another", typed.as_str()), ("a name", &format!("{root} {NAME}"))] {
         scene.attack(&Attack {

@@ -32,10 +32,11 @@ fn prime() -> Vec<u8> {
     [&[7][..], &[0xff; 275]].concat()
 }
 
-/// DER of a value.
+/// A value in DER, which has lengths as short as they can be.
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let [high, low] = u16::try_from(content.len()).expect("short").to_be_bytes();
-    [&[tag, 0x82, high, low], content].concat()
+    let length = if high == 0 && low < 0x80 { vec![low] } else { vec![0x82, high, low] };
+    [&[tag][..], &length, content].concat()
 }
 
 /// The prime modulus with 65537 as a public key (RFC 8017 appendix A.1.1, in a
