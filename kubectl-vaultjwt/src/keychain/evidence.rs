@@ -70,6 +70,19 @@ pub enum Step {
     ChangeKeys,
     /// Remove the owner that the connection claims to be.
     Remove,
+    /// Record the way of this run for an enrolled owner.
+    RecordWay(Word),
+}
+
+/// What a person said about a way that is not recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Word {
+    /// Nothing, or no.
+    None,
+    /// Yes, asked at a terminal.
+    Yes,
+    /// The whole way, which the person knows from elsewhere (`--authority`).
+    Typed,
 }
 
 /// The evidence that a step lacks.
@@ -83,6 +96,8 @@ pub enum Missing {
     Possession,
     /// The keys must come from the issuer's site, or be vouched for by its cloud.
     Site,
+    /// A person must confirm the way.
+    Word,
 }
 
 impl Form {
@@ -92,6 +107,11 @@ impl Form {
             Step::Remove if evidence.possession => Ok(()),
             Step::Remove if evidence.reached == Reached::Direct => Ok(()),
             Step::Remove => Err(Missing::Possession),
+            Step::RecordWay(Word::Typed) => Ok(()),
+            // What a terminal shows of the cluster can all be copied.
+            Step::RecordWay(_) if !evidence.possession => Err(Missing::Possession),
+            Step::RecordWay(Word::Yes) => Ok(()),
+            Step::RecordWay(Word::None) => Err(Missing::Word),
             Step::ChangeKeys => match self {
                 // The way says nothing that the site does not: the provider alone signs.
                 Self::Managed if evidence.site || evidence.cloud => Ok(()),
@@ -146,25 +166,35 @@ mod tests {
                 (Form::Issuer, Step::ChangeKeys, if site || cloud { way } else { Err(Missing::Site) }),
                 (Form::IssuerAndCluster, Step::ChangeKeys, way),
             ];
+            let shown = |allowed| if possession { allowed } else { Err(Missing::Possession) };
+            let record = [(Word::None, shown(Err(Missing::Word))), (Word::Yes, shown(Ok(()))), (Word::Typed, Ok(()))];
             let removal = if reached == Reached::Direct || possession { Ok(()) } else { Err(Missing::Possession) };
             for (form, step, expected) in expected {
                 assert_eq!(form.allows(step, evidence), expected, "{form:?} {step:?} {evidence:?}");
                 assert_eq!(form.allows(Step::Remove, evidence), removal, "{form:?} {evidence:?}");
                 rows += 2;
+                for (word, expected) in record {
+                    assert_eq!(
+                        form.allows(Step::RecordWay(word), evidence),
+                        expected,
+                        "{form:?} {word:?} {evidence:?}"
+                    );
+                    rows += 1;
+                }
             }
         }
-        // 24 pieces of evidence, 3 forms, 2 steps; a removal is the same in each form.
-        assert_eq!(rows, 192);
+        // 32 pieces of evidence, 3 forms, 5 steps; only the first step differs by form.
+        assert_eq!(rows, 480);
     }
 
     /// More evidence never allows less.
     #[test]
     fn evidence_is_monotone() {
         for evidence in all() {
-            for (form, step) in [Form::Managed, Form::Issuer, Form::IssuerAndCluster]
-                .into_iter()
-                .flat_map(|form| [Step::ChangeKeys, Step::Remove].map(|step| (form, step)))
-            {
+            for (form, step) in [Form::Managed, Form::Issuer, Form::IssuerAndCluster].into_iter().flat_map(|form| {
+                let record = [Word::None, Word::Yes, Word::Typed].map(Step::RecordWay);
+                [Step::ChangeKeys, Step::Remove].into_iter().chain(record).map(move |step| (form, step))
+            }) {
                 if form.allows(step, evidence).is_err() {
                     continue;
                 }

@@ -140,7 +140,7 @@ impl Grounds {
         }
         let enrolled = enrolled_name(elements, &owner);
         Err(match missing {
-            Missing::Way => {
+            Missing::Way | Missing::Word => {
                 ChainError::AnotherWay { context: name.to_owned(), enrolled, recorded, way: self.way.clone(), owner }
             }
             Missing::AnyWay => ChainError::NoWay { context: name.to_owned(), enrolled, owner },

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
 
+mod adoption;
 mod evidence;
 mod existing;
 

@@ -2,19 +2,19 @@
 //! cluster that is enrolled now, or, once a person has confirmed it, another way to
 //! one that is enrolled already.
 
+use super::Ports;
 use super::error::SetupError;
 use super::input::SetupInput;
 use super::observe::MountState;
 use super::prove::IssuerProof;
-use super::{Ports, Step};
 use crate::command::chain::error::claimed;
-use crate::command::chain::grounds::enrolled_name;
+use crate::command::chain::grounds::{enrolled_name, form};
 use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
-use crate::command::{Reply, possession, ways};
+use crate::command::{self, Reply, possession, ways};
 use crate::issuer::{KeySource, Resolved};
 use crate::keychain::authority::Authority;
 use crate::keychain::element::{Element, Mark};
-use crate::keychain::evidence::Reached;
+use crate::keychain::evidence::{Reached, Step, Word};
 use crate::keychain::plan::authorities;
 use crate::keychain::provenance::{KeyProof, Provenance};
 use shared::text::one_line;
@@ -55,7 +55,7 @@ pub async fn gather(
                     Ok(key) => vec![key],
                     Err(why) => {
                         let what = if input.terms.policy.adopt { "is adopted" } else { "counts as this cluster's" };
-                        ports.progress.step(Step::Skipped(format!("no unmanaged key {what}: {why}")));
+                        ports.progress.step(command::Step::Skipped(format!("no unmanaged key {what}: {why}")));
                         Vec::new()
                     }
                 }
@@ -117,7 +117,7 @@ async fn show_possession(
     let mut marks = request.elements.iter().filter_map(Element::provenance);
     let trusted = marks.any(|mark| mark.owner == *request.owner && mark.proof == Some(KeyProof::Trusted));
     if trusted && input.trust_issuer && request.reached == Reached::Indirect {
-        ports.progress.step(Step::Warning(
+        ports.progress.step(command::Step::Warning(
             "the issuer is not verified, and neither is the API server (--trust-issuer)".to_owned(),
         ));
         grounds.evidence.possession = true;
@@ -155,22 +155,23 @@ async fn confirm(
     };
     let way = recordable(input, grounds)?;
     ensure_unchanged(ports, input, grounds)?;
-    let say = |line: String| ports.progress.step(Step::Warning(line));
+    let say = |line: String| ports.progress.step(command::Step::Warning(line));
     say(source.to_string());
     for line in compared(cluster, standing, recorded, &way, grounds.no_possession.as_deref()) {
         say(line);
     }
-    match &input.authority {
-        Some(authority) if *authority == way => {}
-        Some(_) => return Err(refused(grounds)),
-        None if input.dry_run || grounds.no_possession.is_some() => return Err(refused(grounds)),
-        None => {
-            let question = format!("Record this way to {}?", claimed(&enrolled, owner));
-            match ports.confirm.confirm(&question).await {
-                Reply::Yes => {}
-                Reply::No | Reply::Nobody => return Err(refused(grounds)),
-            }
-        }
+    let allowed = |word| form(owner).allows(Step::RecordWay(word), grounds.evidence);
+    let word = match &input.authority {
+        Some(authority) if *authority == way => Word::Typed,
+        Some(_) => Word::None,
+        None if input.dry_run || allowed(Word::Yes).is_err() => Word::None,
+        None => match ports.confirm.confirm(&format!("Record this way to {}?", claimed(&enrolled, owner))).await {
+            Reply::Yes => Word::Yes,
+            Reply::No | Reply::Nobody => Word::None,
+        },
+    };
+    if allowed(word).is_err() {
+        return Err(refused(grounds));
     }
     let record = if recorded.is_empty() {
         // An earlier program recorded nothing: this is what enrollment would record.
