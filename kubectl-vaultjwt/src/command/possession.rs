@@ -5,10 +5,12 @@ use super::{Progress, Step};
 use crate::cluster::Cluster;
 use crate::issuer::possession::{account, is_unbound, keys};
 use crate::issuer::proof::{self, Claim};
+use crate::issuer::{KeySource, Resolved};
 use crate::keychain::Owner;
 use crate::keychain::element::Element;
 use crate::keychain::evidence::Reached;
 use crate::keychain::key::KeyId;
+use crate::keychain::provenance::KeyProof;
 use jiff::Timestamp;
 
 /// What is requested, and of whom.
@@ -56,4 +58,33 @@ pub async fn signer(
     }
     progress.step(Step::Detail(format!("a token of service account \"{account}\" is signed by a key of the cluster")));
     Ok(proof.key)
+}
+
+/// Unmanaged keys that are known to be the cluster's: all that its issuer's site has,
+/// else the one that signs tokens of kube-system. `adopts`: for the message only.
+pub async fn adoptable(
+    cluster: &dyn Cluster,
+    progress: &dyn Progress,
+    request: Request<'_>,
+    resolved: &Resolved,
+    adopts: bool,
+) -> Vec<KeyId> {
+    if resolved.source == KeySource::IssuerSite {
+        return resolved.keys.keys.iter().map(|published| published.key.id()).collect();
+    }
+    match signer(cluster, progress, request, resolved.keys.keys.clone()).await {
+        Ok(key) => vec![key],
+        Err(why) => {
+            let what = if adopts { "is adopted" } else { "counts as this cluster's" };
+            progress.step(Step::Skipped(format!("no unmanaged key {what}: {why}")));
+            Vec::new()
+        }
+    }
+}
+
+/// Whether the owner was enrolled without verification, so that the user's word can
+/// stand in for a token again.
+pub fn is_trusted(elements: &[Element], owner: &Owner) -> bool {
+    let mut marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
+    marks.any(|mark| mark.proof == Some(KeyProof::Trusted))
 }

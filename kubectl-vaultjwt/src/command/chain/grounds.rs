@@ -74,11 +74,16 @@ impl Grounds {
     }
 
     /// Whether the connections that were made since agree with the judgment: a server
-    /// that may answer one connection itself can pass the next one on.
-    pub fn ensure_unchanged(&self, context: &str, now: Reached, way: Option<&Authority>) -> Result<(), ChainError> {
-        // Whoever is not recorded yet is recorded by this way.
-        let same = self.evidence.reached != Reached::Unrecorded || way == self.way.as_ref();
-        if now >= self.evidence.reached && same {
+    /// that may answer one connection itself can pass the next one on. `records`: the
+    /// way is recorded by this run, so that it must be the same too.
+    pub fn ensure_unchanged(
+        &self,
+        context: &str,
+        now: Reached,
+        way: Option<&Authority>,
+        records: bool,
+    ) -> Result<(), ChainError> {
+        if now >= self.evidence.reached && (!records || way == self.way.as_ref()) {
             return Ok(());
         }
         Err(ChainError::Unsteady { context: context.to_owned() })

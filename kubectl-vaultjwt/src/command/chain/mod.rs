@@ -8,6 +8,7 @@
 pub mod admission;
 pub mod error;
 pub mod grounds;
+mod hint;
 pub mod limits;
 pub mod roles;
 

@@ -11,12 +11,12 @@ use crate::command::chain::error::claimed;
 use crate::command::chain::grounds::{enrolled_name, form};
 use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
 use crate::command::{self, Reply, possession, ways};
-use crate::issuer::{KeySource, Resolved};
+use crate::issuer::Resolved;
 use crate::keychain::authority::Authority;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::{Reached, Step, Word};
 use crate::keychain::plan::authorities;
-use crate::keychain::provenance::{KeyProof, Provenance};
+use crate::keychain::provenance::Provenance;
 use shared::text::one_line;
 
 /// What a change of the keys rests on.
@@ -47,25 +47,13 @@ pub async fn gather(
     let by_hand = standing.iter().any(|element| element.mark == Mark::None && published(element));
     // A newcomer's own keys are nobody else's.
     if by_hand && (input.terms.policy.adopt || !enrolled) {
-        grounds.adoptable = match cluster.source {
-            KeySource::IssuerSite => cluster.keys.keys.iter().map(|published| published.key.id()).collect(),
-            KeySource::ApiServer => {
-                let keys = cluster.keys.keys.clone();
-                match possession::signer(ports.cluster, ports.progress, request, keys).await {
-                    Ok(key) => vec![key],
-                    Err(why) => {
-                        let what = if input.terms.policy.adopt { "is adopted" } else { "counts as this cluster's" };
-                        ports.progress.step(command::Step::Skipped(format!("no unmanaged key {what}: {why}")));
-                        Vec::new()
-                    }
-                }
-            }
-        };
+        let adopts = input.terms.policy.adopt;
+        grounds.adoptable = possession::adoptable(ports.cluster, ports.progress, request, cluster, adopts).await;
     }
     if !enrolled {
         let way = recordable(input, &grounds)?;
         let ways = ways::to_record(ports.cluster, ports.progress, way).await;
-        ensure_unchanged(ports, input, &grounds)?;
+        ensure_unchanged(ports, input, &grounds, true)?;
         grounds.enroll(cluster, ways);
         return Ok(grounds);
     }
@@ -74,7 +62,7 @@ pub async fn gather(
     match evidence.reached {
         Reached::Direct => {
             grounds.record = ways::renewed(ports.cluster, ports.progress, &recorded).await;
-            ensure_unchanged(ports, input, &grounds)?;
+            ensure_unchanged(ports, input, &grounds, false)?;
         }
         Reached::Indirect if outlook.is_ok_and(|plan| !plan.changes()) => {}
         reached => {
@@ -83,7 +71,7 @@ pub async fn gather(
             if reached == Reached::Unrecorded || !grounds.evidence.possession {
                 confirm(ports, input, cluster, &standing, &recorded, &mut grounds).await?;
             } else {
-                ensure_unchanged(ports, input, &grounds)?;
+                ensure_unchanged(ports, input, &grounds, false)?;
             }
         }
     }
@@ -96,10 +84,11 @@ fn recordable(input: &SetupInput, grounds: &Grounds) -> Result<Authority, SetupE
     way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })
 }
 
-/// After the last request: whether whoever answered it was judged.
-fn ensure_unchanged(ports: Ports<'_>, input: &SetupInput, grounds: &Grounds) -> Result<(), SetupError> {
+/// After the last request: whether whoever answered it was judged, and is who is
+/// recorded, where the way is.
+fn ensure_unchanged(ports: Ports<'_>, input: &SetupInput, grounds: &Grounds, records: bool) -> Result<(), SetupError> {
     let (reached, way) = (ports.cluster.reached(&grounds.seen), ports.cluster.way());
-    let unchanged = grounds.ensure_unchanged(&input.cluster_name, reached, way.as_ref());
+    let unchanged = grounds.ensure_unchanged(&input.cluster_name, reached, way.as_ref(), records);
     unchanged.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })
 }
 
@@ -114,8 +103,7 @@ async fn show_possession(
         Err(why) => grounds.no_possession = Some(why),
     }
     // Whom the user believed at enrollment, the user may believe again.
-    let mut marks = request.elements.iter().filter_map(Element::provenance);
-    let trusted = marks.any(|mark| mark.owner == *request.owner && mark.proof == Some(KeyProof::Trusted));
+    let trusted = possession::is_trusted(request.elements, request.owner);
     if trusted && input.trust_issuer && request.reached == Reached::Indirect {
         ports.progress.step(command::Step::Warning(
             "the issuer is not verified, and neither is the API server (--trust-issuer)".to_owned(),
@@ -154,7 +142,6 @@ async fn confirm(
         namespace: ports.vault.namespace().map(str::to_owned),
     };
     let way = recordable(input, grounds)?;
-    ensure_unchanged(ports, input, grounds)?;
     let say = |line: String| ports.progress.step(command::Step::Warning(line));
     say(source.to_string());
     for line in compared(cluster, standing, recorded, &way, grounds.no_possession.as_deref()) {
@@ -181,7 +168,7 @@ async fn confirm(
     } else {
         vec![way]
     };
-    ensure_unchanged(ports, input, grounds)?;
+    ensure_unchanged(ports, input, grounds, true)?;
     grounds.record(record);
     Ok(())
 }

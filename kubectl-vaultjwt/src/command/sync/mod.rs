@@ -1,11 +1,12 @@
 //! `sync`: keys of enrolled clusters, brought up to date.
 //!
 //! `input` is what was asked for, `observe` reads the clusters side by side,
-//! `plan` puts what they publish into one change of the mount (pure), `report`
-//! says what came of each. The mount is looked at once before the clusters
-//! are, and changed once, however many they are.
+//! `evidence` is what speaks for each, `plan` puts what they publish into one
+//! change of the mount (pure), `report` says what came of each. The mount is
+//! looked at once before the clusters are, and changed once, however many they are.
 
 mod error;
+mod evidence;
 pub mod input;
 mod memory;
 mod observe;

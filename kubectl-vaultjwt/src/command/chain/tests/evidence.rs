@@ -260,16 +260,20 @@ fn connections_that_were_made_later_count() {
     let (api, evil) = (way("api"), way("evil"));
     let judged = |evidence: Evidence| Grounds::new(&prod, evidence, vec![api.clone()], Some(api.clone()));
     let direct = judged(evidence(Reached::Direct));
-    assert_eq!(direct.ensure_unchanged("c", Reached::Direct, Some(&api)), Ok(()));
     // Several servers of one cluster may have certificates of their own.
-    assert_eq!(direct.ensure_unchanged("c", Reached::Direct, None), Ok(()));
+    for way in [Some(&api), None] {
+        assert_eq!(direct.ensure_unchanged("c", Reached::Direct, way, false), Ok(()));
+    }
     for less in [Reached::Indirect, Reached::Unrecorded] {
-        assert_eq!(direct.ensure_unchanged("c", less, Some(&api)), Err(ChainError::Unsteady { context: "c".into() }));
+        assert_eq!(
+            direct.ensure_unchanged("c", less, Some(&api), false),
+            Err(ChainError::Unsteady { context: "c".into() })
+        );
     }
     let unknown = judged(Evidence::NONE);
-    assert_eq!(unknown.ensure_unchanged("c", Reached::Unrecorded, Some(&api)), Ok(()));
+    assert_eq!(unknown.ensure_unchanged("c", Reached::Unrecorded, Some(&api), true), Ok(()));
     for other in [None, Some(&evil)] {
-        assert!(unknown.ensure_unchanged("c", Reached::Unrecorded, other).is_err());
+        assert!(unknown.ensure_unchanged("c", Reached::Unrecorded, other, true).is_err());
     }
 }
 

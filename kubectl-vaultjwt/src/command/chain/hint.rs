@@ -1,0 +1,103 @@
+//! What to do about each reason why a cluster is left out.
+
+use super::error::{ChainError, naming_flags};
+use crate::keychain::plan::PlanError;
+use crate::shell::word;
+use crate::vault::role::binding_command;
+use shared::mount::MountPath;
+
+impl ChainError {
+    /// The one thing to do next, for the mount at hand.
+    pub fn hint(&self, mount: &MountPath) -> Option<String> {
+        let another = "choose another path with --mount";
+        Some(match self {
+            Self::NotEnrolled { .. } => {
+                "put the cluster on the mount with 'kubectl vaultjwt setup', or with --enroll".to_owned()
+            }
+            Self::Unmarked { .. } => {
+                "mark them with --adopt; if they were marked before, somebody else writes the list (Terraform, an operator), and two writers undo each other".to_owned()
+            }
+            Self::Discontinuity { .. } => {
+                "if it is the same cluster, add --replace-keys; a cluster made from a backup of another needs a mount of its own (--mount)".to_owned()
+            }
+            Self::BoundIssuer { .. } => format!(
+                "{another}; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/{mount}/config)"
+            ),
+            Self::OtherForm { site_unused: Some(_), .. } => {
+                format!("run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or {another}")
+            }
+            Self::OtherForm { site_unused: None, .. } => another.to_owned(),
+            Self::Plan(PlanError::TooManyAuthorities { recorded, .. }) => format!(
+                "remove one that is no longer used: kubectl vaultjwt remove --mount {mount} --authority '{}'",
+                recorded.first().map(ToString::to_string).unwrap_or_default()
+            ),
+            Self::Plan(PlanError::WayOfAnother { other, .. }) => format!(
+                "one API server is one cluster; if that one is gone, remove it: kubectl vaultjwt remove --mount {mount} {}",
+                naming_flags(other)
+            ),
+            Self::AnotherWay { context, recorded, .. } => format!(
+                "it may be another cluster; recorded: {}; if it is the same cluster, record the way: kubectl vaultjwt setup --context {} --mount {mount}",
+                recorded.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+                word(context)
+            ),
+            Self::NoWay { context, .. } => {
+                format!("record it: kubectl vaultjwt setup --context {} --mount {mount}", word(context))
+            }
+            Self::NoPossession { context, .. } => format!(
+                "if the cluster signs with a new key, or if you have no right to create tokens in kube-system, confirm it with: kubectl vaultjwt setup --context {} --mount {mount}",
+                word(context)
+            ),
+            Self::Contested { contexts, .. } => format!(
+                "enroll the right one by itself, then record the way of another that is the same cluster: kubectl vaultjwt setup --context {} --mount {mount}",
+                word(contexts.first().map_or("", String::as_str))
+            ),
+            Self::Unsteady { .. } => "use a kubeconfig that leads straight to one API server".to_owned(),
+            Self::NoSite { .. } => "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)".to_owned(),
+            Self::SameIssuer { .. } => format!(
+                "{another}; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own"
+            ),
+            Self::TrustDomain { .. } => format!(
+                "{another}; or, if everybody who runs one of these clusters may act as any of them, add --same-trust-domain"
+            ),
+            Self::UnboundRoles { roles, cel, issuer } => {
+                let mend: String = roles
+                    .iter()
+                    .map(|(name, role)| format!("\n{}", binding_command(mount, name, role, issuer.as_deref())))
+                    .collect();
+                let beside = if cel.is_empty() {
+                    ""
+                } else {
+                    "\nCEL roles cannot be bound so: if they check the issuer themselves, add --allow-unbound-roles"
+                };
+                if mend.is_empty() {
+                    format!("{another}; or, if CEL roles check the issuer themselves, add --allow-unbound-roles")
+                } else {
+                    format!("bind each to the issuer of the cluster it is for (or add --allow-unbound-roles):{mend}{beside}")
+                }
+            }
+            Self::ExistingRoles { roles, cel, .. } => {
+                let path = match (roles.keys().next(), cel.first()) {
+                    (Some(name), _) => format!("auth/{mount}/role/{}", word(name)),
+                    (None, name) => format!("auth/{mount}/cel/role/{}", word(name.map_or("", String::as_str))),
+                };
+                let them = if roles.len() + cel.len() == 1 {
+                    "delete the role if it is not for this cluster; if it is"
+                } else {
+                    "delete each role that is not for this cluster; if all others are"
+                };
+                format!("{them}, add --allow-existing-roles:\nvault read {path}\nvault delete {path}")
+            }
+            Self::RolesUnreadable { .. } => {
+                let line = |path: &str, capability: &str| {
+                    format!("\npath \"auth/{mount}/{path}\" {{ capabilities = [\"{capability}\"] }}")
+                };
+                let lines = [line("role", "list"), line("role/*", "read"), line("cel/role", "list")].concat();
+                format!("let the token list and read them (cel is OpenBao's):{lines}")
+            }
+            Self::Meanwhile => "run the command again".to_owned(),
+            Self::TooManyKeys { .. } | Self::TooManyTexts { .. } | Self::TooLarge { .. } => {
+                format!("give each trust domain a mount of its own: {another}")
+            }
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! What one context shows of its cluster: who answers, whether the cluster is to be
+//! enrolled, and what a change of its keys rests on.
+
+use super::Ports;
+use super::error::MemberError;
+use super::input::SyncInput;
+use crate::cluster::Cluster;
+use crate::command::chain::{ChainError, Grounds, Member, grounds};
+use crate::command::proof::{self, Unproven};
+use crate::command::{Step, possession, ways};
+use crate::issuer::Resolved;
+use crate::keychain::element::{Element, Mark};
+use crate::keychain::evidence::Reached;
+use crate::keychain::key::KeyId;
+use crate::keychain::plan::{ChainPlan, KeyAction, authorities};
+use crate::vault::role::DEFAULT_AUDIENCE;
+use jiff::Timestamp;
+use shared::text::one_line;
+
+/// The mount as it was read.
+#[derive(Clone, Copy)]
+pub struct Mount<'a> {
+    /// Its keys.
+    pub standing: &'a [Element],
+    /// Time of the plan, by the mount's server where it is told.
+    pub now: Timestamp,
+}
+
+/// Whether the cluster is to be enrolled, and what a change of its keys rests on.
+/// Requests no token where nothing changes.
+pub async fn gather(
+    ports: Ports<'_>,
+    input: &SyncInput,
+    api: &dyn Cluster,
+    cluster: &Resolved,
+    name: &str,
+    mount: Mount<'_>,
+) -> Result<(bool, Grounds), MemberError> {
+    let (standing, policy) = (mount.standing, input.terms.policy);
+    let chain = |source: ChainError| MemberError::Chain { mount: input.mount.clone(), source };
+    let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
+    let recorded = authorities(standing, &cluster.owner);
+    let evidence = grounds::evidence(cluster, api.reached(&recorded), &recorded);
+    let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), api.way());
+    let request = possession::Request {
+        owner: &cluster.owner,
+        elements: standing,
+        reached: evidence.reached,
+        nonce: &input.nonce,
+    };
+    let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
+    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let unmanaged = standing.iter().any(|element| by_hand(element) && published(element));
+    let adopts = policy.adopt && unmanaged;
+    // A newcomer's own keys are nobody else's.
+    if adopts || (unmanaged && !enrolled && input.enroll) {
+        grounds.adoptable = possession::adoptable(api, ports.progress, request, cluster, adopts).await;
+    }
+    // Whose signing key stands there by hand is trusted already. A copy of
+    // somebody else's public key shows nothing, nor does a token that was relayed.
+    let known = |element: &Element| by_hand(element) && element.id().is_some_and(|id| grounds.adoptable.contains(&id));
+    let joins = !enrolled && (input.enroll || (adopts && standing.iter().any(known)));
+    // An enrolled cluster was verified when it was enrolled; the key that signs now must
+    // be known before others are removed.
+    if joins || (enrolled && policy.prune) {
+        grounds.signer = signer(ports, input, api, cluster, joins && input.trust_issuer).await?;
+    }
+    let outlook = |grounds: &Grounds| {
+        let member = Member { cluster, name, enrol: joins, grounds, recent: None };
+        member.outlook(standing, mount.now, policy)
+    };
+    let mut plan = outlook(&grounds);
+    // Only where something between could answer too, and there is something to change.
+    let changes = plan.as_ref().map_or(true, ChainPlan::changes);
+    if enrolled && evidence.reached == Reached::Indirect && changes {
+        match possession::show(api, ports.progress, request).await {
+            Ok(_) => grounds.evidence.possession = true,
+            Err(why) => grounds.no_possession = Some(why),
+        }
+        grounds.evidence.possession |= input.trust_issuer && possession::is_trusted(standing, &cluster.owner);
+    }
+    // Another cluster that copied a key must not keep its owner from it.
+    let withholds = plan.as_ref().is_ok_and(|plan| plan.count(KeyAction::Withhold) > 0);
+    if enrolled && withholds && grounds.signer.is_none() {
+        grounds.signer = signer(ports, input, api, cluster, false).await.ok().flatten();
+        plan = outlook(&grounds);
+    }
+    let mut ways = Vec::new();
+    if joins {
+        ways = ways::to_record(api, ports.progress, grounds.recordable(name).map_err(chain)?).await;
+    } else if evidence.reached == Reached::Direct {
+        ways = ways::renewed(api, ports.progress, &recorded).await;
+    }
+    grounds.ensure_unchanged(name, api.reached(&recorded), api.way().as_ref(), joins).map_err(chain)?;
+    if joins {
+        grounds.enroll(cluster, ways);
+    } else {
+        grounds.record = ways;
+    }
+    if enrolled {
+        // For each context by itself, before those of one owner are put together: none
+        // brings keys by another's evidence.
+        let brings = plan.as_ref().map_or(true, grounds::brings_keys);
+        grounds.check(cluster, name, standing, brings).map_err(chain)?;
+    }
+    Ok((joins, grounds))
+}
+
+/// The key that signed a fresh token; none where an unproven issuer is believed.
+async fn signer(
+    ports: Ports<'_>,
+    input: &SyncInput,
+    api: &dyn Cluster,
+    cluster: &Resolved,
+    trust_issuer: bool,
+) -> Result<Option<KeyId>, MemberError> {
+    let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
+    match proof::ask(api, ports.progress, cluster, &[], &audiences, Timestamp::now()).await {
+        Ok(proven) => Ok(Some(proven.proof.key)),
+        Err(Unproven::NoToken(_)) if trust_issuer => {
+            proof::can_be_believed(cluster)?;
+            ports.progress.step(Step::Warning(format!(
+                "the issuer \"{}\" is believed without proof (--trust-issuer)",
+                one_line(&cluster.owner.issuer)
+            )));
+            Ok(None)
+        }
+        Err(Unproven::NoToken(why)) if input.terms.policy.prune && !input.enroll => {
+            Err(MemberError::BlindPrune { why })
+        }
+        Err(unproven) => Err(unproven.into()),
+    }
+}
