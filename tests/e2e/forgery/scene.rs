@@ -22,6 +22,8 @@ pub enum Refusal {
     AnotherWay,
     /// Several claim to be the victim while that is being enrolled.
     Contested,
+    /// Servers of one run that are not one.
+    Unsteady,
     /// The connection was not verified.
     NotVerified,
     /// The cluster is named only by what can be copied.
@@ -40,6 +42,9 @@ fn refused(refusal: Refusal, context: &str) -> Vec<String> {
         Refusal::AnotherWay => {
             let uid = victim().uid().expect("a UID");
             format!("context \"{context}\" claims to be cluster \"prod\" (UID {uid}) but is reached by another way")
+        }
+        Refusal::Unsteady => {
+            format!("context \"{context}\" reached servers whose certificates do not lead to the same authority")
         }
         Refusal::Contested => format!("claim to be {} (cluster", victim().issuer()),
         Refusal::NotVerified | Refusal::NotShown | Refusal::ExistingRoles | Refusal::NoConnection | Refusal::Other => {
