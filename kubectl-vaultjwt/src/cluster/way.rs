@@ -97,12 +97,15 @@ impl Address {
                         .any(|root| authority_of(root) == Some(*id) && leads_to(handshake, root)),
                 Reached::Direct,
             ),
-            Authority::Indirect { root, url } => {
+            Authority::Indirect { root, url, name } => {
                 let rooted = match root {
                     Root::System => self.bundle.is_none(),
                     Root::Authority(id) => self.leads_to_authority(handshake, *id),
                 };
-                reached(*url == self.url && rooted, Reached::Indirect)
+                // Whoever writes a kubeconfig chooses `tls-server-name` and a proxy: another
+                // name at the same URL is another server.
+                let named = *name == self.other_name(handshake);
+                reached(*url == self.url && named && rooted, Reached::Indirect)
             }
         }
     }
@@ -140,8 +143,16 @@ impl Address {
             Root::Authority(id) if !self.has_path && !is_generic_name(name) && is_for(handshake, API_SERVER_NAME) => {
                 Some(Authority::Direct { id, name: name.to_owned() })
             }
-            root => Some(Authority::Indirect { root, url: self.url.clone() }),
+            root => Some(Authority::Indirect { root, url: self.url.clone(), name: self.other_name(handshake) }),
         }
+    }
+
+    /// The name that the certificate was verified for, where it is not the URL's host.
+    fn other_name(&self, handshake: &Handshake) -> Option<String> {
+        let plain = |name: &str| name.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+        let host = self.url.parse::<http::Uri>().ok().and_then(|url| url.host().map(plain));
+        let name = plain(&handshake.name.to_str());
+        (host.as_ref() != Some(&name)).then_some(name)
     }
 }
 

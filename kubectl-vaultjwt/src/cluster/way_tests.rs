@@ -115,7 +115,8 @@ fn an_expired_certificate_shows_nothing() {
 fn every_handshake_counts_and_none_shows_nothing() {
     let (prod, other) = (ca("prod"), ca("other"));
     let (address, recorded) = (address(Some(&[&prod, &other])), [direct(&prod)]);
-    let indirect = [direct(&prod), Authority::Indirect { root: Root::Authority(id(&other)), url: URL.into() }];
+    let indirect =
+        [direct(&prod), Authority::Indirect { root: Root::Authority(id(&other)), url: URL.into(), name: None }];
     for (handshakes, recorded, reached) in [
         (Some(vec![]), &recorded[..], Reached::Unrecorded),
         (None, &recorded[..], Reached::Unrecorded),
@@ -139,7 +140,7 @@ fn indirect_is_the_same_root_at_the_same_url() {
     let url = "https://rancher.example.com/k8s/clusters/c-1";
     let at = |url: &str, bundle: Option<&[&Ca]>| Address { url: url.into(), has_path: true, ..address(bundle) };
     let shown = || handshake(&proxy, &["rancher.example.com"], "rancher.example.com");
-    let recorded = [Authority::Indirect { root: Root::Authority(id(&proxy)), url: url.into() }];
+    let recorded = [Authority::Indirect { root: Root::Authority(id(&proxy)), url: url.into(), name: None }];
     let reached = |address: &Address| address.reached(Some(&[shown()]), &recorded);
     assert_eq!(reached(&at(url, Some(&[&proxy]))), Reached::Indirect);
     assert_eq!(reached(&at("https://rancher.example.com/k8s/clusters/c-2", Some(&[&proxy]))), Reached::Unrecorded);
@@ -147,9 +148,26 @@ fn indirect_is_the_same_root_at_the_same_url() {
     let forged = handshake(&other, &["rancher.example.com"], "rancher.example.com");
     assert_eq!(at(url, Some(&[&other])).reached(Some(&[forged]), &recorded), Reached::Unrecorded);
     // The system's roots are roots of their own.
-    let roots = [Authority::Indirect { root: Root::System, url: url.into() }];
+    let roots = [Authority::Indirect { root: Root::System, url: url.into(), name: None }];
     assert_eq!(at(url, None).reached(Some(&[shown()]), &roots), Reached::Indirect);
     assert_eq!(at(url, Some(&[&proxy])).reached(Some(&[shown()]), &roots), Reached::Unrecorded);
+}
+
+/// The same URL, another `tls-server-name` and a proxy: another server.
+#[test]
+fn an_indirect_way_is_for_the_name_that_was_verified() {
+    let shared = ca("everybody's");
+    let way =
+        |root: Root, name: Option<&str>| [Authority::Indirect { root, url: URL.into(), name: name.map(str::to_owned) }];
+    let (trusts, of_system) = (address(Some(&[&shared])), address(None));
+    for (address, root) in [(trusts, Root::Authority(id(&shared))), (of_system, Root::System)] {
+        let reached =
+            |name: &str, recorded: &[Authority]| address.reached(Some(&[handshake(&shared, &[name], name)]), recorded);
+        assert_eq!(reached(NAME, &way(root, None)), Reached::Indirect);
+        assert_eq!(reached("evil.example.com", &way(root, None)), Reached::Unrecorded);
+        assert_eq!(reached("proxy.example.com", &way(root, Some("proxy.example.com"))), Reached::Indirect);
+        assert_eq!(reached(NAME, &way(root, Some("proxy.example.com"))), Reached::Unrecorded);
+    }
 }
 
 #[test]
@@ -175,14 +193,15 @@ fn a_pod_is_known_by_the_authority_it_is_given() {
 fn what_is_recorded_is_one_authority_and_the_name_that_was_verified() {
     let (prod, other) = (ca("prod"), ca("other"));
     let way = |address: &Address, handshake: Handshake| address.way(Some(&[handshake]));
-    let url = |root: Root| Some(Authority::Indirect { root, url: URL.into() });
+    let url = |root: Root| Some(Authority::Indirect { root, url: URL.into(), name: None });
     let root = Root::Authority(id(&prod));
     assert_eq!(way(&address(Some(&[&other, &prod])), server(&prod)), Some(direct(&prod)));
     let upper = Handshake { name: "API.prod.example.com".try_into().unwrap(), ..server(&prod) };
     assert_eq!(way(&address(Some(&[&prod])), upper), Some(direct(&prod)));
     // Nothing here tells one cluster from another, or from what is behind it.
     let generic = Handshake { name: "127.0.0.1".try_into().unwrap(), ..server(&prod) };
-    assert_eq!(way(&address(Some(&[&prod])), generic), url(root));
+    let named = Authority::Indirect { root, url: URL.into(), name: Some("127.0.0.1".into()) };
+    assert_eq!(way(&address(Some(&[&prod])), generic), Some(named));
     assert_eq!(way(&address(Some(&[&prod])), handshake(&prod, &[NAME], NAME)), url(root));
     assert_eq!(way(&Address { has_path: true, ..address(Some(&[&prod])) }, server(&prod)), url(root));
     assert_eq!(way(&address(None), server(&prod)), url(Root::System));

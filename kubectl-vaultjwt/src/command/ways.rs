@@ -3,7 +3,11 @@
 
 use super::{Progress, Step};
 use crate::cluster::Cluster;
+use crate::keychain::Owner;
 use crate::keychain::authority::{AUTHORITIES_AT_MOST, Authority, AuthorityId};
+use crate::keychain::element::Element;
+use crate::keychain::plan::authorities;
+use std::collections::HashSet;
 
 /// Authorities of pods that one enrollment records: one, and its successor.
 const POD_AUTHORITIES: usize = 2;
@@ -36,11 +40,26 @@ async fn of_pods(cluster: &dyn Cluster, progress: &dyn Progress) -> Vec<Authorit
 
 /// Further authorities of a cluster that is reached directly: those that both the
 /// kubeconfig and the cluster's own ConfigMap have beside the recorded one. So a
-/// certificate authority can be renewed with overlap.
-pub async fn renewed(cluster: &dyn Cluster, progress: &dyn Progress, recorded: &[Authority]) -> Vec<Authority> {
+/// certificate authority can be renewed with overlap. Not for a name that stands for
+/// another owner of the mount: whoever has it second could take the other's next way.
+pub async fn renewed(
+    cluster: &dyn Cluster,
+    progress: &dyn Progress,
+    owner: &Owner,
+    standing: &[Element],
+) -> Vec<Authority> {
+    let recorded = &authorities(standing, owner);
+    let others: HashSet<&str> = standing
+        .iter()
+        .filter_map(Element::provenance)
+        .filter(|mark| mark.owner != *owner)
+        .flat_map(|mark| &mark.authorities)
+        .filter_map(|way| if let Authority::Direct { name, .. } = way { Some(name.as_str()) } else { None })
+        .collect();
+    let others = &others;
     let wanted = |id: AuthorityId| {
         let names = recorded.iter().filter_map(move |way| match (way, cluster.way()?) {
-            (Authority::Direct { name, .. }, Authority::Direct { .. }) => {
+            (Authority::Direct { name, .. }, Authority::Direct { .. }) if !others.contains(name.as_str()) => {
                 Some(Authority::Direct { id, name: name.clone() })
             }
             (Authority::Pod { .. }, Authority::Pod { .. }) => Some(Authority::Pod { id }),

@@ -7,6 +7,7 @@
 //! authority-2: pod sha256:4f2a…
 //! authority-3: sha256:77c0… https://rancher.example.com/k8s/clusters/c-1
 //! authority-4: roots https://api.edge.example.com:6443
+//! authority-5: roots https://203.0.113.4 api.edge.example.com
 //! ```
 
 use super::evidence::Reached;
@@ -105,6 +106,9 @@ pub enum Authority {
         root: Root,
         /// Scheme, host, port and path.
         url: String,
+        /// The name that the certificate was verified for, where it is not the host of
+        /// the URL (`tls-server-name`).
+        name: Option<String>,
     },
 }
 
@@ -120,7 +124,7 @@ impl Authority {
     /// Whether it can be recorded: its text fits a line.
     pub fn is_recordable(&self) -> bool {
         match self {
-            Self::Indirect { url, .. } => url.len() <= URL_AT_MOST,
+            Self::Indirect { url, name, .. } => url.len() + name.as_ref().map_or(0, String::len) <= URL_AT_MOST,
             Self::Direct { .. } | Self::Pod { .. } => true,
         }
     }
@@ -131,7 +135,8 @@ impl fmt::Display for Authority {
         match self {
             Self::Direct { id, name } => write!(f, "{id} {name}"),
             Self::Pod { id } => write!(f, "pod {id}"),
-            Self::Indirect { root, url } => write!(f, "{root} {url}"),
+            Self::Indirect { root, url, name: None } => write!(f, "{root} {url}"),
+            Self::Indirect { root, url, name: Some(name) } => write!(f, "{root} {url} {name}"),
         }
     }
 }
@@ -145,18 +150,21 @@ impl FromStr for Authority {
     type Err = AuthorityError;
 
     fn from_str(text: &str) -> Result<Self, AuthorityError> {
-        let (first, second) = text.split_once(' ').ok_or(AuthorityError)?;
-        let plain = |text: &str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
-        if !plain(second) {
+        let plain = |text: &&str| !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c.is_control());
+        let words: Vec<&str> = text.split(' ').collect();
+        if !words.iter().all(plain) {
             return Err(AuthorityError);
         }
-        if first == "pod" {
-            return second.parse().map(|id| Self::Pod { id });
-        }
-        match first.parse()? {
-            root if second.contains("://") => Ok(Self::Indirect { root, url: second.to_owned() }),
-            Root::Authority(id) => Ok(Self::Direct { id, name: second.to_owned() }),
-            Root::System => Err(AuthorityError),
+        match words[..] {
+            ["pod", id] => id.parse().map(|id| Self::Pod { id }),
+            [root, url] if url.contains("://") => {
+                Ok(Self::Indirect { root: root.parse()?, url: url.to_owned(), name: None })
+            }
+            [root, url, name] if url.contains("://") && !name.contains("://") => {
+                Ok(Self::Indirect { root: root.parse()?, url: url.to_owned(), name: Some(name.to_owned()) })
+            }
+            [id, name] => Ok(Self::Direct { id: id.parse()?, name: name.to_owned() }),
+            _ => Err(AuthorityError),
         }
     }
 }
@@ -217,18 +225,37 @@ mod tests {
             (Authority::Direct { id: id(1), name: "api.example.com".into() }, format!("{hash} api.example.com")),
             (Authority::Pod { id: id(1) }, format!("pod {hash}")),
             (
-                Authority::Indirect { root: Root::Authority(id(1)), url: "https://127.0.0.1:6443".into() },
+                Authority::Indirect { root: Root::Authority(id(1)), url: "https://127.0.0.1:6443".into(), name: None },
                 format!("{hash} https://127.0.0.1:6443"),
             ),
             (
-                Authority::Indirect { root: Root::System, url: "https://r.example.com/k8s/c-1".into() },
+                Authority::Indirect { root: Root::System, url: "https://r.example.com/k8s/c-1".into(), name: None },
                 "roots https://r.example.com/k8s/c-1".into(),
+            ),
+            (
+                Authority::Indirect {
+                    root: Root::System,
+                    url: "https://203.0.113.4".into(),
+                    name: Some("r.example.com".into()),
+                },
+                "roots https://203.0.113.4 r.example.com".into(),
             ),
         ] {
             assert_eq!(authority.to_string(), text);
             assert_eq!(text.parse(), Ok(authority));
         }
-        for text in ["", "sha256:AQ name", hash, "roots name", "pod roots", "sha256 a", &format!("{hash} a b")] {
+        for text in [
+            "",
+            "sha256:AQ name",
+            hash,
+            "roots name",
+            "pod roots",
+            "sha256 a",
+            &format!("{hash} a b"),
+            "roots https://a b c",
+            "roots  https://a",
+            "roots https://a ",
+        ] {
             assert_eq!(text.parse::<Authority>(), Err(AuthorityError), "{text}");
         }
     }

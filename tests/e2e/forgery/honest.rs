@@ -62,6 +62,27 @@ each_product!(a_cluster_on_loopback_is_asked_about_once, |product| {
     scene.end();
 });
 
+// Of two people, or of one who reaches it by its name and by its address.
+each_product!(two_kubeconfigs_of_one_cluster, |product| {
+    let scene = Scene::empty(product);
+    scene.rig.write("sys/auth/jwt", json!({"type": "jwt"}));
+    let again = Entry { name: "again", ..Entry::prod() };
+    let near = Entry { name: "near", ..Entry::prod().unnamed() };
+    let entries = [Entry::prod(), again, near];
+    scene.run(&["sync", "--contexts", "prod,again", "--enroll"], &entries).ok();
+    let written = scene.elements();
+    for words in [
+        &["setup", "--context", "again"][..],
+        &["setup", "--context", "near"],
+        &["sync", "--all-contexts"],
+        &["sync", "--all-contexts", "--enroll", "--prune"],
+    ] {
+        scene.run(words, &entries).ok();
+        scene.expect(&words.join(" "), scene.elements() == written, "something was changed");
+    }
+    scene.end_without_victim();
+});
+
 /// An API server whose certificate is replaced: first one of the old authority, then one
 /// of a new one, which kubeconfigs and the cluster's ConfigMap have beside the old one
 /// for a while.

@@ -98,6 +98,14 @@ pub enum ChainError {
         /// The context.
         context: String,
     },
+    /// A person named another one.
+    #[error("context \"{}\" is reached by the way \"{way}\", and not by the one that --authority names", one_line(.context))]
+    NotThisWay {
+        /// The context.
+        context: String,
+        /// The way of this run.
+        way: Authority,
+    },
     /// One cluster is enrolled at a time: which of these it is only a person knows.
     #[error("{} claim to be {owner}, by different ways", contexts_named(.contexts))]
     Contested {
@@ -306,6 +314,7 @@ impl ChainError {
                 | Self::NoWay { .. }
                 | Self::NoPossession { .. }
                 | Self::Unsteady { .. }
+                | Self::NotThisWay { .. }
                 | Self::Contested { .. }
                 | Self::NoSite { .. }
         )

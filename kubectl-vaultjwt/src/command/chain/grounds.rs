@@ -89,6 +89,11 @@ impl Grounds {
         Err(ChainError::Unsteady { context: context.to_owned() })
     }
 
+    /// Whether this context by itself may enroll the cluster, or change its keys.
+    pub fn allows_changes(&self, owner: &Owner) -> bool {
+        self.enrolls || form(owner).allows(Step::ChangeKeys, self.evidence).is_ok()
+    }
+
     /// Those of another context of the same cluster, in the same run.
     pub fn add(&mut self, other: &Self) {
         let (mine, theirs) = (&mut self.evidence, other.evidence);

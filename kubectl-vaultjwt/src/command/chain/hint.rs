@@ -51,6 +51,7 @@ impl ChainError {
                 "enroll the right one by itself, then record the way of another that is the same cluster: kubectl vaultjwt setup --context {} --mount {mount}",
                 word(contexts.first().map_or("", String::as_str))
             ),
+            Self::NotThisWay { .. } => "compare it with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it)".to_owned(),
             Self::Unsteady { .. } => "use a kubeconfig that leads straight to one API server".to_owned(),
             Self::NoSite { .. } => "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)".to_owned(),
             Self::SameIssuer { .. } => format!(

@@ -45,13 +45,17 @@ pub async fn gather(
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
     let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let by_hand = standing.iter().any(|element| element.mark == Mark::None && published(element));
-    // A newcomer's own keys are nobody else's.
-    if by_hand && (input.terms.policy.adopt || !enrolled) {
+    // Its own keys are nobody else's.
+    if by_hand {
         let adopts = input.terms.policy.adopt;
         grounds.adoptable = possession::adoptable(ports.cluster, ports.progress, request, cluster, adopts).await;
     }
     if !enrolled {
         let way = recordable(input, &grounds)?;
+        if input.authority.as_ref().is_some_and(|authority| *authority != way) {
+            let source = ChainError::NotThisWay { context: input.cluster_name.clone(), way };
+            return Err(SetupError::Chain { mount: input.mount.clone(), source });
+        }
         let ways = ways::to_record(ports.cluster, ports.progress, way).await;
         ensure_unchanged(ports, input, &grounds, true)?;
         grounds.enroll(cluster, ways);
@@ -61,7 +65,7 @@ pub async fn gather(
     let outlook = member.outlook(&standing, date.unwrap_or(input.now), input.terms.policy);
     match evidence.reached {
         Reached::Direct => {
-            grounds.record = ways::renewed(ports.cluster, ports.progress, &recorded).await;
+            grounds.record = ways::renewed(ports.cluster, ports.progress, &cluster.owner, &standing).await;
             ensure_unchanged(ports, input, &grounds, false)?;
         }
         Reached::Indirect if outlook.is_ok_and(|plan| !plan.changes()) => {}

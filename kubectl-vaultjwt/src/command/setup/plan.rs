@@ -53,9 +53,9 @@ impl ConfigPlan {
     ) -> Result<Self, SetupError> {
         let mount = || input.mount.clone();
         if input.keys.mode != KeysMode::Static {
-            return source::plan(input, cluster, standing, roles);
+            return source::plan(input, cluster, standing, roles, grounds);
         }
-        let emptied = source::back_to_static(input, cluster, standing)?;
+        let emptied = source::back_to_static(input, cluster, standing, grounds)?;
         // A mount that fetched its keys was this cluster's alone: its roles are too.
         let own = Roles::none();
         let roles = if emptied.is_some() { &own } else { roles };

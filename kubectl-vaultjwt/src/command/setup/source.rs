@@ -4,7 +4,7 @@
 use super::error::SetupError;
 use super::input::SetupInput;
 use super::plan::ConfigPlan;
-use crate::command::chain::{ChainError, Roles, admission, elements};
+use crate::command::chain::{ChainError, Grounds, Roles, admission, elements};
 use crate::issuer::{Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
@@ -72,11 +72,12 @@ impl SourceConflict {
     }
 }
 
-/// Whether `document` fetches this cluster's keys.
+/// Whether `document` fetches this cluster's keys: from the site that they were read at.
+/// That two clusters have the same issuer string says nothing.
 pub fn fetches(document: Option<&Document>, cluster: &Resolved) -> bool {
     match KeySource::of(document) {
         KeySource::Static => false,
-        KeySource::OidcDiscovery(place) => place.url == cluster.owner.issuer,
+        KeySource::OidcDiscovery(place) => place.url == cluster.owner.issuer && cluster.keys_url.is_some(),
         source => source.urls().iter().any(|url| Some(*url) == cluster.keys_url.as_deref()),
     }
 }
@@ -87,6 +88,7 @@ pub fn plan(
     cluster: &Resolved,
     standing: Standing<'_>,
     roles: &Roles,
+    grounds: &Grounds,
 ) -> Result<ConfigPlan, SetupError> {
     let conflict = |source| SetupError::Source { mount: input.mount.clone(), source };
     let current = standing.document;
@@ -100,7 +102,7 @@ pub fn plan(
     if input.keys.mode == KeysMode::JwksPairs && current.is_some_and(|d| d.contains_key("status")) {
         return Err(conflict(SourceConflict::NoPairs));
     }
-    replaceable(input, cluster, current).map_err(conflict)?;
+    replaceable(input, cluster, current, grounds).map_err(conflict)?;
     bound(input, cluster, current).map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
     let enrolled = fetches(current, cluster) || elements(current).iter().any(|key| key.is_of(&cluster.owner));
     let admit = |others: &Others| match enrolled {
@@ -148,19 +150,26 @@ pub fn back_to_static(
     input: &SetupInput,
     cluster: &Resolved,
     standing: Standing<'_>,
+    grounds: &Grounds,
 ) -> Result<Option<Document>, SetupError> {
     let current = standing.document;
     // Without the word, what is there is refused as it always was.
     if KeySource::of(current).mode() == KeysMode::Static || !input.keys.convert || source::secret(current).is_some() {
         return Ok(None);
     }
-    replaceable(input, cluster, current).map_err(|source| SetupError::Source { mount: input.mount.clone(), source })?;
+    replaceable(input, cluster, current, grounds)
+        .map_err(|source| SetupError::Source { mount: input.mount.clone(), source })?;
     Ok(Some(source::without_source(current)))
 }
 
 /// What stands there may be replaced only where it is told to, and where it is
 /// this cluster's alone.
-fn replaceable(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), SourceConflict> {
+fn replaceable(
+    input: &SetupInput,
+    cluster: &Resolved,
+    current: Option<&Document>,
+    grounds: &Grounds,
+) -> Result<(), SourceConflict> {
     let mode = input.keys.mode;
     let source = KeySource::of(current);
     let only_ours = source.urls().len() <= 1 && fetches(current, cluster);
@@ -171,7 +180,7 @@ fn replaceable(input: &SetupInput, cluster: &Resolved, current: Option<&Document
                 return Ok(());
             }
             let found = format!("holds {} static {}", standing.len(), if standing.len() == 1 { "key" } else { "keys" });
-            if !standing.iter().all(|element| is_ours(element, cluster)) {
+            if !standing.iter().all(|element| is_ours(element, cluster, grounds)) {
                 return Err(SourceConflict::Others { found });
             }
             if input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
@@ -190,9 +199,10 @@ fn replaceable(input: &SetupInput, cluster: &Resolved, current: Option<&Document
 }
 
 /// A key that this cluster, and nobody else, answers for.
-fn is_ours(element: &Element, cluster: &Resolved) -> bool {
-    let published = || cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    element.is_of(&cluster.owner) || (element.mark == Mark::None && published())
+/// Without a mark, it is the one that signed a fresh token: public keys can be copied.
+fn is_ours(element: &Element, cluster: &Resolved, grounds: &Grounds) -> bool {
+    let signs = || grounds.signer.is_some() && element.id() == grounds.signer;
+    element.is_of(&cluster.owner) || (element.mark == Mark::None && signs())
 }
 
 /// A mount that is bound to another issuer stays so unless it is told.
@@ -217,4 +227,58 @@ fn owners<'a>(places: impl Iterator<Item = &'a Place>) -> Others {
         }
     }
     others
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issuer::{CloudWord, KeySource as ReadFrom, NamedBy};
+    use crate::keychain::evidence::Evidence;
+    use crate::keychain::jwk::{KeySet, PublishedKey};
+    use crate::keychain::key::PublicKey;
+    use serde_json::json;
+
+    fn key(number: u8) -> PublishedKey {
+        use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+        let pair = Ed25519KeyPair::from_seed_unchecked(&[number; 32]).unwrap();
+        PublishedKey { key: PublicKey::ed25519(pair.public_key().as_ref()).unwrap(), kid: None, alg: None }
+    }
+
+    fn cluster(uid: Option<&str>) -> Resolved {
+        Resolved {
+            owner: Owner { issuer: "https://issuer.example.com".into(), cluster_uid: uid.map(str::to_owned) },
+            named_by: NamedBy::ApiServer,
+            keys: KeySet { keys: vec![key(1), key(2)], skipped: vec![] },
+            source: if uid.is_none() { ReadFrom::IssuerSite } else { ReadFrom::ApiServer },
+            keys_url: uid.is_none().then(|| "https://issuer.example.com/keys".to_owned()),
+            site_unused: None,
+            no_witness: None,
+            cloud: CloudWord::NotAsked,
+        }
+    }
+
+    /// Every kubeadm cluster has the same issuer: only who has its site fetches from it.
+    #[test]
+    fn a_mount_fetches_the_keys_of_whoever_was_read_there() {
+        for source in [
+            json!({"oidc_discovery_url": "https://issuer.example.com"}),
+            json!({"jwks_url": "https://issuer.example.com/keys"}),
+        ] {
+            let document = source.as_object().unwrap().clone();
+            assert!(fetches(Some(&document), &cluster(None)), "{source}");
+            assert!(!fetches(Some(&document), &cluster(Some("u1"))), "{source}");
+        }
+    }
+
+    #[test]
+    fn an_unmanaged_key_is_ones_own_if_it_signs() {
+        let own = cluster(None);
+        let mut grounds = Grounds::new(&own, Evidence::NONE, vec![], None);
+        let by_hand = Element::read(key(1).key.pem().trim());
+        assert!(!is_ours(&by_hand, &own, &grounds));
+        grounds.signer = Some(key(2).key.id());
+        assert!(!is_ours(&by_hand, &own, &grounds));
+        grounds.signer = Some(key(1).key.id());
+        assert!(is_ours(&by_hand, &own, &grounds));
+    }
 }

@@ -8,7 +8,7 @@ use crate::cluster::Cluster;
 use crate::command::chain::{ChainError, Grounds, Member, grounds};
 use crate::command::proof::{self, Unproven};
 use crate::command::{Step, possession, ways};
-use crate::issuer::Resolved;
+use crate::issuer::{KeySource, Resolved};
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::Reached;
 use crate::keychain::key::KeyId;
@@ -26,7 +26,7 @@ pub struct Mount<'a> {
     pub now: Timestamp,
 }
 
-/// Whether the cluster is to be enrolled, and what a change of its keys rests on.
+/// What a change of the cluster's keys rests on, and whether it is to be enrolled.
 /// Requests no token where nothing changes.
 pub async fn gather(
     ports: Ports<'_>,
@@ -35,7 +35,7 @@ pub async fn gather(
     cluster: &Resolved,
     name: &str,
     mount: Mount<'_>,
-) -> Result<(bool, Grounds), MemberError> {
+) -> Result<Grounds, MemberError> {
     let (standing, policy) = (mount.standing, input.terms.policy);
     let chain = |source: ChainError| MemberError::Chain { mount: input.mount.clone(), source };
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
@@ -52,14 +52,21 @@ pub async fn gather(
     let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let unmanaged = standing.iter().any(|element| by_hand(element) && published(element));
     let adopts = policy.adopt && unmanaged;
-    // A newcomer's own keys are nobody else's.
-    if adopts || (unmanaged && !enrolled && input.enroll) {
+    // Who is checked as a newcomer: its own keys are nobody else's.
+    let newcomer = (!enrolled && input.enroll) || input.terms.replace_keys || input.terms.clear_bound_issuer;
+    if adopts || (unmanaged && newcomer) {
         grounds.adoptable = possession::adoptable(api, ports.progress, request, cluster, adopts).await;
     }
     // Whose signing key stands there by hand is trusted already. A copy of
     // somebody else's public key shows nothing, nor does a token that was relayed.
     let known = |element: &Element| by_hand(element) && element.id().is_some_and(|id| grounds.adoptable.contains(&id));
-    let joins = !enrolled && (input.enroll || (adopts && standing.iter().any(known)));
+    let claims = !enrolled && adopts && standing.iter().any(known);
+    // Its issuer's site has those keys, whoever answers here.
+    let claims = claims
+        && (input.enroll
+            || cluster.source != KeySource::IssuerSite
+            || possession::signer(api, ports.progress, request, cluster.keys.keys.clone()).await.is_ok());
+    let joins = !enrolled && (input.enroll || claims);
     // An enrolled cluster was verified when it was enrolled; the key that signs now must
     // be known before others are removed.
     if joins || (enrolled && policy.prune) {
@@ -70,6 +77,12 @@ pub async fn gather(
         member.outlook(standing, mount.now, policy)
     };
     let mut plan = outlook(&grounds);
+    // Another cluster that copied a key must not keep its owner from it.
+    let withholds = plan.as_ref().is_ok_and(|plan| plan.count(KeyAction::Withhold) > 0);
+    if enrolled && withholds && grounds.signer.is_none() {
+        grounds.signer = signer(ports, input, api, cluster, false).await.ok().flatten();
+        plan = outlook(&grounds);
+    }
     // Only where something between could answer too, and there is something to change.
     let changes = plan.as_ref().map_or(true, ChainPlan::changes);
     if enrolled && evidence.reached == Reached::Indirect && changes {
@@ -79,17 +92,11 @@ pub async fn gather(
         }
         grounds.evidence.possession |= input.trust_issuer && possession::is_trusted(standing, &cluster.owner);
     }
-    // Another cluster that copied a key must not keep its owner from it.
-    let withholds = plan.as_ref().is_ok_and(|plan| plan.count(KeyAction::Withhold) > 0);
-    if enrolled && withholds && grounds.signer.is_none() {
-        grounds.signer = signer(ports, input, api, cluster, false).await.ok().flatten();
-        plan = outlook(&grounds);
-    }
     let mut ways = Vec::new();
     if joins {
         ways = ways::to_record(api, ports.progress, grounds.recordable(name).map_err(chain)?).await;
     } else if evidence.reached == Reached::Direct {
-        ways = ways::renewed(api, ports.progress, &recorded).await;
+        ways = ways::renewed(api, ports.progress, &cluster.owner, standing).await;
     }
     grounds.ensure_unchanged(name, api.reached(&recorded), api.way().as_ref(), joins).map_err(chain)?;
     if joins {
@@ -103,7 +110,7 @@ pub async fn gather(
         let brings = plan.as_ref().map_or(true, grounds::brings_keys);
         grounds.check(cluster, name, standing, brings).map_err(chain)?;
     }
-    Ok((joins, grounds))
+    Ok(grounds)
 }
 
 /// The key that signed a fresh token; none where an unproven issuer is believed.

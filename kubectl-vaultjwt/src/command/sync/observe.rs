@@ -35,8 +35,6 @@ pub struct Found {
     pub target: Target,
     /// Its issuer, owner and keys.
     pub cluster: Resolved,
-    /// Whether it is not on the mount and may be put on it.
-    pub joins: bool,
     /// What a change of its keys rests on.
     pub grounds: Grounds,
 }
@@ -44,7 +42,7 @@ pub struct Found {
 impl Observed {
     /// Whether it is not on the mount and may be put on it.
     pub fn joins(&self) -> bool {
-        self.found.as_ref().is_ok_and(|found| found.joins)
+        self.found.as_ref().is_ok_and(|found| found.grounds.enrolls)
     }
 }
 
@@ -88,8 +86,8 @@ async fn cluster(
     let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
     let name = name.unwrap_or_else(|| api.target().cluster.clone());
     let mount = evidence::Mount { standing, now: mount.date.unwrap_or(input.now) };
-    let (joins, grounds) = evidence::gather(ports, input, api.as_ref(), &cluster, &name, mount).await?;
-    Ok(Found { target: api.target().clone(), cluster, joins, grounds })
+    let grounds = evidence::gather(ports, input, api.as_ref(), &cluster, &name, mount).await?;
+    Ok(Found { target: api.target().clone(), cluster, grounds })
 }
 
 /// Keys that were left out, with the context they belong to.

@@ -22,8 +22,9 @@ use std::collections::BTreeSet;
 struct Group {
     cluster: Resolved,
     name: String,
-    joins: bool,
     grounds: Grounds,
+    /// Whether the contexts that count may change its keys by their own evidence.
+    allows_changes: bool,
     recent: Option<Recent>,
 }
 
@@ -52,6 +53,8 @@ pub struct Place {
     /// What the cluster publishes.
     pub cluster: Resolved,
     group: usize,
+    /// Whether this context by itself may change the cluster's keys.
+    allows_changes: bool,
 }
 
 /// One change of the mount.
@@ -93,19 +96,22 @@ impl<'a> Sync<'a> {
         for Observed { context, found } in observed {
             let found = found.map(|found| {
                 let name = context.clone().or(found.target.context).unwrap_or(found.target.cluster);
-                let cluster = found.cluster.clone();
-                let group = match groups.iter().position(|group| group.cluster.owner == cluster.owner) {
-                    Some(at) => at,
-                    None => {
-                        let (name, grounds) = (name.clone(), found.grounds.clone());
-                        groups.push(Group { cluster: found.cluster, name, joins: found.joins, grounds, recent: None });
-                        groups.len() - 1
-                    }
+                let owner = &found.cluster.owner;
+                let at = groups.iter().position(|group| group.cluster.owner == *owner);
+                let group = at.unwrap_or(groups.len());
+                let allows_changes = found.grounds.allows_changes(owner);
+                let by_itself = Group {
+                    allows_changes,
+                    cluster: found.cluster.clone(),
+                    name: name.clone(),
+                    grounds: found.grounds,
+                    recent: None,
                 };
-                if let Some(together) = groups.get_mut(group) {
-                    together.add(&cluster, &found.grounds);
+                match groups.get_mut(group) {
+                    Some(together) => together.add(by_itself),
+                    None => groups.push(by_itself),
                 }
-                Place { server: found.target.server, name, cluster, group }
+                Place { server: found.target.server, name, cluster: found.cluster, group, allows_changes }
             });
             rows.push(SyncRow { context, found });
         }
@@ -115,8 +121,11 @@ impl<'a> Sync<'a> {
     /// Takes this run as one more poll of a run that goes on.
     pub fn recall(&mut self, memory: &mut Memory) {
         for (at, group) in self.groups.iter_mut().enumerate() {
-            let of_group = |row: &SyncRow| row.found.as_ref().is_ok_and(|place| place.group == at);
-            let contexts = self.rows.iter().filter(|row| of_group(row)).map(|row| row.context.as_deref()).collect();
+            let counts = |row: &SyncRow| {
+                let in_group = |place: &Place| place.group == at && place.allows_changes == group.allows_changes;
+                row.found.as_ref().is_ok_and(in_group)
+            };
+            let contexts = self.rows.iter().filter(|row| counts(row)).map(|row| row.context.as_deref()).collect();
             group.recent = Some(memory.take(&group.cluster, contexts));
         }
     }
@@ -129,7 +138,7 @@ impl<'a> Sync<'a> {
             .map(|g| Member {
                 cluster: &g.cluster,
                 name: &g.name,
-                enrol: g.joins,
+                enrol: g.grounds.enrolls,
                 grounds: &g.grounds,
                 recent: g.recent.as_ref(),
             })
@@ -153,35 +162,50 @@ impl<'a> Sync<'a> {
 }
 
 impl Group {
-    /// What another context of the same cluster publishes. Each was checked by itself
-    /// before (`observe`) if the cluster is enrolled: one that could bring no key alone
-    /// brings none here, so that the stronger evidence holds for both. Those that are
-    /// being enrolled are reached over one way.
-    fn add(&mut self, cluster: &Resolved, grounds: &Grounds) {
-        for published in &cluster.keys.keys {
+    /// Another context of the same cluster. Each counts by evidence of its own: what one
+    /// publishes that may change nothing alone is passed over beside one that may, so
+    /// that it can neither bring a key nor keep one. Those that are being enrolled are
+    /// reached over one way.
+    fn add(&mut self, other: Self) {
+        if self.allows_changes != other.allows_changes {
+            if other.allows_changes {
+                *self = other;
+            }
+            return;
+        }
+        for published in other.cluster.keys.keys {
             if !self.cluster.keys.keys.iter().any(|known| known.key == published.key) {
-                self.cluster.keys.keys.push(published.clone());
+                self.cluster.keys.keys.push(published);
             }
         }
-        self.grounds.add(grounds);
+        self.grounds.add(&other.grounds);
     }
 }
 
-/// Fails all contexts that claim to be one cluster that is being enrolled, unless they
-/// are reached over one way: what names a cluster can be copied, and the keys of all
-/// would be taken for its own.
+/// Fails contexts that claim to be one cluster that is being enrolled, unless they are
+/// reached over one way: what names a cluster can be copied, and the keys of all would
+/// be taken for its own. One that is not to be enrolled itself does not keep others from it.
 fn refuse_contested(input: &SyncInput, mut observed: Vec<Observed>) -> Vec<Observed> {
     let owner = |row: &Observed| row.found.as_ref().ok().map(|found| found.cluster.owner.clone());
     let enrolled_now: BTreeSet<Owner> = observed.iter().filter(|row| row.joins()).filter_map(owner).collect();
     for enrolled in enrolled_now {
-        let claimants =
-            || observed.iter().filter_map(|row| row.found.as_ref().ok()).filter(|f| f.cluster.owner == enrolled);
-        if claimants().zip(claimants().skip(1)).all(|(one, next)| one.is_same_server(next)) {
-            continue;
-        }
-        let contexts: Vec<String> =
-            claimants().map(|f| f.target.context.clone().unwrap_or_else(|| f.target.cluster.clone())).collect();
-        for row in observed.iter_mut().filter(|row| owner(row).as_ref() == Some(&enrolled)) {
+        let claimants = observed.iter().filter_map(|row| row.found.as_ref().ok());
+        let claimants = claimants.filter(|found| found.cluster.owner == enrolled);
+        let (joining, further): (Vec<&Found>, Vec<&Found>) = claimants.partition(|found| found.grounds.enrolls);
+        let Some(first) = joining.first() else { continue };
+        let agree = joining.iter().all(|found| first.is_same_server(found));
+        let refused: Vec<bool> = observed
+            .iter()
+            .map(|row| match &row.found {
+                Ok(found) if found.cluster.owner != enrolled => false,
+                Ok(found) if found.grounds.enrolls => !agree,
+                Ok(found) => !agree || !first.is_same_server(found),
+                Err(_) => false,
+            })
+            .collect();
+        let name = |found: &&Found| found.target.context.clone().unwrap_or_else(|| found.target.cluster.clone());
+        let contexts: Vec<String> = joining.iter().chain(&further).map(name).collect();
+        for (row, _) in observed.iter_mut().zip(refused).filter(|(_, refused)| *refused) {
             let source = ChainError::Contested { contexts: contexts.clone(), owner: enrolled.clone() };
             row.found = Err(MemberError::Chain { mount: input.mount.clone(), source });
         }

@@ -14,6 +14,7 @@ use crate::keychain::authority::{Authority, AuthorityId, Root};
 use crate::keychain::evidence::{Evidence, Reached};
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
+use crate::keychain::plan::{KeyAction, Policy};
 use crate::vault::Document;
 use shared::mount::MountPath;
 
@@ -47,7 +48,7 @@ fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
     if joins {
         grounds.enroll(&cluster, vec![way]);
     }
-    Observed { context: Some(context.into()), found: Ok(Found { target, cluster, joins, grounds }) }
+    Observed { context: Some(context.into()), found: Ok(Found { target, cluster, grounds }) }
 }
 
 fn input(scope: Scope) -> SyncInput {
@@ -110,17 +111,21 @@ fn over(way: Authority, mut observed: Observed) -> Observed {
 fn contexts_that_claim_to_be_one_newcomer_are_refused_together() {
     let input = input(Scope::Named(vec![]));
     let evil = || Authority::Direct { id: AuthorityId::of_spki(b"evil"), name: "evil.example.com".into() };
-    for (first, second) in [(true, true), (true, false), (false, true)] {
-        let mut contexts = vec![seen("prod", "1", &[1], first), over(evil(), seen("evil", "1", &[1, 9], second))];
-        for _ in 0..2 {
+    let both = |prod: bool, wrong: bool, reversed: bool| {
+        let mut contexts = vec![seen("prod", "1", &[1], prod), over(evil(), seen("evil", "1", &[1, 9], wrong))];
+        if reversed {
             contexts.reverse();
-            let sync = Sync::new(&input, std::mem::take(&mut contexts));
-            let plan = plan(&sync, None, &input);
-            assert!(!plan.write);
-            let rows = SyncReport::rows(&sync, &plan.members);
-            assert!(rows.iter().all(|row| row.outcome == Outcome::Failed), "{rows:?}");
-            contexts = vec![seen("prod", "1", &[1], first), over(evil(), seen("evil", "1", &[1, 9], second))];
         }
+        let sync = Sync::new(&input, contexts);
+        let plan = plan(&sync, None, &input);
+        let mut rows = rows(&sync, &plan.members);
+        rows.sort();
+        (plan.write, rows.into_iter().map(|(_, outcome, keys)| (outcome, keys)).collect::<Vec<_>>())
+    };
+    for reversed in [false, true] {
+        assert_eq!(both(true, true, reversed), (false, vec![(Outcome::Failed, 0), (Outcome::Failed, 0)]));
+        // Who shows nothing keeps nobody from being enrolled.
+        assert_eq!(both(true, false, reversed), (true, vec![(Outcome::Failed, 0), (Outcome::Enrolled, 1)]));
     }
     let sync = Sync::new(&input, vec![seen("prod", "1", &[1], true), over(evil(), seen("evil", "1", &[1, 9], true))]);
     let rows = SyncReport::rows(&sync, &plan(&sync, None, &input).members);
@@ -137,6 +142,43 @@ fn contexts_that_claim_to_be_one_newcomer_are_refused_together() {
     );
 }
 
+/// A context that may change nothing by itself brings no key beside one that may, even
+/// where the key becomes free in the same run, and keeps none from being retired.
+#[test]
+fn a_context_without_evidence_counts_for_nothing_beside_one_with_it() {
+    let input = input(Scope::Named(vec![]));
+    let there = mount(vec![seen("a", "1", &[1, 2], true), seen("x", "2", &[7, 8], true)]);
+    let indirect = |keys: &[u8]| {
+        let mut evil = seen("evil", "1", keys, false);
+        evil.found.as_mut().unwrap().grounds.evidence.reached = Reached::Indirect;
+        evil
+    };
+    let pruning =
+        SyncInput { terms: Terms { policy: Policy { prune: true, ..Policy::default() }, ..input.terms }, ..input };
+    for reversed in [false, true] {
+        // Key 7 leaves X before the owner of 1 is served.
+        let mut contexts = vec![seen("x", "2", &[8], false), seen("a", "1", &[1, 2], false), indirect(&[1, 2, 7])];
+        if reversed {
+            contexts.swap(1, 2);
+        }
+        let sync = Sync::new(&pruning, contexts);
+        let planned = plan(&sync, Some(&there), &pruning);
+        assert!(
+            !planned.document[crate::vault::config::KEYS]
+                .to_string()
+                .contains(key(7).key.pem().trim().lines().nth(1).unwrap())
+        );
+    }
+    // By itself it changes nothing either.
+    let sync = Sync::new(&pruning, vec![seen("x", "2", &[8], false), indirect(&[1, 2, 7])]);
+    assert_eq!(rows(&sync, &plan(&sync, Some(&there), &pruning).members)[1].1, Outcome::Failed);
+    let sync = Sync::new(&pruning, vec![indirect(&[1, 2]), seen("a", "1", &[2], false)]);
+    let planned = plan(&sync, Some(&there), &pruning);
+    assert_eq!(rows(&sync, &planned.members)[1], ("a".to_owned(), Outcome::Changed, 2));
+    let row = &SyncReport::rows(&sync, &planned.members)[1];
+    assert_eq!(row.count(KeyAction::Remove), 1);
+}
+
 #[test]
 fn contexts_of_one_newcomer_over_one_way_are_one_member() {
     let input = input(Scope::Named(vec![]));
@@ -144,7 +186,7 @@ fn contexts_of_one_newcomer_over_one_way_are_one_member() {
     let written = plan(&sync, None, &input);
     assert_eq!(rows(&sync, &written.members)[1], ("b".to_owned(), Outcome::Enrolled, 3));
     // Many clusters can answer at one URL: there, only the same keys are the same cluster.
-    let url = || Authority::Indirect { root: Root::System, url: "https://t".into() };
+    let url = || Authority::Indirect { root: Root::System, url: "https://t".into(), name: None };
     for (keys, outcome) in [([1, 2], Outcome::Enrolled), ([2, 3], Outcome::Failed)] {
         let (a, b) = (over(url(), seen("a", "1", &[1, 2], true)), over(url(), seen("b", "1", &keys, true)));
         let sync = Sync::new(&input, vec![a, b]);

@@ -161,6 +161,17 @@ fn ways_that_cannot_be_recorded() {
 }
 
 #[test]
+fn a_way_that_is_not_the_one_a_person_named() {
+    says(
+        Some(ChainError::NotThisWay { context: "c".into(), way: way("evil") }),
+        &format!(
+            "context \"c\" is reached by the way \"{ID} evil.example.com\", and not by the one that --authority names"
+        ),
+        "compare it with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it)",
+    );
+}
+
+#[test]
 fn a_key_that_two_clusters_publish_is_told() {
     let victim = cluster("https://k", Some("u1"), &[1]);
     let there = enrolled(&victim, &[way("api")]);
@@ -218,7 +229,8 @@ fn whom_another_run_enrolled_meanwhile_is_not_enrolled_once_more() {
     // By this run's own write, or over the same way, it is the same cluster.
     assert_eq!(tried(&there, &joining(Some(way("api")))), None);
     // Many clusters may answer at one URL.
-    let url = Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into() };
+    let url =
+        Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into(), name: None };
     let shared = enrolled(&prod, &[url.clone()]);
     assert_eq!(tried(&shared, &joining(Some(url))), Some(ChainError::Meanwhile));
 }
@@ -245,7 +257,8 @@ fn ways_that_another_run_changed_meanwhile() {
     };
     assert_eq!(changed(evidence(Reached::Direct), &[way("old")]), Some(ChainError::Meanwhile));
     assert_eq!(changed(Evidence::NONE, &[]), Some(ChainError::Meanwhile));
-    let url = Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into() };
+    let url =
+        Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into(), name: None };
     let there = enrolled(&prod, &[url.clone()]);
     let grounds = Grounds::new(&rotated, evidence(Reached::Indirect), vec![url], None);
     // Nothing was to change when it was looked at, so that no token was requested.
