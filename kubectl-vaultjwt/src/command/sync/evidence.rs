@@ -1,13 +1,12 @@
 //! What one context shows of its cluster: who answers, whether the cluster is to be
 //! enrolled, and what a change of its keys rests on.
 
-use super::Ports;
 use super::error::MemberError;
 use super::input::SyncInput;
 use crate::cluster::Cluster;
 use crate::command::chain::{ChainError, Grounds, Member, grounds};
 use crate::command::proof::{self, Unproven};
-use crate::command::{Step, possession, ways};
+use crate::command::{Progress, Step, possession, ways};
 use crate::issuer::{KeySource, Resolved};
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::Reached;
@@ -29,7 +28,7 @@ pub struct Mount<'a> {
 /// What a change of the cluster's keys rests on, and whether it is to be enrolled.
 /// Requests no token where nothing changes.
 pub async fn gather(
-    ports: Ports<'_>,
+    progress: &dyn Progress,
     input: &SyncInput,
     api: &dyn Cluster,
     cluster: &Resolved,
@@ -55,7 +54,7 @@ pub async fn gather(
     // Who is checked as a newcomer: its own keys are nobody else's.
     let newcomer = (!enrolled && input.enroll) || input.terms.replace_keys || input.terms.clear_bound_issuer;
     if adopts || (unmanaged && newcomer) {
-        grounds.adoptable = possession::adoptable(api, ports.progress, request, cluster, adopts).await;
+        grounds.adoptable = possession::adoptable(api, progress, request, cluster, adopts).await;
     }
     // Whose signing key stands there by hand is trusted already. A copy of
     // somebody else's public key shows nothing, nor does a token that was relayed.
@@ -65,12 +64,12 @@ pub async fn gather(
     let claims = claims
         && (input.enroll
             || cluster.source != KeySource::IssuerSite
-            || possession::signer(api, ports.progress, request, cluster.keys.keys.clone()).await.is_ok());
+            || possession::signer(api, progress, request, cluster.keys.keys.clone()).await.is_ok());
     let joins = !enrolled && (input.enroll || claims);
     // An enrolled cluster was verified when it was enrolled; the key that signs now must
     // be known before others are removed.
     if joins || (enrolled && policy.prune) {
-        grounds.signer = signer(ports, input, api, cluster, joins && input.trust_issuer).await?;
+        grounds.signer = signer(progress, input, api, cluster, joins && input.trust_issuer).await?;
     }
     let outlook = |grounds: &Grounds| {
         let member = Member { cluster, name, enrol: joins, grounds, recent: None };
@@ -80,13 +79,13 @@ pub async fn gather(
     // Another cluster that copied a key must not keep its owner from it.
     let withholds = plan.as_ref().is_ok_and(|plan| plan.count(KeyAction::Withhold) > 0);
     if enrolled && withholds && grounds.signer.is_none() {
-        grounds.signer = signer(ports, input, api, cluster, false).await.ok().flatten();
+        grounds.signer = signer(progress, input, api, cluster, false).await.ok().flatten();
         plan = outlook(&grounds);
     }
     // Only where something between could answer too, and there is something to change.
     let changes = plan.as_ref().map_or(true, ChainPlan::changes);
     if enrolled && evidence.reached == Reached::Indirect && changes {
-        match possession::show(api, ports.progress, request).await {
+        match possession::show(api, progress, request).await {
             Ok(_) => grounds.evidence.possession = true,
             Err(why) => grounds.no_possession = Some(why),
         }
@@ -94,9 +93,9 @@ pub async fn gather(
     }
     let mut ways = Vec::new();
     if joins {
-        ways = ways::to_record(api, ports.progress, grounds.recordable(name).map_err(chain)?).await;
+        ways = ways::to_record(api, progress, grounds.recordable(name).map_err(chain)?).await;
     } else if evidence.reached == Reached::Direct {
-        ways = ways::renewed(api, ports.progress, &cluster.owner, standing).await;
+        ways = ways::renewed(api, progress, &cluster.owner, standing).await;
     }
     grounds.ensure_unchanged(name, api.reached(&recorded), api.way().as_ref(), joins).map_err(chain)?;
     if joins {
@@ -115,18 +114,18 @@ pub async fn gather(
 
 /// The key that signed a fresh token; none where an unproven issuer is believed.
 async fn signer(
-    ports: Ports<'_>,
+    progress: &dyn Progress,
     input: &SyncInput,
     api: &dyn Cluster,
     cluster: &Resolved,
     trust_issuer: bool,
 ) -> Result<Option<KeyId>, MemberError> {
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-    match proof::ask(api, ports.progress, cluster, &[], &audiences, Timestamp::now()).await {
+    match proof::ask(api, progress, cluster, &[], &audiences, Timestamp::now()).await {
         Ok(proven) => Ok(Some(proven.proof.key)),
         Err(Unproven::NoToken(_)) if trust_issuer => {
             proof::can_be_believed(cluster)?;
-            ports.progress.step(Step::Warning(format!(
+            progress.step(Step::Warning(format!(
                 "the issuer \"{}\" is believed without proof (--trust-issuer)",
                 one_line(&cluster.owner.issuer)
             )));

@@ -86,7 +86,7 @@ async fn cluster(
     let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
     let name = name.unwrap_or_else(|| api.target().cluster.clone());
     let mount = evidence::Mount { standing, now: mount.date.unwrap_or(input.now) };
-    let grounds = evidence::gather(ports, input, api.as_ref(), &cluster, &name, mount).await?;
+    let grounds = evidence::gather(ports.progress, input, api.as_ref(), &cluster, &name, mount).await?;
     Ok(Found { target: api.target().clone(), cluster, grounds })
 }
 

@@ -18,6 +18,8 @@ use crate::keychain::plan::{KeyAction, Policy};
 use crate::vault::Document;
 use shared::mount::MountPath;
 
+mod evidence;
+
 fn key(number: u8) -> PublishedKey {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
     let pair = Ed25519KeyPair::from_seed_unchecked(&[number; 32]).unwrap();
