@@ -83,6 +83,26 @@ each_product!(two_kubeconfigs_of_one_cluster, |product| {
     scene.end_without_victim();
 });
 
+// Evidence is taken from connections that are made anyway.
+each_product!(an_unchanged_sync_asks_for_no_more_than_the_keys, |product| {
+    let scene = Scene::empty(product);
+    let certificate = victim().authority().serving(&[NAME, "kubernetes.default.svc"]).expect("a certificate");
+    let options = RelayOptions { honest: Honest::Below(String::new()), ..RelayOptions::default() };
+    let front = Relay::start(victim(), &Presented::These(vec![certificate]), options).expect("it starts");
+    let prod = [Entry { server: front.url(), ..Entry::prod() }];
+    scene.run(&["setup", "--context", "prod"], &prod).ok();
+    let (before, seen) = (front.requests().len(), scene.rig.seen());
+    scene.run(&["sync", "--context", "prod"], &prod).ok();
+    let mut requests = front.requests().split_off(before);
+    requests.sort();
+    assert_eq!(
+        requests,
+        ["GET /.well-known/openid-configuration", "GET /api/v1/namespaces/kube-system", "GET /openid/v1/jwks"]
+    );
+    assert_eq!(scene.rig.requests_since(seen), ["read auth/jwt/config"]);
+    scene.end_without_victim();
+});
+
 /// An API server whose certificate is replaced: first one of the old authority, then one
 /// of a new one, which kubeconfigs and the cluster's ConfigMap have beside the old one
 /// for a while.
