@@ -231,7 +231,7 @@ fn whom_another_run_enrolled_meanwhile_is_not_enrolled_once_more() {
     // Many clusters may answer at one URL.
     let url =
         Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into(), name: None };
-    let shared = enrolled(&prod, &[url.clone()]);
+    let shared = enrolled(&prod, std::slice::from_ref(&url));
     assert_eq!(tried(&shared, &joining(Some(url))), Some(ChainError::Meanwhile));
 }
 
@@ -259,7 +259,7 @@ fn ways_that_another_run_changed_meanwhile() {
     assert_eq!(changed(Evidence::NONE, &[]), Some(ChainError::Meanwhile));
     let url =
         Authority::Indirect { root: crate::keychain::authority::Root::System, url: "https://t".into(), name: None };
-    let there = enrolled(&prod, &[url.clone()]);
+    let there = enrolled(&prod, std::slice::from_ref(&url));
     let grounds = Grounds::new(&rotated, evidence(Reached::Indirect), vec![url], None);
     // Nothing was to change when it was looked at, so that no token was requested.
     let error = why(&there, Member { grounds: &grounds, ..member(&rotated, true) });
