@@ -32,7 +32,7 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
 /// Reached over a recorded way, as in a refresh.
 fn grounds(cluster: &Resolved) -> Grounds {
     let evidence = Evidence { reached: Reached::Direct, recorded: true, ..Evidence::NONE };
-    Grounds::new(cluster, evidence, None)
+    Grounds::new(cluster, evidence, vec![], None)
 }
 
 /// Prints the table.
