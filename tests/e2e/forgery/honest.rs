@@ -83,6 +83,49 @@ each_product!(two_kubeconfigs_of_one_cluster, |product| {
     scene.end_without_victim();
 });
 
+// Its keys stay and work; what changes waits for one `setup`.
+each_product!(a_mount_that_an_earlier_version_wrote, |product| {
+    let scene = Scene::new(product);
+    let entries = [Entry::prod()];
+    let earlier = |element: &String| {
+        let later = |line: &&str| !line.starts_with("proof: ") && !line.starts_with("authority-");
+        element.lines().filter(later).collect::<Vec<_>>().join("\n").replace("vaultjwt/v2", "vaultjwt/v1")
+    };
+    let written: Vec<String> = scene.elements().iter().map(earlier).collect();
+    scene.put(&written);
+    for words in [
+        &["sync", "--context", "prod"][..],
+        &["sync", "--all-contexts", "--prune"],
+        &["sync", "--context", "prod", "--dry-run=client"],
+    ] {
+        let ran = scene.run(words, &entries).ok();
+        let told = ran.stderr.contains("is recorded on the mount: its keys stay and are not changed before you run: ");
+        scene.expect(&words.join(" "), told, &ran.stderr);
+    }
+    scene.run(&["status", "-o", "wide"], &entries).ok();
+    assert_eq!(scene.elements(), written);
+    assert!(scene.lets_in(victim()));
+    // One of its keys comes: nobody but a person says over which way.
+    let signs = victim().signing_key();
+    let (signing, older): (Vec<String>, Vec<String>) =
+        written.iter().cloned().partition(|element| element.contains(signs.public_pem().trim()));
+    assert!(!older.is_empty() && !signing.is_empty());
+    scene.put(&signing);
+    for words in [&["sync", "--context", "prod"][..], &["diff", "--context", "prod"], &["setup", "--context", "prod"]] {
+        let ran = scene.run(words, &entries);
+        let told = "no way to that cluster is recorded, because an earlier version enrolled it";
+        scene.expect(&words.join(" "), ran.code != 0 && ran.stderr.contains(told), &ran.stderr);
+        assert_eq!(scene.elements(), signing);
+    }
+    let refused = scene.run(&["setup", "--context", "prod"], &entries);
+    let (_, authority) = refused.stderr.split_once(" --authority ").expect("the hint names the way");
+    let setup = ["setup", "--context", "prod", "--authority", authority.trim().trim_matches('\'')];
+    scene.run(&setup, &entries).ok();
+    assert!(scene.elements().len() == 2 && scene.elements().iter().all(|text| text.starts_with("vaultjwt/v2\n")));
+    scene.run(&["sync", "--context", "prod"], &entries).ok();
+    scene.end();
+});
+
 // Evidence is taken from connections that are made anyway.
 each_product!(an_unchanged_sync_asks_for_no_more_than_the_keys, |product| {
     let scene = Scene::empty(product);
