@@ -3,6 +3,7 @@
 
 use super::Roles;
 use crate::vault::config::has_cel_roles;
+use crate::vault::fit::fit;
 use crate::vault::{Document, Vault, VaultError};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use shared::mount::MountPath;
@@ -19,6 +20,14 @@ pub async fn roles(vault: &dyn Vault, mount: &MountPath, config: Option<&Documen
         Ok(roles) => roles,
         Err(why) => Roles::Unreadable(why.to_string()),
     }
+}
+
+/// Whether one of the roles accepts tokens of `issuer`. Where a cluster is enrolled by
+/// several runs at once, the roles of one can be seen although its keys were not: they
+/// were written in between, keys first. So whoever finds such a role looks at the keys
+/// again before refusing the cluster.
+pub fn fit_issuer(roles: &Roles, issuer: &str) -> bool {
+    matches!(roles, Roles::Read { roles, .. } if roles.values().any(|role| fit(role, issuer).is_some()))
 }
 
 async fn read(vault: &dyn Vault, mount: &MountPath, with_cel: bool) -> Result<Roles, VaultError> {

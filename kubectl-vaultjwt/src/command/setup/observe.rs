@@ -132,20 +132,26 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> 
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", work).await?;
     match mounts.get(input.mount.as_str()) {
         Some(kind) if kind == JWT => {
-            let config = ports.vault.read_config(&input.mount).await?;
+            let mut config = ports.vault.read_config(&input.mount).await?;
             let role = match &input.role {
                 Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
                 None => None,
             };
+            let on_it = |document: Option<&Document>| {
+                enrolled(document, cluster) && !chain::admission::is_discontinuous(cluster, &chain::elements(document))
+            };
+            let mut enrolled = on_it(config.document.as_ref());
             let standing = chain::elements(config.document.as_ref());
-            let enrolled =
-                enrolled(config.document.as_ref(), cluster) && !chain::admission::is_discontinuous(cluster, &standing);
             let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
             let roles = if enrolled && !input.terms.clear_bound_issuer {
                 Roles::NotRead
             } else {
                 roles(ports.vault, &input.mount, config.document.as_ref()).await
             };
+            if !enrolled && chain::roles::fit_issuer(&roles, &cluster.owner.issuer) {
+                config = ports.vault.read_config(&input.mount).await?;
+                enrolled = on_it(config.document.as_ref());
+            }
             if !enrolled {
                 if input.terms.allow.existing_roles {
                     warn_of_fitting_roles(ports, input, cluster, &roles);

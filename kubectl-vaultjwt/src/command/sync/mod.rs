@@ -18,6 +18,7 @@ pub use input::{Scope, SyncInput};
 pub use memory::Memory;
 pub use report::{Outcome, Row, SyncReport};
 
+use super::chain::roles::fit_issuer;
 use super::chain::{Roles, admission, elements, roles};
 use super::{Progress, Step, patiently};
 use crate::cluster::Clusters;
@@ -47,7 +48,7 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
     let found = patiently(ports.progress, "reading the mount's configuration", reading).await;
-    let found = found.map_err(|error| SyncError::of_read(mount, error))?;
+    let mut found = found.map_err(|error| SyncError::of_read(mount, error))?;
     // What forbids to write the mount is told before 500 clusters are asked.
     StaticKeys::read(found.document.as_ref()).map_err(|source| SyncError::Config { mount: mount.clone(), source })?;
     let observed = observe::clusters(ports, input, &found).await;
@@ -62,6 +63,13 @@ pub async fn run(ports: Ports<'_>, input: &SyncInput, memory: Option<&mut Memory
     } else {
         Roles::NotRead
     };
+    let fits = |cluster: &observe::Observed| {
+        let issuer = cluster.found.as_ref().ok().map(|found| &found.cluster.owner.issuer);
+        cluster.joins() && issuer.is_some_and(|issuer| fit_issuer(&roles, issuer))
+    };
+    if observed.iter().any(fits) {
+        found = ports.vault.read_config(mount).await?;
+    }
     let mut sync = Sync::new(input, observed);
     if let Some(memory) = memory {
         sync.recall(memory);
