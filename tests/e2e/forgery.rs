@@ -72,14 +72,39 @@ fn by_every_command(scene: &Scene, revil: &Entry, token: &Secret) {
 }
 
 // Row 1.
-each_product!(a_real_api_server_that_copies_all_that_can_be_copied, |product| {
-    let scene = Scene::new(product);
+fn revil_of_copy() -> (Entry, Secret) {
     let copy = copy();
     let revil = Entry { name: "revil", ..Entry::of("revil", copy, clusters::NAME) };
-    let token = copy.token("shop", "app", &["vault"]).expect("a token");
-    by_every_command(&scene, &revil, &token);
+    (revil, copy.token("shop", "app", &["vault"]).expect("a token"))
+}
+
+each_product!(a_real_api_server_that_copies_all_that_can_be_copied, |product| {
+    let scene = Scene::new(product);
+    let (revil, token) = revil_of_copy();
+    let entries = [Entry::prod(), revil];
+    for words in [&["sync", "--all-contexts"][..], &["setup", "--context", "revil"]] {
+        scene.attack(&Attack {
+            name: "copied",
+            words,
+            entries: entries.to_vec(),
+            token: Some(token.clone()),
+            refusal: Refusal::AnotherWay,
+        });
+    }
+    scene.watch("watched", &entries, &token);
     scene.end();
 });
+
+each_product!(
+    #[ignore = "takes minutes: cargo soak forgery"]
+    a_real_api_server_by_every_command,
+    |product| {
+        let scene = Scene::new(product);
+        let (revil, token) = revil_of_copy();
+        by_every_command(&scene, &revil, &token);
+        scene.end();
+    }
+);
 
 // Row 2.
 each_product!(a_stand_in_that_relays_a_tenants_tokens, |product| {
