@@ -4,7 +4,7 @@
 use crate::cloud_rig::{Clouds, with_vault};
 use crate::rig::{ROLE, Ran, run};
 use harness::each_product;
-use harness::server::{ArmCluster, Cluster, ClusterOptions, Credentials, FakeAz, Issuer, VaultOptions, VaultServer};
+use harness::server::{ArmCluster, Cluster, ClusterOptions, Credentials, FakeAz, Issuer, PooledVault, VaultOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ pub const SUBSCRIPTION: &str = "26fe00f8-9173-4872-9134-bb1d2e00343a";
 /// One cluster of AKS, and somebody logged in with az.
 pub struct Aks {
     pub clouds: Clouds,
-    pub cluster: Cluster,
+    pub cluster: &'static Cluster,
     pub az: FakeAz,
 }
 
@@ -23,10 +23,10 @@ impl Aks {
     pub fn start(issuer: Issuer) -> Self {
         let clouds = Clouds::start();
         let cluster =
-            Cluster::start(ClusterOptions { issuer, server_names: vec![FQDN.into()], ..ClusterOptions::default() })
+            Cluster::shared(ClusterOptions { issuer, server_names: vec![FQDN.into()], ..ClusterOptions::default() })
                 .expect("a cluster starts");
         clouds.proxy.route(&format!("{FQDN}:443"), cluster.port());
-        clouds.site.add(ISSUER, &cluster);
+        clouds.site.add(ISSUER, cluster);
         let az = FakeAz::logged_in(&clouds.folder.path().join("az")).expect("az is written");
         // The subscription that az has for its default.
         std::fs::create_dir(clouds.folder.path().join("azure")).expect("a folder");
@@ -79,7 +79,7 @@ impl Aks {
             .replace(&format!("user: {user}"), &format!("user: clusterUser_{group}_{name}"));
         assert!(text.contains(&format!("user: clusterUser_{group}_{name}")), "{text}");
         let file = self.clouds.folder.write(&format!("{name}.kubeconfig"), text).expect("a kubeconfig");
-        self.clouds.lead_to(&file, &self.cluster);
+        self.clouds.lead_to(&file, self.cluster);
         file
     }
 
@@ -113,7 +113,7 @@ impl Aks {
     }
 
     pub fn command(&self, kubeconfig: &Path, words: &[&str]) -> std::process::Command {
-        let mut command = self.clouds.kubectl(&self.cluster, kubeconfig, &[self.az.folder()], words);
+        let mut command = self.clouds.kubectl(self.cluster, kubeconfig, &[self.az.folder()], words);
         command.env("AZURE_CONFIG_DIR", self.clouds.folder.path().join("azure"));
         command
     }
@@ -133,7 +133,7 @@ each_product!(setup_after_get_credentials, |product| {
     let aks = Aks::start(Issuer::Url(ISSUER.into()));
     aks.known("rg", "prod", Some(ISSUER));
     aks.cluster.create_service_account("shop", "app").expect("a service account is made");
-    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
     let kubeconfig = aks.kubeconfig("rg", "prod");
     let setup = [&["vaultjwt", "setup"], &ROLE[..], &["-o", "json"]].concat();
     let ran = run(with_vault(&mut aks.command(&kubeconfig, &setup), &vault)).ok();
@@ -175,7 +175,7 @@ fn nobody_is_logged_in_to_azure() {
     aks.known("rg", "prod", Some(ISSUER));
     let kubeconfig = aks.unreadable("rg", "prod");
     let out = FakeAz::logged_out(&aks.clouds.folder.path().join("out")).expect("az is written");
-    let ran = run(&mut aks.clouds.kubectl(&aks.cluster, &kubeconfig, &[out.folder()], &["vaultjwt", "issuer"]));
+    let ran = run(&mut aks.clouds.kubectl(aks.cluster, &kubeconfig, &[out.folder()], &["vaultjwt", "issuer"]));
     assert_eq!(ran.code, 1);
     let start = "error: AKS could not be asked about cluster \"prod\" in resource group \"rg\": no token for Azure's \
                  management API could be had (tried: AzureCliCredential: ";
@@ -191,7 +191,7 @@ fn with_entra_and_a_client_secret() {
     let kubeconfig = aks.kubeconfig("my_rg", "a_b");
     let kubelogin = aks.kubelogin(&kubeconfig, "");
     let mut command =
-        aks.clouds.kubectl(&aks.cluster, &kubeconfig, &[&kubelogin], &["vaultjwt", "issuer", "-o", "json"]);
+        aks.clouds.kubectl(aks.cluster, &kubeconfig, &[&kubelogin], &["vaultjwt", "issuer", "-o", "json"]);
     command
         .env("AZURE_TENANT_ID", "t1")
         .env("AZURE_CLIENT_ID", "c1")
@@ -219,7 +219,7 @@ fn az_is_asked_with_the_configuration_that_the_kubeconfig_names() {
     let other = "{\"subscriptions\": [{\"id\": \"s9\", \"isDefault\": true, \"environmentName\": \"AzureCloud\"}]}";
     std::fs::write(shell.join("azureProfile.json"), other).expect("a profile");
     let words = ["vaultjwt", "issuer", "-o", "json"];
-    let mut command = aks.clouds.kubectl(&aks.cluster, &kubeconfig, &[&kubelogin, aks.az.folder()], &words);
+    let mut command = aks.clouds.kubectl(aks.cluster, &kubeconfig, &[&kubelogin, aks.az.folder()], &words);
     let ran = run(command.env("AZURE_CONFIG_DIR", &shell)).ok();
     let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
     assert_eq!((&report["issuer"], &report["cloud"]["confirmed"]), (&json!(ISSUER), &json!(true)));

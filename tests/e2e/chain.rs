@@ -163,9 +163,9 @@ each_product!(roles_that_cannot_be_listed_stop_a_second_cluster, |product| {
 each_product!(one_issuer_twice, |product| {
     let rig = Rig::new(product);
     rig.setup(&ROLE).ok();
-    let other = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    let other = Cluster::shared_second(ClusterOptions::default()).expect("a cluster starts");
     other.create_service_account("shop", "app").expect("a service account is made");
-    let joining = [&["--same-trust-domain"][..], &of(&other)].concat();
+    let joining = [&["--same-trust-domain"][..], &of(other)].concat();
     refused(
         &rig,
         &joining,
@@ -191,7 +191,7 @@ each_product!(one_issuer_twice, |product| {
     );
     rig.setup(&[&same[..], &["--allow-existing-roles"]].concat()).ok();
     // The warning is true: no forging is needed.
-    assert_eq!(log_in(&rig, "app", &token(&other)).status, 200);
+    assert_eq!(log_in(&rig, "app", &token(other)).status, 200);
 });
 
 each_product!(an_issuer_that_bound_the_mount, |product| {

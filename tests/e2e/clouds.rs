@@ -3,7 +3,7 @@
 use crate::cloud_rig::{Clouds, with_vault};
 use crate::rig::{Ran, run};
 use harness::each_product;
-use harness::server::{ArmCluster, Cluster, ClusterOptions, Credentials, FakeAz, Issuer, VaultOptions, VaultServer};
+use harness::server::{ArmCluster, Cluster, ClusterOptions, Credentials, FakeAz, Issuer, PooledVault, VaultOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,10 @@ const GKE_NAME: &str = "gke_my-project_europe-west1-b_prod";
 const AKS: &str = "https://eastus.oic.prod-aks.azure.com/72f988bf-86f1-41af-91ab-2d7cd011db47/0328c7fa/";
 const AKS_HOST: &str = "myaks-rg-19da35-4839be06.hcp.eastus.azmk8s.io";
 
-fn cluster(issuer: Issuer, names: &[&str]) -> Cluster {
+/// A cluster that these tests leave as it is.
+fn cluster(issuer: Issuer, names: &[&str]) -> &'static Cluster {
     let server_names = names.iter().map(|name| (*name).to_owned()).collect();
-    Cluster::start(ClusterOptions { issuer, server_names, ..ClusterOptions::default() }).expect("a cluster starts")
+    Cluster::shared(ClusterOptions { issuer, server_names, ..ClusterOptions::default() }).expect("a cluster starts")
 }
 
 /// The administrator's kubeconfig under another context, with a user of his own.
@@ -41,7 +42,7 @@ each_product!(one_kubeconfig_with_clusters_of_every_cloud, |product| {
     let (eks, _, eks_file) = clouds.eks("us-east-1", "prod", &["--alias", "eks"]);
     let aks = cluster(Issuer::Url(AKS.into()), &[AKS_HOST]);
     clouds.proxy.route(&format!("{AKS_HOST}:443"), aks.port());
-    clouds.site.add(AKS, &aks);
+    clouds.site.add(AKS, aks);
     clouds.azure.add_cluster(ArmCluster {
         subscription: "s1".into(),
         resource_group: "rg".into(),
@@ -53,18 +54,18 @@ each_product!(one_kubeconfig_with_clusters_of_every_cloud, |product| {
         ..ArmCluster::default()
     });
     let gke = cluster(Issuer::Url(GKE.into()), &[]);
-    clouds.site.add(GKE, &gke);
+    clouds.site.add(GKE, gke);
     let kind = cluster(Issuer::Default, &[]);
     let files = [
         eks_file,
-        renamed(&clouds, &aks, "aks", "clusterUser_rg_aks", Some(&format!("https://{AKS_HOST}:443"))),
-        renamed(&clouds, &gke, GKE_NAME, GKE_NAME, None),
-        renamed(&clouds, &kind, "kind-dev", "kind-dev", None),
-        renamed(&clouds, &kind, "broken", "broken", Some("https://127.0.0.1:1")),
+        renamed(&clouds, aks, "aks", "clusterUser_rg_aks", Some(&format!("https://{AKS_HOST}:443"))),
+        renamed(&clouds, gke, GKE_NAME, GKE_NAME, None),
+        renamed(&clouds, kind, "kind-dev", "kind-dev", None),
+        renamed(&clouds, kind, "broken", "broken", Some("https://127.0.0.1:1")),
     ];
     let list = std::env::join_paths(&files).expect("paths").into_string().expect("text");
     let az = FakeAz::logged_in(&clouds.folder.path().join("az")).expect("az is written");
-    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
     let command = |words: &[&str]| {
         let words = [&["vaultjwt"], words].concat();
         let mut command = clouds.kubectl(&eks, Path::new(&list), &[az.folder()], &words);
@@ -116,7 +117,7 @@ each_product!(one_kubeconfig_with_clusters_of_every_cloud, |product| {
 each_product!(a_renamed_context_of_gke_is_refused_by_the_proof, |product| {
     let clouds = Clouds::start();
     let gke = cluster(Issuer::Url(GKE.into()), &[]);
-    clouds.site.add(GKE, &gke);
+    clouds.site.add(GKE, gke);
     // Another cluster, whose API server may not be asked for its documents:
     // names are all there is, and they are wrong.
     let other = cluster(Issuer::Default, &[]);
@@ -137,8 +138,8 @@ each_product!(a_renamed_context_of_gke_is_refused_by_the_proof, |product| {
     let file = other.kubeconfig_with("jane", &Credentials::Certificate(jane)).expect("a kubeconfig");
     let text = std::fs::read_to_string(&file).expect("a kubeconfig").replace(other.context(), GKE_NAME);
     std::fs::write(&file, text).expect("a kubeconfig");
-    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
-    let ran = run(with_vault(&mut clouds.kubectl(&other, &file, &[], &["vaultjwt", "setup"]), &vault));
+    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
+    let ran = run(with_vault(&mut clouds.kubectl(other, &file, &[], &["vaultjwt", "setup"]), &vault));
     assert_eq!(ran.code, 1);
     assert!(
         ran.stderr.ends_with(&format!(
@@ -166,10 +167,10 @@ fn figures_of_finding_an_issuer() {
     std::fs::write(&file, text).expect("a kubeconfig");
     clouds.lead_to(&file, &eks);
     let gke = cluster(Issuer::Url(GKE.into()), &[]);
-    clouds.site.add(GKE, &gke);
-    let gke_file = renamed(&clouds, &gke, GKE_NAME, GKE_NAME, None);
+    clouds.site.add(GKE, gke);
+    let gke_file = renamed(&clouds, gke, GKE_NAME, GKE_NAME, None);
     let kind = cluster(Issuer::Default, &[]);
-    let kind_file = renamed(&clouds, &kind, "kind-dev", "kind-dev", None);
+    let kind_file = renamed(&clouds, kind, "kind-dev", "kind-dev", None);
     let median = |command: &mut dyn FnMut() -> std::process::Command| {
         let mut times: Vec<f64> = (0..11)
             .map(|_| {
@@ -216,8 +217,8 @@ fn clusters_that_are_of_no_cloud() {
         ("default", None, None),
         ("rancher-prod", Some("https://rancher.example.com"), None),
     ] {
-        let file = renamed(&clouds, &plain, context, context, server);
-        let ran = clouds.vaultjwt(&plain, &file, &["issuer", "-o", "json"]).ok();
+        let file = renamed(&clouds, plain, context, context, server);
+        let ran = clouds.vaultjwt(plain, &file, &["issuer", "-o", "json"]).ok();
         let report: Value = serde_json::from_str(&ran.stdout).expect("JSON");
         assert_eq!(report["verdict"], json!({"kind": "generic"}), "{context}");
         assert_eq!(report["evidence"][0]["pointsTo"].as_str(), tool, "{context}");

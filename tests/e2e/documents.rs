@@ -107,7 +107,7 @@ const SESSION: [&str; 4] = [
 
 #[test]
 fn the_picture_is_what_a_terminal_shows() {
-    let world = World::start(Product::OpenBao, Story::Documents);
+    let world = World::start(Product::OpenBao, Story::Rotation);
     let mut session = String::new();
     for command in SESSION {
         if !session.is_empty() {

@@ -4,7 +4,7 @@
 use crate::cloud_rig::{Clouds, host_of, with_vault};
 use crate::rig::{ROLE, run};
 use harness::each_product;
-use harness::server::{VaultOptions, VaultServer};
+use harness::server::{PooledVault, VaultOptions};
 use serde_json::{Value, json};
 
 const ARN: &str = "arn:aws:eks:eu-central-1:123456789012:cluster/prod";
@@ -13,7 +13,7 @@ each_product!(setup_after_update_kubeconfig, |product| {
     let clouds = Clouds::start();
     let (cluster, known, kubeconfig) = clouds.eks("eu-central-1", "prod", &[]);
     cluster.create_service_account("shop", "app").expect("a service account is made");
-    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
     let before = clouds.moto.requests().len();
 
     let setup = [&["vaultjwt", "setup"], &ROLE[..], &["-o", "json", "-v=1"]].concat();

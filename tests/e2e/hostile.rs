@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
-use harness::server::{ManyClusters, ManyIssuers, ManyOptions, Product, VaultOptions, VaultServer};
+use harness::server::{ManyClusters, ManyIssuers, ManyOptions, PooledVault, Product, VaultOptions};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -18,8 +18,8 @@ const TABLE: &str = "CONTEXT   KEPT   ADDED   RETIRED   REMOVED   RESULT\n";
 const LOOK: &str = "look at the key set: kubectl get --raw /openid/v1/jwks";
 const SYNC: [&str; 3] = ["sync", "--contexts", "c0"];
 
-fn raft(product: Product) -> VaultServer {
-    VaultServer::start(VaultOptions { audit: false, ..VaultOptions::new(product) }).expect("Vault starts")
+fn raft(product: Product) -> PooledVault {
+    PooledVault::take(VaultOptions { audit: false, ..VaultOptions::new(product) }).expect("Vault starts")
 }
 
 fn two_clusters() -> ManyClusters {

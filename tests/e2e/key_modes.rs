@@ -6,22 +6,30 @@ use harness::keys::Alg;
 use harness::server::{Cluster, ClusterOptions, Issuer, Product, VaultOptions};
 use serde_json::{Value, json};
 
-/// A cluster whose API server is its issuer's own site, for Vault too.
-fn cluster() -> Cluster {
-    Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
-        .expect("a cluster starts")
+/// An API server that is its issuer's own site, for Vault too.
+fn options() -> ClusterOptions {
+    ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() }
 }
 
-/// A rig of such a cluster, and the file with its authority.
-fn rig(product: Product) -> (Rig, String) {
-    let rig = Rig::with(Owned::Own(Box::new(cluster())), VaultOptions::new(product));
+/// Such a cluster, for tests that leave it as it is.
+fn shared() -> &'static Cluster {
+    Cluster::shared(options()).expect("a cluster starts")
+}
+
+/// One whose keys may change.
+fn own() -> Cluster {
+    Cluster::start(options()).expect("a cluster starts")
+}
+
+/// A rig of a cluster, and the file with its authority.
+fn rig(product: Product, cluster: Owned) -> (Rig, String) {
+    let rig = Rig::with(cluster, VaultOptions::new(product));
     let ca = authority(&rig.cluster);
     (rig, ca)
 }
 
 fn authority(cluster: &Cluster) -> String {
-    let file = cluster.scratch().write("issuer-ca.pem", cluster.ca_pem()).expect("the CA is written");
-    file.to_str().expect("a path").to_owned()
+    cluster.ca_file().to_str().expect("a path").to_owned()
 }
 
 fn setup(rig: &Rig, ca: &str, flags: &[&str]) -> Ran {
@@ -48,7 +56,7 @@ const MIXED: &str = "choose another path with --mount; or, if that is meant, add
 
 each_product!(vault_fetches_the_keys_of_one_issuer, |product| {
     for (mode, field) in [("jwks-url", "jwks_url"), ("oidc-discovery", "oidc_discovery_url")] {
-        let (rig, ca) = rig(product);
+        let (rig, ca) = rig(product, Owned::Own(Box::new(own())));
         let mode = format!("--keys={mode}");
         let issuer = rig.cluster.issuer();
         let flags = [&[mode.as_str()], &ROLE[..]].concat();
@@ -76,9 +84,9 @@ each_product!(vault_fetches_the_keys_of_one_issuer, |product| {
         assert!(logs_in(&rig, &rig.cluster, "app"), "{mode}");
 
         // Another cluster's keys do not come to this mount.
-        let second = cluster();
+        let second = shared();
         let kubeconfig = second.kubeconfig().to_str().expect("a path").to_owned();
-        let ca2 = authority(&second);
+        let ca2 = authority(second);
         let before = rig.data("auth/jwt/config");
         refused(
             rig.setup(&["--kubeconfig", &kubeconfig, "--issuer-ca-cert", &ca2, &mode]),
@@ -111,7 +119,7 @@ each_product!(vault_fetches_the_keys_of_one_issuer, |product| {
 });
 
 each_product!(a_list_of_keys_is_converted_when_told_and_only_if_it_is_ours, |product| {
-    let (rig, ca) = rig(product);
+    let (rig, ca) = rig(product, Owned::Shared(shared()));
     setup(&rig, &ca, &ROLE).ok();
     let url = format!("{}/openid/v1/jwks", rig.cluster.issuer());
     let mixed = "auth mount \"jwt/\" cannot take this cluster's keys by --keys: it holds 1 static key already, which --keys=jwks-url would replace";
@@ -150,11 +158,11 @@ each_product!(a_list_of_keys_is_converted_when_told_and_only_if_it_is_ours, |pro
 
 #[test]
 fn several_clusters_by_jwks_pairs() {
-    let (rig, ca) = rig(Product::Vault);
+    let (rig, ca) = rig(Product::Vault, Owned::Shared(shared()));
     let pairs = ["--keys=jwks-pairs", "-o", "json"];
     let done = report(setup(&rig, &ca, &[&pairs[..], &ROLE[..]].concat()));
     assert_eq!(done["login"]["result"], "proven", "{done}");
-    let second = cluster();
+    let second = own();
     second.create_service_account("shop", "app").expect("a service account");
     let kubeconfig = second.kubeconfig().to_str().expect("a path").to_owned();
     let ca2 = authority(&second);
@@ -179,7 +187,7 @@ fn several_clusters_by_jwks_pairs() {
 
 #[test]
 fn openbao_has_no_jwks_pairs() {
-    let (rig, ca) = rig(Product::OpenBao);
+    let (rig, ca) = rig(Product::OpenBao, Owned::Shared(shared()));
     setup(&rig, &ca, &["--keys=jwks-url"]).ok();
     refused(
         setup(&rig, &ca, &["--keys=jwks-pairs", "--convert-keys"]),
@@ -190,7 +198,7 @@ fn openbao_has_no_jwks_pairs() {
 
 each_product!(a_site_that_vault_cannot_read, |product| {
     // Vault does not trust its certificate: no --issuer-ca-cert went with it.
-    let (rig, ca) = rig(product);
+    let (rig, ca) = rig(product, Owned::Shared(shared()));
     let mut command = rig.setup_command(&["--keys=jwks-url"]);
     let ran = run(command.env("SSL_CERT_FILE", &ca));
     assert_eq!(ran.code, 1, "{}", ran.stderr);

@@ -3,7 +3,8 @@
 
 use crate::fleet::{Fleet, by_hand, elements, foreign, soak};
 use harness::each_product;
-use harness::server::{GatedProxy, ManyClusters, ManyOptions, Point, Product, VaultOptions, VaultServer};
+use harness::server::{GatedProxy, ManyClusters, ManyOptions, Point, PooledVault, Product, VaultOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -107,20 +108,20 @@ fn kill(fleet: &Fleet<'_>, proxy: &GatedProxy, moment: Moment, old: &Value, undi
     match moment {
         Moment::AfterTheRead => {
             held.discard();
-            assert_eq!(there, before);
+            assert_eq!(there, before, "{NEVER_FLAKY}: {moment:?}");
         }
         Moment::WriteOnItsWay => {
-            assert_eq!(there, before);
+            assert_eq!(there, before, "{NEVER_FLAKY}: {moment:?}");
             held.release();
             // Not by looking until it is there: an OpenBao that is read while it
             // writes can show the past until the next write (`pathConfigWrite` in
             // builtin/credential/jwt/path_config.go empties its cache too early).
             assert!(answered.is_some_and(|answered| answered.wait(SOON)), "the write never came");
-            assert_eq!(timeless(&fleet.config(&mount)), *undisturbed, "{moment:?}");
+            assert_eq!(timeless(&fleet.config(&mount)), *undisturbed, "{NEVER_FLAKY}: {moment:?}");
         }
         Moment::WriteSent | Moment::BeforeTheReadBack => {
             held.release();
-            assert_eq!(timeless(&there), *undisturbed, "{moment:?}");
+            assert_eq!(timeless(&there), *undisturbed, "{NEVER_FLAKY}: {moment:?}");
         }
     }
     let wrote = moment != Moment::AfterTheRead;
@@ -130,10 +131,10 @@ fn kill(fleet: &Fleet<'_>, proxy: &GatedProxy, moment: Moment, old: &Value, undi
     let outcome = if wrote { "unchanged" } else { "changed" };
     assert_eq!(report["clusters"][0]["outcome"], json!(outcome), "{moment:?}: {report}");
     let after = fleet.config(&mount);
-    assert_eq!(timeless(&after), *undisturbed, "{moment:?}");
+    assert_eq!(timeless(&after), *undisturbed, "{NEVER_FLAKY}: {moment:?}");
     if wrote {
         // Not even the times change: there was nothing left to do.
-        assert_eq!(after, between, "{moment:?}");
+        assert_eq!(after, between, "{NEVER_FLAKY}: {moment:?}");
     }
 }
 
@@ -141,7 +142,7 @@ fn kill(fleet: &Fleet<'_>, proxy: &GatedProxy, moment: Moment, old: &Value, undi
 fn killed(product: Product, times: usize) -> Duration {
     // The gated proxy speaks plain http.
     let options = VaultOptions { tls: false, audit: false, ..VaultOptions::new(product) };
-    let vault = VaultServer::start(options).expect("Vault starts");
+    let vault = PooledVault::take(options).expect("Vault starts");
     let clusters = ManyClusters::start(1, ManyOptions::default()).expect("a cluster starts");
     let port = vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let proxy = GatedProxy::start(port).expect("the proxy starts");
@@ -177,7 +178,7 @@ fn is_done(old: &Value, elements: &[String]) {
     let others = |element: &&String| !element.starts_with("vaultjwt/v2\n");
     let (stay, stood): (Vec<_>, Vec<_>) =
         (elements.iter().filter(others).collect(), old.iter().filter(others).collect());
-    assert_eq!((stay.len(), stay), (3, stood));
+    assert_eq!((stay.len(), stay), (3, stood), "{NEVER_FLAKY}");
     assert!(elements[0].starts_with("vaultjwt/v2\n") && !elements[0].contains("retired: "), "{}", elements[0]);
     let retired: Vec<&String> = elements.iter().filter(|element| element.contains("\nretired: ")).collect();
     assert!(retired.len() == 1 && !retired[0].contains("retired: 2020"), "{retired:?}");

@@ -7,8 +7,9 @@ use crate::rig::Ran;
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
 use harness::server::{
-    DelayingProxy, ManyClusters, ManyIssuers, ManyOptions, Product, VaultOptions, VaultPair, VaultServer,
+    DelayingProxy, ManyClusters, ManyIssuers, ManyOptions, PooledVault, Product, VaultOptions, VaultPair, VaultServer,
 };
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Child;
@@ -57,8 +58,8 @@ fn alone() -> impl Drop {
 }
 
 /// Raft storage, without an audit log, whose writing would be most of the work.
-fn raft(product: Product) -> VaultServer {
-    VaultServer::start(VaultOptions { audit: false, ..VaultOptions::new(product) }).expect("Vault starts")
+fn raft(product: Product) -> PooledVault {
+    PooledVault::take(VaultOptions { audit: false, ..VaultOptions::new(product) }).expect("Vault starts")
 }
 
 fn port(address: &str) -> u16 {
@@ -142,11 +143,12 @@ fn at_rest(fleet: &Fleet<'_>, removers: usize, foreign: &[String; 3], elements: 
         let keys = if number < removers { Vec::new() } else { fleet.clusters.keys(number) };
         let with = |key: &SigningKey| own.iter().filter(|element| element.contains(key.public_pem().trim())).count();
         let found: Vec<usize> = keys.iter().map(with).collect();
-        assert_eq!((found, own.len()), (vec![1; keys.len()], keys.len()), "c{number}: {own:#?}");
-        assert!(own.iter().all(|element| !element.contains("retired: ")), "c{number}: {own:#?}");
+        assert_eq!((found, own.len()), (vec![1; keys.len()], keys.len()), "{NEVER_FLAKY}: c{number}: {own:#?}");
+        assert!(own.iter().all(|element| !element.contains("retired: ")), "{NEVER_FLAKY}: c{number}: {own:#?}");
     }
     let strangers = |element: &&String| !(0..WRITERS).any(|number| fleet.is_of(number, element));
-    assert_eq!(elements.iter().filter(strangers).collect::<Vec<_>>(), foreign.iter().collect::<Vec<_>>());
+    let left = elements.iter().filter(strangers).collect::<Vec<_>>();
+    assert_eq!(left, foreign.iter().collect::<Vec<_>>(), "{NEVER_FLAKY}");
 }
 
 /// How many keys of as many writers without our protocol are lost on the same
@@ -230,7 +232,7 @@ each_product!(one_adds_while_others_look, |product| {
     let writes = ran.stderr.matches("POST auth/jwt/config: 204").count();
     assert!((2..=4).contains(&writes), "{}", ran.stderr);
     let there = elements(&fleet.config("jwt"));
-    assert!(there.iter().any(|element| element.contains(new.public_pem().trim())), "{there:#?}");
+    assert!(there.iter().any(|element| element.contains(new.public_pem().trim())), "{NEVER_FLAKY}: {there:#?}");
 });
 
 each_product!(

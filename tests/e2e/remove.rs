@@ -65,7 +65,7 @@ fn role(issuers: Value) -> Value {
 each_product!(two_clusters_of_one_issuer, |product| {
     let rig = Rig::new(product);
     rig.setup(&ROLE).ok();
-    let second = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    let second = Cluster::shared_second(ClusterOptions::default()).expect("a cluster starts");
     second.create_service_account("shop", "app").expect("a service account is made");
     let kubeconfig = second.kubeconfig().to_str().expect("a path").to_owned();
     let sharing = ["--kubeconfig", &kubeconfig, "--same-trust-domain", "--allow-same-issuer", "--allow-existing-roles"];
@@ -299,7 +299,7 @@ each_product!(mounts_that_are_not_for_it, |product| {
     rig.write("sys/auth/jwt", json!({"type": "jwt"}));
     // Vault reads the set at the write, without a token.
     let open = ClusterOptions { anonymous_oidc: true, ..ClusterOptions::default() };
-    let publisher = Cluster::start(open).expect("a cluster starts");
+    let publisher = Cluster::shared(open).expect("a cluster starts");
     let url = format!("{}/openid/v1/jwks", publisher.url());
     rig.write("auth/jwt/config", json!({"jwks_url": url, "jwks_ca_pem": publisher.ca_pem()}));
     refused(

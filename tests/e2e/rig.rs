@@ -5,7 +5,8 @@ use harness::artefacts;
 use harness::http::Answer;
 use harness::process::Scratch;
 use harness::secrets;
-use harness::server::{AuditRequest, Cluster, Product, VaultOptions, VaultServer, shared_cluster};
+use harness::server::{AuditRequest, Cluster, PooledVault, Product, VaultOptions, shared_cluster};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -13,7 +14,7 @@ use std::process::{Command, Output};
 /// A cluster and a Vault.
 pub struct Rig {
     pub cluster: Owned,
-    pub vault: VaultServer,
+    pub vault: PooledVault,
     pub folder: Scratch,
 }
 
@@ -46,8 +47,8 @@ impl From<Output> for Ran {
     /// Whatever it was asked to do, it told nobody a secret.
     #[track_caller]
     fn from(output: Output) -> Self {
-        assert_eq!(secrets::find(&output.stdout), None, "on stdout");
-        assert_eq!(secrets::find(&output.stderr), None, "on stderr");
+        assert_eq!(secrets::find(&output.stdout), None, "{NEVER_FLAKY}: on stdout");
+        assert_eq!(secrets::find(&output.stderr), None, "{NEVER_FLAKY}: on stderr");
         Self {
             code: output.status.code().unwrap_or(-1),
             stdout: String::from_utf8(output.stdout).expect("stdout is UTF-8"),
@@ -90,7 +91,7 @@ impl Rig {
     /// Any cluster, any Vault. The cluster has service account shop:app, the
     /// Vault has a secret and a policy to read it.
     pub fn with(cluster: Owned, options: VaultOptions) -> Self {
-        let vault = VaultServer::start(options).expect("Vault starts");
+        let vault = PooledVault::take(options).expect("Vault starts");
         cluster.create_service_account("shop", "app").expect("service account shop:app is made");
         let folder = Scratch::new("rig").expect("a folder is made");
         Self { cluster, vault, folder }

@@ -5,6 +5,7 @@
 
 use crate::rig::{ROLE, Ran, Rig, run};
 use harness::process::Scratch;
+use harness::suite::NEVER_FLAKY;
 use harness::{each_product, secrets};
 use serde_json::json;
 use std::fs;
@@ -33,7 +34,7 @@ fn witness(folder: &Scratch, name: &str, prints: &Path) -> (PathBuf, PathBuf) {
 #[track_caller]
 fn clean(path: &Path) -> usize {
     let content = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert_eq!(secrets::find(&content), None, "{}", path.display());
+    assert_eq!(secrets::find(&content), None, "{NEVER_FLAKY}: {}", path.display());
     content.len()
 }
 
@@ -147,8 +148,8 @@ each_product!(the_login_and_what_it_becomes, |product| {
     let (held, others): (Vec<&str>, Vec<&str>) = seen.lines().partition(|line| line.starts_with("VAULT_TOKEN="));
     assert_eq!(held.len(), 1);
     assert!(secrets::find(held[0].as_bytes()).is_some(), "what is looked for is found where it is");
-    assert_eq!(secrets::find(others.join("\n").as_bytes()), None);
-    assert_eq!(secrets::find(&output.stderr), None);
+    assert_eq!(secrets::find(others.join("\n").as_bytes()), None, "{NEVER_FLAKY}");
+    assert_eq!(secrets::find(&output.stderr), None, "{NEVER_FLAKY}");
 
     let mut left = Vec::new();
     files(rig.folder.path(), &[&jwt, &token], &mut left);

@@ -4,6 +4,7 @@ use crate::rig::{Owned, ROLE, Ran, Rig, data, run};
 use harness::each_product;
 use harness::keys::Alg;
 use harness::server::{Cluster, ClusterOptions, Product, VaultOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::process::Stdio;
 
@@ -115,13 +116,13 @@ each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {
         let ways = |line: &&str| !line.starts_with("authority-");
         texts.iter().map(|text| text.lines().filter(ways).collect::<Vec<_>>().join("\n")).collect()
     };
-    assert_eq!(without_ways(&keys(&rig)[1..]), without_ways(&before));
+    assert_eq!(without_ways(&keys(&rig)[1..]), without_ways(&before), "{NEVER_FLAKY}");
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["RS256", "ES256"]));
     // No longer published: it stays, since tokens of it may still be about, and says so.
     rig.cluster.drop_old_keys().expect("the cluster drops the old key");
     let again = rig.setup(&ROLE).ok();
     assert!(again.stderr.contains("✓ keys written: 1 retired, 1 kept\n"), "{}", again.stderr);
-    assert!(keys(&rig)[1].contains("\nretired: 20"), "{:?}", keys(&rig));
+    assert!(keys(&rig)[1].contains("\nretired: 20"), "{NEVER_FLAKY}: {:?}", keys(&rig));
     let again = rig.setup(&ROLE).ok();
     assert!(again.stderr.ends_with("✓ nothing to change\n"), "{}", again.stderr);
     // Until its grace is over.

@@ -4,6 +4,7 @@
 use crate::rig::{ROLE, Ran, Rig, run};
 use harness::each_product;
 use harness::server::Product;
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -142,7 +143,7 @@ each_product!(a_pods_life, |product| {
     let (token, seen) = (bench.content(), bench.rig.seen());
     let sidecar = bench.start(&["--watch", "--revoke-on-exit", "--info-file=info"]);
     sidecar.wait_for("\nrenewed: lease 9s", 3);
-    assert_eq!(bench.content(), token, "the token stays the same");
+    assert_eq!(bench.content(), token, "{NEVER_FLAKY}: the token stays the same");
     let renewals = times(&bench, "auth/token/renew-self");
     let pauses: Vec<f64> = renewals.windows(2).map(|pair| pair[1] - pair[0]).collect();
     // 62 to 70 parts of a hundred, and what a busy machine takes.
@@ -244,7 +245,7 @@ each_product!(troubles_of_a_long_life, |product| {
     sidecar.wait_for("warning: Vault at ", 1);
     assert_eq!(bench.content(), token);
     std::thread::sleep(Duration::from_secs(TTL + 1).saturating_sub(sealed.elapsed()));
-    assert_eq!(bench.content(), token, "a token that is over stays until there is another");
+    assert_eq!(bench.content(), token, "{NEVER_FLAKY}: a token that is over stays until there is another");
     bench.rig.vault.unseal().expect("it is unsealed");
     sidecar.wait_for("logged in to ", 2);
     sidecar.wait_for("works again after ", 1);

@@ -6,7 +6,8 @@ use crate::fleet::{Fleet, elements};
 use crate::load::log_in;
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
-use harness::server::{ManyClusters, ManyOptions, Product, VaultOptions, VaultServer};
+use harness::server::{ManyClusters, ManyOptions, PooledVault, Product, VaultOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use shared::Secret;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,14 +25,14 @@ const PASSED: Duration = Duration::from_millis(500);
 
 struct Place {
     clusters: ManyClusters,
-    vault: VaultServer,
+    vault: PooledVault,
     stop: AtomicBool,
 }
 
 impl Place {
     fn new(product: Product) -> Self {
         let clusters = ManyClusters::start(1, ManyOptions::default()).expect("a cluster starts");
-        let vault = VaultServer::start(VaultOptions { audit: false, ..VaultOptions::new(product) });
+        let vault = PooledVault::take(VaultOptions { audit: false, ..VaultOptions::new(product) });
         let place = Self { clusters, vault: vault.expect("Vault starts"), stop: AtomicBool::new(false) };
         let fleet = place.fleet();
         fleet.enable("jwt");
@@ -129,8 +130,8 @@ each_product!(logins_use_the_keys_that_sync_leaves, |product| {
                     "--allow-unbound-roles",
                 ])
                 .ok();
-            assert_eq!(log_in(&place.vault, place.token().expose()), Ok(()));
-            assert!(log_in(&place.vault, old.expose()).is_err_and(|why| why.contains("no known key")));
+            assert_eq!(log_in(&place.vault, place.token().expose()), Ok(()), "{NEVER_FLAKY}");
+            assert!(log_in(&place.vault, old.expose()).is_err_and(|why| why.contains("no known key")), "{NEVER_FLAKY}");
         }
     });
 });
@@ -159,7 +160,7 @@ fn setup_mends_what_its_own_login_meets() {
         let again =
             "✓ keys written again: Vault had them, and did not use them for logins\n✓ logged in as \"shop:app\" ";
         assert!(ran.stderr.contains(again), "{}", ran.stderr);
-        assert_eq!(log_in(&place.vault, jwt.expose()), Ok(()));
+        assert_eq!(log_in(&place.vault, jwt.expose()), Ok(()), "{NEVER_FLAKY}");
     });
 }
 
@@ -173,7 +174,7 @@ fn what_others_wrote_is_mended_by_writing_it_again() {
         assert!(log_in(&place.vault, jwt.expose()).is_err());
         let ran = place.fleet().run(&["sync", "--rewrite"]).ok();
         assert!(ran.stderr.contains("configuration written again, with nothing changed\n"), "{}", ran.stderr);
-        assert_eq!(log_in(&place.vault, jwt.expose()), Ok(()));
+        assert_eq!(log_in(&place.vault, jwt.expose()), Ok(()), "{NEVER_FLAKY}");
         assert_eq!(place.fleet().config("jwt"), before);
     });
 }

@@ -174,7 +174,7 @@ each_product!(where_vault_takes_its_keys_from_elsewhere, |product| {
     rig.write("sys/auth/jwt", json!({"type": "jwt"}));
     // Vault reads the set at the write, without a token.
     let open = ClusterOptions { anonymous_oidc: true, ..ClusterOptions::default() };
-    let publisher = Cluster::start(open).expect("a cluster starts");
+    let publisher = Cluster::shared(open).expect("a cluster starts");
     let url = format!("{}/openid/v1/jwks", publisher.url());
     rig.write("auth/jwt/config", json!({"jwks_url": url, "jwks_ca_pem": publisher.ca_pem()}));
     let ran = status(&rig, &[]).ok();

@@ -25,8 +25,8 @@ each_product!(dev_mode_over_plain_http, |product| {
 
 each_product!(a_cluster_that_signs_with_es256, |product| {
     let cluster =
-        Cluster::start(ClusterOptions { alg: Alg::Es256, ..ClusterOptions::default() }).expect("a cluster starts");
-    let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
+        Cluster::shared(ClusterOptions { alg: Alg::Es256, ..ClusterOptions::default() }).expect("a cluster starts");
+    let rig = Rig::with(Owned::Shared(cluster), VaultOptions::new(product));
     whole_path(&rig);
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], serde_json::json!(["ES256"]));
 });

@@ -102,12 +102,12 @@ fn log_in(rig: &Rig, cluster: &Cluster, role: &str) -> u16 {
 each_product!(a_role_that_a_removed_cluster_left, |product| {
     let rig = Rig::new(product);
     let pay = ["--role", "pay", "--service-account", "shop:app", "--policy", "app-read"];
-    let first = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    let first = Cluster::shared_second(ClusterOptions::default()).expect("a cluster starts");
     first.create_service_account("shop", "app").expect("a service account is made");
     let of_first = ["--kubeconfig", first.kubeconfig().to_str().expect("a path")];
     assert_eq!(first.issuer(), rig.cluster.issuer());
     rig.setup(&[&pay[..], &of_first].concat()).ok();
-    assert_eq!(log_in(&rig, &first, "pay"), 200);
+    assert_eq!(log_in(&rig, first, "pay"), 200);
     // Vault refuses a list without keys: one that nobody manages stays there meanwhile.
     let mut config = rig.data("auth/jwt/config");
     config["jwt_validation_pubkeys"].as_array_mut().expect("keys").push(json!(crate::marks::unmarked().trim()));
@@ -254,7 +254,7 @@ each_product!(mounts_that_belong_to_others, |product| {
     }
     // Vault fetches the set itself: from a real issuer, since it checks at the write.
     let issuer =
-        Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+        Cluster::shared(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
             .expect("a cluster starts");
     let (url, ca) = (issuer.url(), issuer.ca_pem());
     let keys_url = format!("{url}/openid/v1/jwks");
@@ -279,14 +279,14 @@ each_product!(mounts_that_belong_to_others, |product| {
 
 each_product!(a_cluster_that_claims_anothers_issuer, |product| {
     let owner =
-        Cluster::start(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
+        Cluster::shared(ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() })
             .expect("a cluster starts");
     let issuer = owner.issuer();
-    let liar = Cluster::start(ClusterOptions { issuer: Issuer::Url(issuer.clone()), ..ClusterOptions::default() })
+    let liar = Cluster::shared(ClusterOptions { issuer: Issuer::Url(issuer.clone()), ..ClusterOptions::default() })
         .expect("a cluster starts");
-    let authority = owner.scratch().write("issuer-ca.pem", owner.ca_pem()).expect("the CA is written");
+    let authority = owner.ca_file();
     let authority = authority.to_str().expect("a path");
-    let rig = Rig::with(Owned::Own(Box::new(liar)), VaultOptions::new(product));
+    let rig = Rig::with(Owned::Shared(liar), VaultOptions::new(product));
     let trusting = [&ROLE[..], &["--issuer-ca-cert", authority]].concat();
     refused(
         &rig,
@@ -322,7 +322,7 @@ each_product!(a_cluster_that_claims_anothers_issuer, |product| {
 each_product!(two_clusters_of_one_issuer, |product| {
     let rig = Rig::new(product);
     rig.setup(&ROLE).ok();
-    let other = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    let other = Cluster::shared_second(ClusterOptions::default()).expect("a cluster starts");
     other.create_service_account("shop", "app").expect("a service account is made");
     let kubeconfig = other.kubeconfig().to_str().expect("a path").to_owned();
     refused(

@@ -3,12 +3,12 @@
 use crate::fleet::{Fleet, elements, soak};
 use crate::watching::Watching;
 use harness::each_product;
-use harness::server::{ManyClusters, ManyOptions, Product, VaultOptions, VaultServer};
+use harness::server::{ManyClusters, ManyOptions, PooledVault, Product, VaultOptions, VaultServer};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-fn start_vault(product: Product) -> VaultServer {
-    VaultServer::start(VaultOptions::new(product)).expect("Vault starts")
+fn start_vault(product: Product) -> PooledVault {
+    PooledVault::take(VaultOptions::new(product)).expect("Vault starts")
 }
 
 fn clusters(count: usize) -> ManyClusters {

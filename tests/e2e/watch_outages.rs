@@ -6,7 +6,7 @@ use crate::rig::data;
 use crate::watch::writes;
 use crate::watching::Watching;
 use harness::each_product;
-use harness::server::{GatedProxy, ManyClusters, ManyOptions, VaultOptions, VaultServer, VaultTrio};
+use harness::server::{GatedProxy, ManyClusters, ManyOptions, PooledVault, VaultOptions, VaultServer, VaultTrio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -49,7 +49,7 @@ fn about_vault(run: &Watching, first: usize) -> Vec<String> {
 
 each_product!(vault_is_down_and_then_sealed, |product| {
     let clusters = clusters();
-    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
     let fleet = fleet(&clusters, &vault);
     let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s"]);
     run.wait_ready();
@@ -89,7 +89,7 @@ each_product!(vault_is_down_and_then_sealed, |product| {
 
 each_product!(busy_vault_is_left_alone_as_long_as_it_asks, |product| {
     let clusters = clusters();
-    let vault = VaultServer::start(VaultOptions { tls: false, ..VaultOptions::new(product) }).expect("Vault starts");
+    let vault = PooledVault::take(VaultOptions { tls: false, ..VaultOptions::new(product) }).expect("Vault starts");
     let port = vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let proxy = GatedProxy::start(port).expect("the proxy starts");
     let fleet = fleet(&clusters, &vault).through(proxy.address());

@@ -10,9 +10,10 @@ use harness::artefacts;
 use harness::keys::{Alg, SigningKey};
 use harness::process::clean_environment;
 use harness::server::{
-    ApiServerKeys, ApiServerTwin, Cluster, ClusterOptions, Credentials, Issuer, Product, SwitchingProxy, VaultOptions,
-    VaultServer,
+    ApiServerKeys, ApiServerTwin, Cluster, ClusterOptions, Credentials, Issuer, PooledVault, Product, SwitchingProxy,
+    VaultOptions, VaultServer,
 };
+use harness::suite::NEVER_FLAKY;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::{self, sleep};
@@ -29,7 +30,7 @@ struct Place {
     cluster: Cluster,
     proxy: SwitchingProxy,
     kubeconfig: PathBuf,
-    vaults: [VaultServer; 2],
+    vaults: [PooledVault; 2],
 }
 
 impl Place {
@@ -43,7 +44,7 @@ impl Place {
         let admin = Credentials::Certificate(cluster.admin().clone());
         let kubeconfig = cluster.kubeconfig_at(&proxy.url(), "admin", &admin).expect("a kubeconfig");
         let start = |product| {
-            let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+            let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
             vault.write_policy("app-read", "path \"secret/app\" { capabilities = [\"read\"] }").expect("a policy");
             vault
         };
@@ -146,7 +147,7 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
             sleep(INTERVAL);
         }
         for load in &loads {
-            assert_eq!(load.refused(published_first), Vec::<String>::new());
+            assert_eq!(load.refused(published_first), Vec::<String>::new(), "{NEVER_FLAKY}");
         }
         let counts = loads.each_ref().map(|load| load.count(published_first));
         println!("published before it signs: {counts:?} logins, none refused");
@@ -176,7 +177,7 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
         }
         while switched.elapsed() < GRACE {
             for vault in &place.vaults {
-                assert_eq!(log_in(vault, old.expose()), Ok(()));
+                assert_eq!(log_in(vault, old.expose()), Ok(()), "{NEVER_FLAKY}");
             }
             sleep(INTERVAL);
         }
@@ -190,7 +191,7 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
             }
         }
         for load in &loads {
-            assert_eq!(load.refused(switched), Vec::<String>::new());
+            assert_eq!(load.refused(switched), Vec::<String>::new(), "{NEVER_FLAKY}");
         }
         drop(next);
     });
@@ -227,7 +228,7 @@ fn two_servers_that_publish_different_sets_cause_no_flapping() {
     for ((run, vault), before) in runs.iter().zip(&place.vaults).zip(before) {
         // Two changes, each written once more for the logins.
         assert_eq!(writes(vault, "jwt") - before, 4, "{:#?}", run.log());
-        assert_eq!(place.on(vault, &all), [0, 1, 2]);
+        assert_eq!(place.on(vault, &all), [0, 1, 2], "{NEVER_FLAKY}");
         let about_keys = run.log().iter().filter(|line| line.contains(": key \"")).count();
         assert_eq!(about_keys, 2, "{:#?}", run.log());
     }
@@ -235,6 +236,6 @@ fn two_servers_that_publish_different_sets_cause_no_flapping() {
     place.proxy.point_at(&[servers[1].port()]);
     for (run, vault) in runs.iter().zip(&place.vaults) {
         run.wait_for(&format!("key \"{}\" removed", second.kid()));
-        assert_eq!(place.on(vault, &all), [0, 2]);
+        assert_eq!(place.on(vault, &all), [0, 2], "{NEVER_FLAKY}");
     }
 }

@@ -2,12 +2,13 @@
 //! `production`, `staging`, `edge`, `old` and `laptop`, a Vault, and a shell in
 //! which their commands are typed.
 
-use crate::rig::Ran;
+use crate::rig::{Owned, Ran};
 use harness::artefacts;
+use harness::http::Http;
 use harness::keys::Alg;
 use harness::peers::{self, Peer};
 use harness::process::{Scratch, clean_environment, port};
-use harness::server::{Cluster, ClusterOptions, ConnectProxy, Credentials, Issuer, Product, VaultOptions, VaultServer};
+use harness::server::{Cluster, ClusterOptions, ConnectProxy, Credentials, Issuer, PooledVault, Product, VaultOptions};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::Path;
@@ -24,10 +25,9 @@ const STAGING: &str = "https://oidc.example.com/id/old";
 
 /// All of it.
 pub struct World {
-    pub vault: VaultServer,
-    production: Cluster,
-    staging: Cluster,
-    _laptop: Cluster,
+    pub vault: PooledVault,
+    production: Owned,
+    staging: &'static Cluster,
     pub folder: Scratch,
     kubeconfigs: OsString,
     proxy: ConnectProxy,
@@ -40,18 +40,29 @@ pub enum Story {
     Examples,
     /// Documents: fewer contexts, and the issuer that most clusters have.
     Documents,
+    /// The same, and `production` gets a new key.
+    Rotation,
 }
 
 impl World {
     /// Starts it. Nothing is on any mount yet.
     pub fn start(product: Product, story: Story) -> Self {
-        let cluster = |options| Cluster::start(options).expect("a cluster starts");
-        // Its own site can be read, by Vault too.
-        let own = ClusterOptions { issuer: Issuer::Own, anonymous_oidc: true, ..ClusterOptions::default() };
-        let production = cluster(if story == Story::Examples { own } else { ClusterOptions::default() });
-        let staging = cluster(ClusterOptions { issuer: Issuer::Url(STAGING.to_owned()), ..ClusterOptions::default() });
-        let laptop = cluster(ClusterOptions::default());
-        for cluster in [&production, &staging] {
+        let shared = |options| Cluster::shared(options).expect("a cluster starts");
+        let production = match story {
+            // Its own site can be read, by Vault too.
+            Story::Examples => Owned::Shared(shared(ClusterOptions {
+                issuer: Issuer::Own,
+                anonymous_oidc: true,
+                ..ClusterOptions::default()
+            })),
+            Story::Documents => Owned::Shared(shared(ClusterOptions::default())),
+            Story::Rotation => {
+                Owned::Own(Box::new(Cluster::start(ClusterOptions::default()).expect("a cluster starts")))
+            }
+        };
+        let staging = shared(ClusterOptions { issuer: Issuer::Url(STAGING.to_owned()), ..ClusterOptions::default() });
+        let laptop = Cluster::shared_second(ClusterOptions::default()).expect("a cluster starts");
+        for cluster in [&*production, staging] {
             cluster.create_service_account("shop", "app").expect("service account shop:app is made");
         }
         production.create_service_account("vaultjwt", "sync").expect("service account vaultjwt:sync is made");
@@ -60,8 +71,10 @@ impl World {
         let write = |name: &str, content: &str| folder.write(name, content).expect("a file is written");
         let trusts = Some(write("authorities.pem", &production.ca_pem()));
         let namespaces = if product == Product::OpenBao { vec!["admin/team".to_owned()] } else { Vec::new() };
+        // Only there it reads a site itself.
+        let trusts = trusts.filter(|_| story == Story::Examples);
         let options = VaultOptions { namespaces, trusts, ..VaultOptions::new(product) };
-        let vault = VaultServer::start(options).expect("Vault starts");
+        let vault = PooledVault::take(options).expect("Vault starts");
         vault.write_policy("app-read", "path \"kv/app\" { capabilities = [\"read\"] }").expect("a policy is written");
         let sync = "path \"auth/jwt/config\" { capabilities = [\"read\", \"update\"] }";
         vault.write_policy("vaultjwt-sync", sync).expect("a policy is written");
@@ -70,9 +83,9 @@ impl World {
         write("app.jwt", jwt.expose());
         let jwt = production.token("vaultjwt", "sync", &["vault"]).expect("a token");
         write("sync.jwt", jwt.expose());
-        let mut contexts = vec![("production", &production), ("staging", &staging), ("laptop", &laptop)];
+        let mut contexts = vec![("production", &*production), ("staging", staging), ("laptop", laptop)];
         if story == Story::Examples {
-            contexts.extend([("edge", &staging), ("old", &staging)]);
+            contexts.extend([("edge", staging), ("old", staging)]);
         }
         let kubeconfigs = contexts.into_iter().map(|(name, cluster)| {
             let admin = Credentials::Certificate(cluster.admin().clone());
@@ -86,7 +99,7 @@ impl World {
         let cli = peers::locate(product.peer()).expect("the vault CLI is there");
         std::os::unix::fs::symlink(cli, bin.join("vault")).expect("a link is made");
         let proxy = ConnectProxy::start().expect("a proxy starts");
-        Self { vault, production, staging, _laptop: laptop, folder, kubeconfigs, proxy }
+        Self { vault, production, staging, folder, kubeconfigs, proxy }
     }
 
     /// `production` and `staging` are on mount `jwt` and on `k8s`, with roles.
@@ -172,22 +185,28 @@ impl World {
 
     #[track_caller]
     fn watch(&self, line: &str) -> Ran {
-        // Another run on this machine may have that port.
-        let line = line.replace(":9102", &format!(":{}", port().expect("a port")));
+        // Another run on this machine may have that port. Where no probes are
+        // asked for they are asked for here, to know when the first round is over.
+        let port = port().expect("a port");
+        let mut typed = line.replace(":9102", &format!(":{port}"));
+        if typed == line {
+            typed.push_str(&format!(" --metrics-addr 127.0.0.1:{port}"));
+        }
+        let probes = Http::new(format!("http://127.0.0.1:{port}"), None, None).expect("a client");
+        let is_ready = || probes.send("GET", "/readyz", &[], None).is_ok_and(|answer| answer.status == 200);
         let log = self.folder.path().join("watch.log");
-        let mut command = self.shell(&format!("exec {line}"));
+        let mut command = self.shell(&format!("exec {typed}"));
         command.stdout(Stdio::null()).stderr(File::create(&log).expect("a log is made"));
         let mut child = Child(command.spawn().unwrap_or_else(|e| panic!("{line}: {e}")));
         let start = Instant::now();
         let said = || fs::read_to_string(&log).unwrap_or_default();
         // In JSON, quotes look otherwise.
-        while !(said().contains("watching ") && said().contains("jwt/") && said().contains(", every ")) {
+        let says = || said().contains("watching ") && said().contains("jwt/") && said().contains(", every ");
+        while !(says() && is_ready()) {
             let ended = child.0.try_wait().expect("it can be asked");
             assert!(ended.is_none() && start.elapsed() < SOON, "{line}: {ended:?}\n{}", said());
             sleep(Duration::from_millis(20));
         }
-        // Long enough to fail at the first round.
-        sleep(Duration::from_secs(2));
         let killed = Command::new("kill").arg(child.0.id().to_string()).status().expect("kill runs");
         assert!(killed.success(), "{line}: it ended by itself\n{}", said());
         let status = child.0.wait().expect("it ends");

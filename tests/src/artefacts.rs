@@ -17,7 +17,7 @@ pub use cross::{plugins, pod_binaries};
 pub use target::Target;
 
 use crate::process::say;
-use crate::workspace;
+use crate::{suite, workspace};
 
 /// Why a program is not there.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -157,11 +157,12 @@ fn build_pod_binary() -> Result<PodBinary, ArtefactError> {
     Ok(PodBinary { path, target, architecture: architecture(), size })
 }
 
-/// Variables that cargo sets for the programs it runs. Passed on to another
-/// cargo they would count as changes of the environment, and crates with C
-/// code would be built again and again.
+/// Variables that cargo, or the suite, sets for the programs it runs. Passed on
+/// to another cargo they would count as changes of the environment, and crates
+/// with C code would be built again and again.
 pub(crate) fn is_set_by_cargo(name: &str) -> bool {
     name == "OUT_DIR"
+        || name == suite::VARIABLE
         || name == "CARGO_CRATE_NAME"
         || name == "CARGO_PRIMARY_PACKAGE"
         || name == "CARGO_TARGET_TMPDIR"
@@ -182,6 +183,13 @@ fn build(
     run_cargo(Path::new(&cargo), &arguments, program, &environment)
 }
 
+/// Runs cargo, and gives the messages in which it says what it built.
+pub(crate) fn cargo_messages(arguments: &[&str]) -> Result<Vec<Value>, ArtefactError> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let messages = cargo_output(Path::new(&cargo), arguments, &[])?;
+    Ok(messages.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
 /// Runs cargo, or what calls it, and returns where the program was put.
 fn run_cargo(
     cargo: &Path,
@@ -189,6 +197,13 @@ fn run_cargo(
     program: &'static str,
     environment: &[(String, OsString)],
 ) -> Result<PathBuf, ArtefactError> {
+    let messages = cargo_output(cargo, arguments, environment)?;
+    let arguments = arguments.join(" ");
+    executable(&messages, program).ok_or(ArtefactError::NoProgram { arguments, name: program })
+}
+
+/// Runs cargo, or what calls it, and returns its messages, one JSON object a line.
+fn cargo_output(cargo: &Path, arguments: &[&str], environment: &[(String, OsString)]) -> Result<String, ArtefactError> {
     let shown = arguments.join(" ");
     let mut command = Command::new(cargo);
     command.args(arguments).arg("--message-format=json-render-diagnostics");
@@ -209,8 +224,7 @@ fn run_cargo(
         return Err(ArtefactError::Cargo { arguments: shown, errors });
     }
     say(&format!("cargo {shown}: done in {} s", start.elapsed().as_secs()));
-    let messages = String::from_utf8_lossy(&output.stdout);
-    executable(&messages, program).ok_or(ArtefactError::NoProgram { arguments: shown, name: program })
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Where cargo's messages say that a program is.
@@ -238,7 +252,9 @@ mod tests {
 
     #[test]
     fn what_cargo_sets_is_told_from_what_configures_it() {
-        assert!(["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "OUT_DIR"].into_iter().all(is_set_by_cargo));
+        assert!(
+            ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "OUT_DIR", "RUSTC_BOOTSTRAP"].into_iter().all(is_set_by_cargo)
+        );
         assert!(!["CARGO_HOME", "CARGO_TARGET_DIR", "CARGO_NET_OFFLINE", "RUSTFLAGS"].into_iter().any(is_set_by_cargo));
     }
 }

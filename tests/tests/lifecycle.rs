@@ -14,7 +14,7 @@ use harness::process::{Scratch, Supervised};
 
 /// A program with a folder, as a server has one.
 struct Server {
-    _program: Supervised,
+    program: Supervised,
     scratch: Scratch,
 }
 
@@ -30,7 +30,7 @@ fn start(script: &str) -> Server {
         assert!(program.ended().is_none());
         thread::sleep(Duration::from_millis(10));
     }
-    Server { _program: program, scratch }
+    Server { program, scratch }
 }
 
 const PLAIN: &str = ": >\"$FOLDER/ready\"; sleep 600; true";
@@ -44,7 +44,12 @@ fn child(case: &str) {
     let server = start(script);
     println!("folder {}", server.scratch.path().display());
     match case {
-        "drop" | "ignores-term" => drop(server),
+        "drop" => drop(server),
+        "ignores-term" => {
+            // Dropped, it would not even be asked.
+            server.program.stop();
+            drop(server);
+        }
         "panic" => panic!("as a failed test does"),
         "exit" => {
             let _ = KEPT.set(server);

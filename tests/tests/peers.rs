@@ -68,6 +68,30 @@ fn variable_then_cache_then_path() {
 }
 
 #[test]
+fn programs_of_envtest_are_used_where_their_version_is_supported() {
+    let machine = Machine::new();
+    let folder = machine.folder.path().join("envtest");
+    machine.program(".cache/vaultjwt-peers/kube-apiserver-1.37.2/kube-apiserver", "");
+    let api_server = machine.program("envtest/kube-apiserver", "Kubernetes v1.36.1");
+    let output = machine.peers(&["kube-apiserver"], Some(("KUBEBUILDER_ASSETS", &folder)));
+    let line = format!("kube-apiserver\t1.36.1\t{}\tfound in KUBEBUILDER_ASSETS\n", api_server.display());
+    assert_eq!((stdout(&output), stderr(&output)), (line, String::new()));
+
+    // Too old: said, and another one is taken. So is one that is not there.
+    machine.program("envtest/kube-apiserver", "Kubernetes v1.28.0");
+    let etcd = machine.program("bin/etcd", "etcd Version: 3.7.3");
+    let output = machine.peers(&["kube-apiserver", "etcd"], Some(("KUBEBUILDER_ASSETS", &folder)));
+    let said = format!(
+        "passing over \"{}\": it is 1.28.0, and not 1.35 to 1.37.2 (KUBEBUILDER_ASSETS)\n",
+        api_server.display()
+    );
+    assert_eq!(stderr(&output), said);
+    let found = stdout(&output);
+    assert!(found.contains("\tfound in cache\n"), "{found}");
+    assert!(found.contains(&format!("etcd\t3.7.3\t{}\tfound in PATH\n", etcd.display())), "{found}");
+}
+
+#[test]
 fn a_variable_that_names_no_program_is_an_error() {
     let machine = Machine::new();
     machine.program(".cache/vaultjwt-peers/vault-1.21.2/vault", "");

@@ -8,6 +8,7 @@ use crate::watching::Watching;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::server::{Cluster, Product, VaultOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use shared::Secret;
 use std::cell::RefCell;
@@ -261,6 +262,11 @@ impl Scene {
     #[track_caller]
     pub fn end_without_victim(self) {
         let failures = self.failures.take();
-        assert!(failures.is_empty(), "{} attacks did something:\n{}", failures.len(), failures.join("\n"));
+        assert!(
+            failures.is_empty(),
+            "{NEVER_FLAKY}: {} attacks did something:\n{}",
+            failures.len(),
+            failures.join("\n")
+        );
     }
 }

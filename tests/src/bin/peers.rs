@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     for (peer, found) in find_all(wanted) {
         let pin = peer.pin();
         match found {
-            Ok(found) => println!("{}\t{}\t{}\t{}", pin.name, pin.version, found.path.display(), found.how),
+            Ok(found) => println!("{}\t{}\t{}\t{}", pin.name, found.version, found.path.display(), found.how),
             Err(error) => {
                 eprintln!("error: {}: {error}", pin.name);
                 if let Some(hint) = error.hint() {
@@ -42,8 +42,8 @@ fn main() -> ExitCode {
 
 fn usage() -> String {
     let mut text = "usage: cargo peers [NAME...]\n\nFinds or gets the real servers and tools the tests run against: in a variable,\n\
-        in ~/.cache/vaultjwt-peers, in PATH where the version is exactly right, else\n\
-        built or installed into that cache.\n\nname                     version  variable\n"
+        in KUBEBUILDER_ASSETS (kube-apiserver, etcd, kubectl), in ~/.cache/vaultjwt-peers,\n\
+        in PATH where the version is right, else built or installed into that cache.\n\nname                     version  variable\n"
         .to_owned();
     for peer in Peer::ALL {
         let pin = peer.pin();

@@ -1,7 +1,10 @@
 //! Owns the real servers and tools the tests run against: which there are,
 //! and where each is found. The order: an environment variable
-//! (`VAULTJWT_PEER_VAULT=/path`), the cache, `PATH` if the version is exactly
-//! the pinned one, else built or installed into the cache.
+//! (`VAULTJWT_PEER_VAULT=/path`), the folder `KUBEBUILDER_ASSETS` (where
+//! envtest's setup puts an API server, etcd and kubectl), the cache, `PATH`, else
+//! built or installed into the cache. In folders of others, the version has to be
+//! the pinned one, or for the three of envtest one that Kubernetes and etcd still
+//! support ([`Pin::oldest`]).
 
 mod cache;
 mod error;
@@ -94,7 +97,9 @@ pub enum How {
     Variable(&'static str),
     /// An earlier run had put it there.
     Cache,
-    /// The right version is installed.
+    /// envtest's folder has a right version.
+    Envtest,
+    /// A right version is installed.
     Path,
     /// Built from source just now.
     Built(Duration),
@@ -107,6 +112,7 @@ impl std::fmt::Display for How {
         match self {
             Self::Variable(variable) => write!(f, "named by {variable}"),
             Self::Cache => f.write_str("found in cache"),
+            Self::Envtest => write!(f, "found in {ENVTEST}"),
             Self::Path => f.write_str("found in PATH"),
             Self::Built(time) => write!(f, "built in {} s", time.as_secs()),
             Self::Installed(time) => write!(f, "installed in {} s", time.as_secs()),
@@ -119,9 +125,15 @@ impl std::fmt::Display for How {
 pub struct Found {
     /// The program.
     pub path: PathBuf,
+    /// Its version, without a leading `v`; the pinned one where it is not asked.
+    pub version: String,
     /// Where it was found.
     pub how: How,
 }
+
+/// The folder with envtest's programs: what the tests of Kubernetes controllers
+/// read (`EnvAssetsPath` in controller-runtime's pkg/envtest).
+pub const ENVTEST: &str = "KUBEBUILDER_ASSETS";
 
 /// Finds a peer, or gets it.
 ///
@@ -137,19 +149,23 @@ pub fn locate(peer: Peer) -> Result<PathBuf, PeerError> {
 /// It is not there and cannot be built or installed.
 pub fn find(peer: Peer) -> Result<Found, PeerError> {
     let pin = peer.pin();
+    let pinned = || pin.version.to_owned();
     if let Some(path) = std::env::var_os(pin.variable).filter(|path| !path.is_empty()) {
         let path = PathBuf::from(path);
         if !version::is_executable(&path) {
             return Err(PeerError::Variable { variable: pin.variable, path });
         }
-        return Ok(Found { path, how: How::Variable(pin.variable) });
+        return Ok(Found { path, version: pinned(), how: How::Variable(pin.variable) });
+    }
+    if let Some((path, version)) = version::in_envtest(pin) {
+        return Ok(Found { path, version, how: How::Envtest });
     }
     let cache = Cache::of_user()?;
     if let Some(path) = cache.program(pin) {
-        return Ok(Found { path, how: How::Cache });
+        return Ok(Found { path, version: pinned(), how: How::Cache });
     }
-    if let Some(path) = version::in_path(pin) {
-        return Ok(Found { path, how: How::Path });
+    if let Some((path, version)) = version::in_path(pin) {
+        return Ok(Found { path, version, how: How::Path });
     }
     let made = cache.make(pin, |cache, folder| match &pin.source {
         Source::Go { .. } => go::build(cache, pin, folder),
@@ -161,5 +177,5 @@ pub fn find(peer: Peer) -> Result<Found, PeerError> {
         (Some(took), Source::Go { .. }) => How::Built(took),
         (Some(took), Source::Wheel(_) | Source::Python { .. }) => How::Installed(took),
     };
-    Ok(Found { path: made.path, how })
+    Ok(Found { path: made.path, version: pinned(), how })
 }

@@ -12,6 +12,10 @@ pub struct Pin {
     pub name: &'static str,
     /// The version, as the peer itself prints it, without a leading `v`.
     pub version: &'static str,
+    /// The oldest major and minor version that serves the tests as well, where
+    /// one is installed: those that its project supports beside the pinned one.
+    /// None where only the pinned version is the right one.
+    pub oldest: Option<(u32, u32)>,
     /// The file name of the program.
     pub binary: &'static str,
     /// The environment variable that overrides everything else.
@@ -133,6 +137,7 @@ impl Peer {
             Self::Etcd => &Pin {
                 name: "etcd",
                 version: "3.7.3",
+                oldest: Some((3, 6)),
                 binary: "etcd",
                 variable: "VAULTJWT_PEER_ETCD",
                 version_arguments: &["--version"],
@@ -143,6 +148,7 @@ impl Peer {
             Self::KubeApiserver => &Pin {
                 name: "kube-apiserver",
                 version: "1.37.2",
+                oldest: Some((1, 35)),
                 binary: "kube-apiserver",
                 variable: "VAULTJWT_PEER_KUBE_APISERVER",
                 version_arguments: &["--version"],
@@ -158,6 +164,7 @@ impl Peer {
             Self::Kubectl => &Pin {
                 name: "kubectl",
                 version: "1.37.2",
+                oldest: Some((1, 35)),
                 binary: "kubectl",
                 variable: "VAULTJWT_PEER_KUBECTL",
                 version_arguments: &["version", "--client"],
@@ -173,6 +180,7 @@ impl Peer {
             Self::Kubelet => &Pin {
                 name: "kubelet",
                 version: "1.37.2",
+                oldest: None,
                 binary: "kubelet",
                 variable: "VAULTJWT_PEER_KUBELET",
                 version_arguments: &["--version"],
@@ -188,6 +196,7 @@ impl Peer {
             Self::Containerd => &Pin {
                 name: "containerd",
                 version: "2.4.2",
+                oldest: None,
                 binary: "containerd",
                 variable: "VAULTJWT_PEER_CONTAINERD",
                 version_arguments: &["--version"],
@@ -203,6 +212,7 @@ impl Peer {
             Self::ContainerdShim => &Pin {
                 name: "containerd-shim-runc-v2",
                 version: "2.4.2",
+                oldest: None,
                 binary: "containerd-shim-runc-v2",
                 variable: "VAULTJWT_PEER_CONTAINERD_SHIM",
                 version_arguments: &["-v"],
@@ -218,6 +228,7 @@ impl Peer {
             Self::Ctr => &Pin {
                 name: "ctr",
                 version: "2.4.2",
+                oldest: None,
                 binary: "ctr",
                 variable: "VAULTJWT_PEER_CTR",
                 version_arguments: &["--version"],
@@ -233,6 +244,7 @@ impl Peer {
             Self::Vault => &Pin {
                 name: "vault",
                 version: "1.21.2",
+                oldest: None,
                 binary: "vault",
                 variable: "VAULTJWT_PEER_VAULT",
                 version_arguments: &["version"],
@@ -249,6 +261,7 @@ impl Peer {
             Self::OpenBao => &Pin {
                 name: "openbao",
                 version: "2.7.2",
+                oldest: None,
                 binary: "bao",
                 variable: "VAULTJWT_PEER_OPENBAO",
                 version_arguments: &["version"],
@@ -267,6 +280,7 @@ impl Peer {
             Self::Krew => &Pin {
                 name: "krew",
                 version: "0.4.3",
+                oldest: None,
                 binary: "krew",
                 variable: "VAULTJWT_PEER_KREW",
                 // It tells, but may ask the internet for a newer one first.
@@ -278,6 +292,7 @@ impl Peer {
             Self::ValidateKrewManifest => &Pin {
                 name: "validate-krew-manifest",
                 version: "0.4.3",
+                oldest: None,
                 binary: "validate-krew-manifest",
                 variable: "VAULTJWT_PEER_VALIDATE_KREW_MANIFEST",
                 version_arguments: &[],
@@ -293,6 +308,7 @@ impl Peer {
             Self::CargoDeny => &Pin {
                 name: "cargo-deny",
                 version: "0.20.2",
+                oldest: None,
                 binary: "cargo-deny",
                 variable: "VAULTJWT_PEER_CARGO_DENY",
                 version_arguments: &["--version"],
@@ -311,6 +327,7 @@ impl Peer {
             Self::CargoFuzz => &Pin {
                 name: "cargo-fuzz",
                 version: "0.13.2",
+                oldest: None,
                 binary: "cargo-fuzz",
                 variable: "VAULTJWT_PEER_CARGO_FUZZ",
                 version_arguments: &["--version"],
@@ -329,6 +346,7 @@ impl Peer {
             Self::Actionlint => &Pin {
                 name: "actionlint",
                 version: "1.7.12",
+                oldest: None,
                 binary: "actionlint",
                 variable: "VAULTJWT_PEER_ACTIONLINT",
                 // It tells the version of a module that was installed, not of a tool.
@@ -345,6 +363,7 @@ impl Peer {
             Self::Moto => &Pin {
                 name: "moto",
                 version: "5.2.5",
+                oldest: None,
                 binary: "moto_server",
                 variable: "VAULTJWT_PEER_MOTO",
                 version_arguments: &[],
@@ -355,6 +374,7 @@ impl Peer {
             Self::Aws => &Pin {
                 name: "aws",
                 version: "1.46.3",
+                oldest: None,
                 binary: "aws",
                 variable: "VAULTJWT_PEER_AWS",
                 version_arguments: &["--version"],

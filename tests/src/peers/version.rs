@@ -1,10 +1,11 @@
-//! Owns the question whether a program found in `PATH` is the pinned version.
+//! Owns the question whether a program of somebody else's has a right version.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Pin;
+use super::{ENVTEST, Pin};
+use crate::process::say;
 use crate::workspace;
 
 /// A file that may be run?
@@ -12,18 +13,55 @@ pub(crate) fn is_executable(path: &Path) -> bool {
     path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
-/// The first program of the peer's name in `PATH` that is exactly the pinned
-/// version.
-pub(super) fn in_path(pin: &Pin) -> Option<PathBuf> {
+/// The program of the peer's name in `PATH`, and its version: the pinned one,
+/// else the first that serves as well.
+pub(super) fn in_path(pin: &Pin) -> Option<(PathBuf, String)> {
     if pin.version_arguments.is_empty() {
         return None;
     }
     in_folders(pin, &workspace::path_folders())
 }
 
-fn in_folders(pin: &Pin, folders: &[PathBuf]) -> Option<PathBuf> {
+/// The same in envtest's folder, for what envtest has. A version that does not
+/// serve is told: whoever set the variable expects it to be used.
+pub(super) fn in_envtest(pin: &Pin) -> Option<(PathBuf, String)> {
+    let folder = std::env::var_os(ENVTEST).filter(|folder| !folder.is_empty())?;
+    let oldest = pin.oldest?;
+    let program = Path::new(&folder).join(pin.binary);
+    if !is_executable(&program) {
+        return None;
+    }
+    let version = asked(&program, pin);
+    match version {
+        Some(version) if serves(&version, pin) => Some((program, version)),
+        other => {
+            let is = other.map_or("does not tell its version".to_owned(), |version| format!("is {version}"));
+            let ((major, minor), program, newest) = (oldest, program.display(), pin.version);
+            say(&format!("passing over \"{program}\": it {is}, and not {major}.{minor} to {newest} ({ENVTEST})"));
+            None
+        }
+    }
+}
+
+fn in_folders(pin: &Pin, folders: &[PathBuf]) -> Option<(PathBuf, String)> {
     let programs = folders.iter().map(|folder| folder.join(pin.binary)).filter(|path| is_executable(path));
-    programs.into_iter().find(|path| asked(path, pin).is_some_and(|version| version == pin.version))
+    let serving: Vec<_> = programs
+        .filter_map(|path| asked(&path, pin).map(|version| (path, version)))
+        .filter(|(_, version)| serves(version, pin))
+        .collect();
+    let pinned = serving.iter().position(|(_, version)| version == pin.version);
+    serving.into_iter().nth(pinned.unwrap_or_default())
+}
+
+/// Whether the tests can be run with this version.
+fn serves(version: &str, pin: &Pin) -> bool {
+    // Neither prereleases nor editions, which have further words.
+    let minor = |version: &str| {
+        let numbers: Vec<u32> = version.split('.').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+        if let [major, minor, _] = numbers[..] { Some((major, minor)) } else { None }
+    };
+    let between = |oldest| (Some(oldest)..=minor(pin.version)).contains(&minor(version));
+    version == pin.version || pin.oldest.is_some_and(between)
 }
 
 /// The version a program says it has.
@@ -96,6 +134,23 @@ mod tests {
         let folder = |path: &Path| path.parent().unwrap().to_path_buf();
         let pin = Peer::Kubectl.pin();
         assert_eq!(in_folders(pin, &[folder(&old)]), None);
-        assert_eq!(in_folders(pin, &[folder(&old), folder(&right)]), Some(right));
+        assert_eq!(in_folders(pin, &[folder(&old), folder(&right)]), Some((right.clone(), "1.37.2".into())));
+        // One that serves as well, where there is no better one.
+        let supported = program("supported", "1.36.4");
+        let found = in_folders(pin, &[folder(&old), folder(&supported)]);
+        assert_eq!(found, Some((supported.clone(), "1.36.4".into())));
+        assert_eq!(in_folders(pin, &[folder(&supported), folder(&right)]), Some((right, "1.37.2".into())));
+    }
+
+    #[test]
+    fn supported_minor_versions_serve_where_a_pin_says_so() {
+        let api_server = Peer::KubeApiserver.pin();
+        for version in ["1.35.0", "1.36.12", "1.37.0", "1.37.2", "1.37.9"] {
+            assert!(serves(version, api_server), "{version}");
+        }
+        for version in ["1.34.9", "1.38.0", "2.36.0", "1.36.0-rc.1", "1.36.1-gke.1", "1.36", "", "1.36.1.1"] {
+            assert!(!serves(version, api_server), "{version}");
+        }
+        assert!(serves("1.21.2", Peer::Vault.pin()) && !serves("1.21.3", Peer::Vault.pin()));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, Once, Weak};
 
 use super::{Keeper, locked};
 use crate::workspace;
@@ -24,9 +24,14 @@ pub fn tail(file: &Path, lines: usize) -> String {
     all[all.len().saturating_sub(lines)..].join("\n")
 }
 
+/// Failed runs whose logs are kept.
+const RUNS_KEPT: usize = 20;
+
 /// Copies the logs of all running servers out of the folders that will go
-/// away, and returns where they are.
+/// away, and returns where they are. Logs of runs long ago go.
 pub fn keep_logs() -> Option<PathBuf> {
+    static PRUNED: Once = Once::new();
+    PRUNED.call_once(|| prune(&workspace::failed(), RUNS_KEPT - 1));
     let kept = workspace::failed().join(std::process::id().to_string());
     let mut any = false;
     for (name, log, keeper) in locked(&LOGS).iter() {
@@ -40,6 +45,18 @@ pub fn keep_logs() -> Option<PathBuf> {
     any.then_some(kept)
 }
 
+/// Removes all folders in `folder` but the `newest` ones.
+fn prune(folder: &Path, newest: usize) {
+    let changed = |entry: fs::DirEntry| Some((entry.metadata().ok()?.modified().ok()?, entry.path()));
+    let mut runs: Vec<_> = fs::read_dir(folder).into_iter().flatten().flatten().filter_map(changed).collect();
+    runs.sort();
+    let old = runs.len().saturating_sub(newest);
+    for (_, run) in &runs[..old] {
+        // Another process may be at it too.
+        let _ = fs::remove_dir_all(run);
+    }
+}
+
 /// Before a panic is reported, the servers' logs are put aside.
 pub(super) fn keep_logs_on_panic() {
     let before = std::panic::take_hook();
@@ -50,4 +67,29 @@ pub(super) fn keep_logs_on_panic() {
             eprintln!("logs of the servers: {}", kept.display());
         }
     }));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn the_newest_runs_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..5u64 {
+            let run = folder.path().join(format!("run-{number}"));
+            fs::create_dir(&run).unwrap();
+            fs::write(run.join("vault.log"), "a line\n").unwrap();
+            let time = SystemTime::now() - Duration::from_secs(100 - number);
+            File::open(&run).unwrap().set_modified(time).unwrap();
+        }
+        prune(folder.path(), 2);
+        let mut left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["run-3", "run-4"]);
+        prune(&folder.path().join("nowhere"), 2);
+    }
 }

@@ -19,7 +19,7 @@ pub use scratch::Scratch;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -67,6 +67,14 @@ impl Keeper {
     /// Ends the pipe; what hangs on it then stops by itself.
     fn close(&self) {
         locked(&self.pipe).take();
+    }
+
+    /// The same, and nobody needs what the program would do at its end.
+    fn close_now(&self) {
+        if let Some(mut pipe) = locked(&self.pipe).take() {
+            // Who does not read it any more has ended.
+            let _ = pipe.write_all(b"now\n");
+        }
     }
 
     /// How it ended, if it has.
@@ -190,11 +198,17 @@ impl Supervised {
         self.keeper.close();
         self.keeper.wait(STOP_AT_MOST);
     }
+
+    /// Kills it and waits until it is gone.
+    pub fn kill(&self) {
+        self.keeper.close_now();
+        self.keeper.wait(STOP_AT_MOST);
+    }
 }
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        self.stop();
+        self.kill();
     }
 }
 

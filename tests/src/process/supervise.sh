@@ -4,7 +4,8 @@
 #
 # arguments: MARK GRACE PROGRAM [ARGUMENT...]
 #   MARK   file that exists while the program may be running
-#   GRACE  tenths of a second between TERM and KILL
+#   GRACE  tenths of a second between TERM and KILL; none where the line
+#          "now" comes before the pipe ends
 mark=$1 grace=$2
 shift 2
 exec 3<&0
@@ -16,9 +17,9 @@ program=$!
 stopped=
 trap 'stopped=yes' USR1
 {
-    read -r _ <&3
+    read -r how <&3
     kill -USR1 $$
-    kill -TERM "$program"
+    [ "$how" = now ] && grace=0 || kill -TERM "$program"
     while [ "$grace" -gt 0 ] && kill -0 "$program"; do
         sleep 0.1
         grace=$((grace - 1))

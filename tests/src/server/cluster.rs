@@ -2,8 +2,8 @@
 //! real API server, signing keys that can be rotated, kubeconfigs, kubectl.
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock};
 
 use serde_json::{Value, json};
 use shared::Secret;
@@ -34,7 +34,7 @@ pub enum Issuer {
 const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 
 /// How to start a cluster.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClusterOptions {
     /// Who signs.
     pub issuer: Issuer,
@@ -80,16 +80,6 @@ pub struct Cluster {
 struct Keys {
     older: Vec<SigningKey>,
     newest: SigningKey,
-}
-
-/// One cluster per test binary, for tests that leave it as it was. It ends
-/// with the process.
-///
-/// # Errors
-/// It could not be started; every caller is told the same.
-pub fn shared_cluster() -> Result<&'static Cluster, &'static ServerError> {
-    static SHARED: OnceLock<Result<Cluster, ServerError>> = OnceLock::new();
-    SHARED.get_or_init(|| Cluster::start(ClusterOptions::default())).as_ref()
 }
 
 impl Cluster {
@@ -182,6 +172,11 @@ impl Cluster {
     /// The certificate of its authority, PEM.
     pub fn ca_pem(&self) -> String {
         self.authority.pem()
+    }
+
+    /// The same in a file.
+    pub fn ca_file(&self) -> PathBuf {
+        self.scratch.path().join("ca.crt")
     }
 
     /// Signs further certificates of this cluster.

@@ -1,5 +1,5 @@
 //! Owns the running servers of a test: [`Cluster`] (etcd and an API server, or several: [`ApiServerTwin`]),
-//! a [`Node`] that runs pods, [`VaultServer`], [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
+//! a [`Node`] that runs pods, [`VaultServer`] ([`PooledVault`]), [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
 //! stand-in for more API servers than a machine can run), and the proxies that
 //! stand in front of them ([`DelayingProxy`], [`GatedProxy`], [`SwitchingProxy`],
 //! [`ConnectProxy`]). Of the clouds: AWS's API by [`Moto`], Azure's by [`ArmStub`] and [`FakeAz`],
@@ -28,6 +28,7 @@ mod relay;
 mod relay_answers;
 mod script;
 mod scripted;
+mod shared_clusters;
 mod site;
 mod switch;
 mod token_review;
@@ -35,11 +36,12 @@ mod trio;
 mod twin;
 mod vault;
 mod vault_config;
+mod vault_pool;
 mod wire;
 
 pub use arm::{ArmCluster, ArmStub};
 pub use az::FakeAz;
-pub use cluster::{Cluster, ClusterOptions, Issuer, shared_cluster};
+pub use cluster::{Cluster, ClusterOptions, Issuer};
 pub use connect::ConnectProxy;
 pub use copy::CopyOptions;
 pub use files::FileSite;
@@ -53,12 +55,14 @@ pub use product::Product;
 pub use proxy::{DelayingProxy, GatedProxy};
 pub use relay::{Presented, Relay};
 pub use relay_answers::{Honest, Published, RelayOptions, Tokens};
+pub use shared_clusters::shared_cluster;
 pub use site::OidcSite;
 pub use switch::SwitchingProxy;
 pub use trio::VaultTrio;
 pub use twin::{ApiServerKeys, ApiServerTwin};
 pub use vault::{AuditRequest, VaultServer};
 pub use vault_config::{Storage, VaultOptions};
+pub use vault_pool::PooledVault;
 
 use std::io;
 use std::path::PathBuf;

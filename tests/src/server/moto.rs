@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -16,21 +16,32 @@ use super::wire::Request;
 use super::{ServerError, ready, success, with_free_ports};
 use crate::http::Http;
 use crate::peers::{self, Peer};
-use crate::process::{self, Scratch, Supervised, clean_environment};
+use crate::process::{self, Scratch, Supervised, clean_environment, locked};
 
-/// A running moto. Dropped, it is gone.
+/// A running moto that knows nothing yet. Dropped, it is there for the next test.
 ///
 /// All clusters of one moto and one region have the same issuer: it makes one
 /// id per process.
 #[derive(Debug)]
 pub struct Moto {
-    // The server stops before its folder goes: fields drop in this order.
     front: Listener,
-    _server: Supervised,
-    _scratch: Scratch,
     script: Arc<Script>,
+    /// Taken only by drop.
+    server: Option<Server>,
+}
+
+/// The program. It takes seconds to start and a moment to forget everything.
+#[derive(Debug)]
+struct Server {
+    // The program stops before its folder goes: fields drop in this order.
+    _program: Supervised,
+    _scratch: Scratch,
+    port: u16,
     direct: Http,
 }
+
+/// Those that nobody uses now.
+static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
 /// A cluster that EKS knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +67,8 @@ fn signed(region: &str) -> String {
     )
 }
 
-impl Moto {
-    /// Starts one without clusters and waits until it serves.
-    ///
-    /// # Errors
-    /// It is missing, or does not become ready.
-    pub fn start() -> Result<Self, ServerError> {
+impl Server {
+    fn start() -> Result<Self, ServerError> {
         let program = peers::locate(Peer::Moto)?;
         with_free_ports(|| {
             let scratch = Scratch::new("moto").map_err(ServerError::io("making a folder"))?;
@@ -78,12 +85,42 @@ impl Moto {
                 Ok(answer) => Err(format!("/moto-api/: HTTP {}", answer.status)),
                 Err(error) => Err(error.to_string()),
             })?;
-            let script = Arc::new(Script::default());
-            let playing = Arc::clone(&script);
-            let front = Listener::start(move |client, open| relay(&playing, client, port, open));
-            let front = front.map_err(ServerError::io("starting a relay"))?;
-            Ok(Self { front, _server: server, _scratch: scratch, script, direct })
+            Ok(Self { _program: server, _scratch: scratch, port, direct })
         })
+    }
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        // What its tests made is gone: another one may make a cluster of that name.
+        let Some(server) = self.server.take() else { return };
+        if server.direct.send("POST", "/moto-api/reset", &[], None).is_ok_and(|answer| answer.is_success()) {
+            locked(&IDLE).push(server);
+        }
+    }
+}
+
+impl Moto {
+    /// Starts one without clusters and waits until it serves.
+    ///
+    /// # Errors
+    /// It is missing, or does not become ready.
+    pub fn start() -> Result<Self, ServerError> {
+        let idle = locked(&IDLE).pop();
+        let server = match idle {
+            Some(server) => server,
+            None => Server::start()?,
+        };
+        let script = Arc::new(Script::default());
+        let (playing, port) = (Arc::clone(&script), server.port);
+        let front = Listener::start(move |client, open| relay(&playing, client, port, open));
+        let front = front.map_err(ServerError::io("starting a relay"))?;
+        Ok(Self { front, script, server: Some(server) })
+    }
+
+    #[allow(clippy::expect_used, reason = "only drop takes it")]
+    fn direct(&self) -> &Http {
+        &self.server.as_ref().expect("a moto in use").direct
     }
 
     /// The relay's address, for `AWS_ENDPOINT_URL`.
@@ -119,7 +156,7 @@ impl Moto {
     }
 
     fn ask(&self, method: &str, region: &str, path: &str, body: Option<&Value>) -> Result<Value, ServerError> {
-        let answer = self.direct.send(method, path, &[("authorization", &signed(region))], body)?;
+        let answer = self.direct().send(method, path, &[("authorization", &signed(region))], body)?;
         Ok(success(format!("{method} {path}"), answer)?.json())
     }
 

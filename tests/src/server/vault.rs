@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 use shared::Secret;
@@ -40,6 +41,10 @@ pub struct VaultServer {
     pub(super) http: Http,
     pub(super) root_token: Secret,
     pub(super) unseal_key: Option<Secret>,
+    /// Has it been stopped or sealed?
+    disturbed: AtomicBool,
+    /// Bytes of the audit log that are of somebody who used it before.
+    forgotten: AtomicUsize,
 }
 
 impl VaultServer {
@@ -108,6 +113,8 @@ impl VaultServer {
             address,
             ca,
             unseal_key: None,
+            disturbed: AtomicBool::new(false),
+            forgotten: AtomicUsize::new(0),
         };
         server.launch()?;
         Ok(server)
@@ -294,7 +301,24 @@ impl VaultServer {
     /// before its answer is sent.
     pub fn audit_log(&self) -> Vec<Value> {
         let text = fs::read_to_string(self.audit_file()).unwrap_or_default();
+        let text = text.get(self.forgotten.load(Ordering::SeqCst)..).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// The audit log begins anew.
+    pub(super) fn forget_requests(&self) {
+        let so_far = fs::metadata(self.audit_file()).map_or(0, |file| file.len());
+        self.forgotten.store(usize::try_from(so_far).unwrap_or_default(), Ordering::SeqCst);
+    }
+
+    /// What it was started with.
+    pub(super) fn options(&self) -> &VaultOptions {
+        &self.options
+    }
+
+    /// Has it been stopped or sealed since its start?
+    pub(super) fn was_disturbed(&self) -> bool {
+        self.disturbed.load(Ordering::SeqCst)
     }
 
     /// The requests in the audit log, in order.
@@ -338,6 +362,7 @@ impl VaultServer {
     /// # Errors
     /// The server refuses.
     pub fn seal(&self) -> Result<(), ServerError> {
+        self.disturbed.store(true, Ordering::SeqCst);
         self.ok("PUT", "sys/seal", None).map(drop)
     }
 
@@ -354,7 +379,10 @@ impl VaultServer {
 
     /// Stops it; only dev mode forgets the data.
     pub fn stop(&self) {
-        locked(&self.server).take();
+        self.disturbed.store(true, Ordering::SeqCst);
+        if let Some(server) = locked(&self.server).take() {
+            server.stop();
+        }
     }
 
     /// Starts it again at the same address and unseals it.

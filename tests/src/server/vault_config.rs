@@ -19,7 +19,7 @@ pub enum Storage {
 }
 
 /// How to start a server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultOptions {
     /// Which one.
     pub product: Product,

@@ -19,8 +19,9 @@ pub const CURL: &str = "curl";
 /// A program with its arguments, and the file in which the login ends.
 pub struct Contender {
     pub name: &'static str,
-    /// The program whose bytes count.
-    pub program: PathBuf,
+    program: PathBuf,
+    /// The programs whose bytes count.
+    pub programs: Vec<PathBuf>,
     arguments: Vec<String>,
     result: PathBuf,
 }
@@ -168,9 +169,10 @@ fn contenders(vault: &VaultServer, product: Product, pod: &Path, folder: &Path) 
         curl("-d @-")
     );
     let sh = Path::new("/bin/sh");
-    let contender = |name, program: &Path, arguments, result: &str| Contender {
+    let contender = |name, program: &Path, programs: &[&Path], arguments, result: &str| Contender {
         name,
         program: program.to_owned(),
+        programs: programs.iter().map(|program| program.to_path_buf()).collect(),
         arguments,
         result: folder.join(result),
     };
@@ -178,22 +180,27 @@ fn contenders(vault: &VaultServer, product: Product, pod: &Path, folder: &Path) 
         contender(
             OURS,
             pod,
+            &[pod],
             owned(&["--quiet", "--role=app", "--jwt-file=jwt", &format!("--token-file={}", at("token"))]),
             "token",
         ),
         contender(
             AGENT,
             &server,
+            &[&server],
             owned(&["agent", "-log-level=error", &format!("-config={}", at("agent.json"))]),
             "agent-token",
         ),
-        contender("CLI write", sh, script(write), "cli-token"),
+        // The shell is only there for the file.
+        contender("CLI write", sh, &[&server], script(write), "cli-token"),
     ];
     match which("curl") {
         Some(program) => {
             let words = owned(&["-sS", "--cacert", &ca, "-X", "POST", "-d", "@body", "-o", "curl-answer", &url]);
-            all.push(contender(CURL, &program, words, "curl-answer"));
-            all.push(contender("sh+curl+python", sh, script(by_hand), "shell-token"));
+            all.push(contender(CURL, &program, &[&program], words, "curl-answer"));
+            let python = which("python3").ok_or("python3 is not installed")?;
+            let programs = [sh, &program, &python];
+            all.push(contender("sh+curl+python", sh, &programs, script(by_hand), "shell-token"));
         }
         None => println!("SKIPPED: curl is not installed; without it ours is compared with Vault's own clients only"),
     }

@@ -19,8 +19,8 @@ pub fn print(rows: &[Row], contenders: &[Contender], memory: u64) {
     for row in rows {
         let (wall, cpu, memory) = of(row);
         let requests = row.1.iter().map(|cost| cost.requests).max().unwrap_or_default();
-        let program = contenders.iter().find(|contender| contender.name == row.0).map(|contender| &contender.program);
-        let bytes = program.and_then(|program| program.metadata().ok()).map_or(0, |data| data.len());
+        let programs = contenders.iter().filter(|contender| contender.name == row.0).flat_map(|one| &one.programs);
+        let bytes: u64 = programs.filter_map(|program| program.metadata().ok()).map(|data| data.len()).sum();
         println!(
             "{:16} {:>8.1} {:>6.1} {:>8.1} {:>6.1} {:>8} {:>6.1} {:>9} {:>12}",
             row.0,

@@ -1,0 +1,163 @@
+//! Runs all tests of the workspace as CI does (`cargo suite`): the programs
+//! under test are built first, a test that failed is run once more alone, and
+//! the slowest tests are told.
+//!
+//! A test that fails and then passes is FLAKY: it is named, its log is kept, and
+//! the run is still a good one, with at most [`MOST_FLAKY`] of them. Where keys
+//! or tokens were lost ([`NEVER_FLAKY`]) there is no second run: that must not
+//! happen even once.
+
+mod binaries;
+mod libtest;
+mod report;
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use binaries::Binary;
+pub(crate) use libtest::VARIABLE;
+pub use report::Report;
+
+use crate::artefacts::{self, ArtefactError};
+use crate::process::say;
+use crate::workspace;
+use libtest::Ended;
+
+/// What begins the message of an assertion about keys or tokens that are gone,
+/// that are there and must not be, or that somebody was told.
+pub const NEVER_FLAKY: &str = "keys or tokens, never flaky";
+
+/// Flaky tests of a run that still counts as a good one.
+pub const MOST_FLAKY: usize = 3;
+
+/// Why tests cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    /// A program under test or a test binary does not build.
+    #[error(transparent)]
+    Build(#[from] ArtefactError),
+    /// A test binary cannot be run, or a log cannot be kept.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A test binary ended without an account of its tests.
+    #[error("{binary} ended without a result ({status})")]
+    NoResult {
+        /// The test binary.
+        binary: String,
+        /// How it ended.
+        status: String,
+    },
+}
+
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> SuiteError {
+    let what = what.into();
+    move |source| SuiteError::Io { what, source }
+}
+
+/// One test and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Test {
+    /// The binary it is in, as `tests/e2e`.
+    pub binary: String,
+    /// Its name, as `setup::writes_once`.
+    pub name: String,
+    /// How long it took.
+    pub took: Duration,
+    /// What it wrote, if it failed; else none.
+    pub failed: Option<String>,
+}
+
+/// How a test that failed ended the second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// It passed.
+    Passed,
+    /// It failed.
+    Failed,
+    /// It was not run: keys or tokens were lost, or too many tests had failed.
+    NotRun,
+}
+
+/// Builds everything, runs all tests, and those that failed once more.
+///
+/// # Errors
+/// Something does not build, or a test binary cannot be run.
+pub fn run() -> Result<Report, SuiteError> {
+    artefacts::plugin()?;
+    artefacts::pod_binary()?;
+    let binaries = binaries::build()?;
+    let mut report = Report::default();
+    for binary in &binaries {
+        let ended = libtest::run(binary, &[], |test| {
+            let result = if test.failed.is_some() { "FAILED" } else { "ok" };
+            println!("{} {} ... {result} ({:.1} s)", test.binary, test.name, test.took.as_secs_f64());
+            if let Some(output) = &test.failed {
+                println!("{output}");
+            }
+        })?;
+        report.add(ended);
+    }
+    let failed: Vec<Test> = report.failed().cloned().collect();
+    let too_many = failed.len() > MOST_FLAKY;
+    for test in failed {
+        let again = match binaries.iter().find(|binary| binary.name == test.binary) {
+            Some(binary) if !too_many && may_run_again(&test) => {
+                say(&format!("{} {}: once more, alone", test.binary, test.name));
+                again(binary, &test)?
+            }
+            _ => Again::NotRun,
+        };
+        let log = (again == Again::Passed).then(|| keep(&test)).transpose()?;
+        report.again(test, again, log);
+    }
+    Ok(report)
+}
+
+/// Whether a second run may make a failure a flaky one.
+fn may_run_again(test: &Test) -> bool {
+    test.failed.as_ref().is_some_and(|output| !output.contains(NEVER_FLAKY))
+}
+
+fn again(binary: &Binary, test: &Test) -> Result<Again, SuiteError> {
+    let mut failed = None;
+    let ended: Ended = libtest::run(binary, &["--exact", &test.name], |test| failed = test.failed.clone())?;
+    if let Some(output) = failed {
+        println!("{output}");
+        return Ok(Again::Failed);
+    }
+    Ok(if ended.tests.len() == 1 { Again::Passed } else { Again::Failed })
+}
+
+/// Keeps what a flaky test wrote.
+fn keep(test: &Test) -> Result<PathBuf, SuiteError> {
+    let folder = workspace::harness().join("flaky");
+    let path = folder.join(format!("{}.log", format!("{}-{}", test.binary, test.name).replace(['/', ':'], "-")));
+    let written = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, test.failed.as_deref().unwrap_or("")));
+    written.map_err(io_error(format!("writing {}", path.display())))?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_keys_are_never_flaky() {
+        let test = |output: Option<&str>| Test {
+            binary: "tests/e2e".into(),
+            name: "race::a".into(),
+            took: Duration::ZERO,
+            failed: output.map(str::to_owned),
+        };
+        let said = format!("thread panicked at tests/e2e/race.rs:1:1:\n{NEVER_FLAKY}: [\"c0\"]\n");
+        assert!(!may_run_again(&test(Some(&said))));
+        assert!(may_run_again(&test(Some("thread panicked: not ready\n"))));
+    }
+}

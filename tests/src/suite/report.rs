@@ -1,0 +1,125 @@
+//! Owns what is told at the end: how many tests ran, which failed, which were
+//! flaky, and which took longest.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use super::libtest::Ended;
+use super::{Again, MOST_FLAKY, Test};
+
+/// How many of the slowest tests are told.
+const SLOWEST: usize = 10;
+
+/// What all tests came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    tests: Vec<Test>,
+    ignored: usize,
+    again: Vec<(Test, Again, Option<PathBuf>)>,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, ended: Ended) {
+        self.tests.extend(ended.tests);
+        self.ignored += ended.ignored;
+    }
+
+    pub(super) fn failed(&self) -> impl Iterator<Item = &Test> {
+        self.tests.iter().filter(|test| test.failed.is_some())
+    }
+
+    pub(super) fn again(&mut self, test: Test, again: Again, log: Option<PathBuf>) {
+        self.again.push((test, again, log));
+    }
+
+    fn flaky(&self) -> usize {
+        self.again.iter().filter(|(_, again, _)| *again == Again::Passed).count()
+    }
+
+    /// Whether every test ran and passed, the first or the second time.
+    pub fn is_good(&self) -> bool {
+        !self.tests.is_empty() && self.failed().count() == self.flaky() && self.flaky() <= MOST_FLAKY
+    }
+
+    /// The text of it.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut slowest: Vec<&Test> = self.tests.iter().collect();
+        slowest.sort_by_key(|test| std::cmp::Reverse(test.took));
+        text.push_str("\nslowest tests:\n");
+        for test in slowest.iter().take(SLOWEST) {
+            let _ = writeln!(text, "{:>7.1} s  {} {}", test.took.as_secs_f64(), test.binary, test.name);
+        }
+        for (test, again, log) in &self.again {
+            let (binary, name) = (&test.binary, &test.name);
+            let _ = match (again, log) {
+                (Again::Passed, Some(log)) => {
+                    writeln!(text, "FLAKY {binary} {name}: passed alone; log of the failure: {}", log.display())
+                }
+                (Again::Passed, None) => writeln!(text, "FLAKY {binary} {name}: passed alone"),
+                (Again::Failed, _) => writeln!(text, "FAILED {binary} {name}: failed alone too"),
+                (Again::NotRun, _) => writeln!(text, "FAILED {binary} {name}: not run again"),
+            };
+        }
+        let (all, failed) = (self.tests.len(), self.failed().count());
+        let _ = writeln!(
+            text,
+            "{all} tests: {} passed, {} failed, {} flaky; {} ignored",
+            all - failed,
+            failed - self.flaky(),
+            self.flaky(),
+            self.ignored
+        );
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn test(name: &str, seconds: u64, failed: bool) -> Test {
+        Test {
+            binary: "tests/e2e".into(),
+            name: name.into(),
+            took: Duration::from_secs(seconds),
+            failed: failed.then(|| "why".to_owned()),
+        }
+    }
+
+    fn report(again: &[Again]) -> Report {
+        let mut report = Report::default();
+        let failed: Vec<Test> = (0..again.len()).map(|number| test(&format!("f{number}"), 1, true)).collect();
+        let mut tests: Vec<Test> = (0..12).map(|number| test(&format!("t{number}"), number, false)).collect();
+        tests.extend(failed.clone());
+        report.add(Ended { tests, ignored: 2 });
+        for (test, again) in failed.into_iter().zip(again) {
+            report.again(test, *again, (*again == Again::Passed).then(|| "/t/f.log".into()));
+        }
+        report
+    }
+
+    #[test]
+    fn three_flaky_tests_are_told_and_a_fourth_is_too_many() {
+        assert!(report(&[]).is_good());
+        assert!(report(&[Again::Passed; 3]).is_good());
+        assert!(!report(&[Again::Passed; 4]).is_good());
+        assert!(!report(&[Again::Passed, Again::Failed]).is_good());
+        assert!(!report(&[Again::NotRun]).is_good());
+        assert!(!Report::default().is_good(), "no test ran");
+    }
+
+    #[test]
+    fn the_text_names_them() {
+        let text = report(&[Again::Passed, Again::Failed, Again::NotRun]).text();
+        assert!(text.starts_with("\nslowest tests:\n   11.0 s  tests/e2e t11\n   10.0 s  tests/e2e t10\n"), "{text}");
+        assert_eq!(text.matches(" s  tests/e2e ").count(), 10);
+        let end = "FLAKY tests/e2e f0: passed alone; log of the failure: /t/f.log\n\
+            FAILED tests/e2e f1: failed alone too\n\
+            FAILED tests/e2e f2: not run again\n\
+            15 tests: 12 passed, 2 failed, 1 flaky; 2 ignored\n";
+        assert!(text.ends_with(end), "{text}");
+    }
+}
