@@ -17,7 +17,7 @@ const ISSUER: &str = "https://alpha.svc";
 /// A cluster that has just rotated from RS256 to ES256.
 fn rotated() -> Cluster {
     let options = ClusterOptions { issuer: Issuer::Url(ISSUER.to_owned()), ..ClusterOptions::default() };
-    let cluster = Cluster::start(options).expect("a cluster starts");
+    let cluster = Cluster::rotating(options).expect("a cluster starts");
     cluster.create_service_account("shop", "app").expect("a service account is made");
     cluster.rotate(Alg::Es256).expect("the cluster rotates");
     cluster

@@ -63,12 +63,18 @@ impl Clouds {
             .env("AWS_EC2_METADATA_DISABLED", "true");
     }
 
-    /// `kubectl <words>` with the plugin, aws and `more` in PATH.
+    /// `kubectl <words>` with the plugin, aws and `more` in PATH. What is for the
+    /// plugin goes to it directly.
     pub fn kubectl(&self, cluster: &Cluster, kubeconfig: &Path, more: &[&Path], words: &[&str]) -> Command {
         let plugin = artefacts::plugin().expect("the plugin is built");
         let aws = peers::locate(Peer::Aws).expect("aws is there");
         let own = [plugin.parent().expect("a folder"), aws.parent().expect("a folder")];
-        let mut command = cluster.kubectl_command(&[more, &own[..]].concat()).expect("kubectl is there");
+        let folders = [more, &own[..]].concat();
+        let (command, words) = match words {
+            ["vaultjwt", words @ ..] => (cluster.command_of(&plugin, &folders), words),
+            _ => (cluster.kubectl_command(&folders), words),
+        };
+        let mut command = command.expect("kubectl is there");
         self.around(&mut command);
         command.env("KUBECONFIG", kubeconfig).args(words);
         command

@@ -120,7 +120,7 @@ each_product!(a_renamed_context_of_gke_is_refused_by_the_proof, |product| {
     clouds.site.add(GKE, gke);
     // Another cluster, whose API server may not be asked for its documents:
     // names are all there is, and they are wrong.
-    let other = cluster(Issuer::Default, &[]);
+    let other = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
     let role = json!({"metadata": {"name": "issuer-of-tokens"}, "rules": [
         {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}]});
     let rbac = "/apis/rbac.authorization.k8s.io/v1";
@@ -139,7 +139,7 @@ each_product!(a_renamed_context_of_gke_is_refused_by_the_proof, |product| {
     let text = std::fs::read_to_string(&file).expect("a kubeconfig").replace(other.context(), GKE_NAME);
     std::fs::write(&file, text).expect("a kubeconfig");
     let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
-    let ran = run(with_vault(&mut clouds.kubectl(other, &file, &[], &["vaultjwt", "setup"]), &vault));
+    let ran = run(with_vault(&mut clouds.kubectl(&other, &file, &[], &["vaultjwt", "setup"]), &vault));
     assert_eq!(ran.code, 1);
     assert!(
         ran.stderr.ends_with(&format!(

@@ -97,11 +97,16 @@ impl Rig {
         Self { cluster, vault, folder }
     }
 
-    /// `kubectl <words>` with the plugin in PATH, pointed at this Vault.
+    /// `kubectl <words>` with the plugin in PATH, pointed at this Vault. What is
+    /// for the plugin goes to it directly.
     pub fn kubectl(&self, words: &[&str]) -> Command {
         let plugin = artefacts::plugin().expect("the plugin is built");
         let folder = plugin.parent().expect("the plugin is in a folder");
-        let mut command = self.cluster.kubectl_command(&[folder]).expect("kubectl is there");
+        let (command, words) = match words {
+            ["vaultjwt", words @ ..] => (self.cluster.command_of(&plugin, &[folder]), words),
+            _ => (self.cluster.kubectl_command(&[folder]), words),
+        };
+        let mut command = command.expect("kubectl is there");
         command.args(words).envs(self.vault.client_environment());
         command.env("VAULT_TOKEN", self.vault.root_token().expose());
         command

@@ -101,7 +101,7 @@ each_product!(the_pod_snippet_is_accepted, |product| {
 });
 
 each_product!(a_rotated_key_is_added_and_none_is_lost, |product| {
-    let cluster = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+    let cluster = Cluster::rotating(ClusterOptions::default()).expect("a cluster starts");
     let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
     let old = rig.cluster.token("shop", "app", &["vault"]);
     assert!(old.is_ok(), "{old:?}");

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 fn own(issuer: &str) -> Owned {
     let options = ClusterOptions { issuer: Issuer::Url(issuer.to_owned()), ..ClusterOptions::default() };
-    Owned::Own(Box::new(Cluster::start(options).expect("a cluster starts")))
+    Owned::Own(Box::new(Cluster::rotating(options).expect("a cluster starts")))
 }
 
 fn vaultjwt(rig: &Rig, words: &[&str]) -> Ran {
@@ -110,7 +110,8 @@ each_product!(what_is_pruned_goes_at_once_but_not_unseen, |product| {
     // Who may not create tokens does not know which key signs them.
     let reader = rig.cluster.kubeconfig_for_user("reader", Some("readers")).expect("a kubeconfig");
     let discovery = "system:service-account-issuer-discovery";
-    let words = ["create", "clusterrolebinding", "discovery", "--clusterrole", discovery, "--group", "readers"];
+    let name = format!("discovery-{}", rig.cluster.context());
+    let words = ["create", "clusterrolebinding", &name, "--clusterrole", discovery, "--group", "readers"];
     rig.cluster.kubectl_ok(&words).expect("a binding");
     let uid = rig.cluster.uid().expect("a UID");
     // Nothing that it publishes is on the mount: it could be another cluster with the same UID.

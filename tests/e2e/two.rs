@@ -3,25 +3,22 @@
 //! a site for them.
 
 use harness::server::{Cluster, ClusterOptions, Issuer};
-use std::sync::OnceLock;
 
-fn start(issuer: &str) -> Cluster {
+fn shared(issuer: &str) -> &'static Cluster {
     let options = ClusterOptions { issuer: Issuer::Url(issuer.to_owned()), ..ClusterOptions::default() };
-    let cluster = Cluster::start(options).expect("a cluster starts");
+    let cluster = Cluster::shared(options).expect("a cluster starts");
     cluster.create_service_account("shop", "app").expect("a service account is made");
     cluster
 }
 
 /// Issuer `https://alpha.svc`.
 pub fn alpha() -> &'static Cluster {
-    static ALPHA: OnceLock<Cluster> = OnceLock::new();
-    ALPHA.get_or_init(|| start("https://alpha.svc"))
+    shared("https://alpha.svc")
 }
 
 /// Issuer `https://beta.svc`.
 pub fn beta() -> &'static Cluster {
-    static BETA: OnceLock<Cluster> = OnceLock::new();
-    BETA.get_or_init(|| start("https://beta.svc"))
+    shared("https://beta.svc")
 }
 
 /// The flags that choose a cluster.

@@ -27,7 +27,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// A cluster whose API servers are behind one address, and both products.
 struct Place {
-    cluster: Cluster,
+    cluster: &'static Cluster,
     proxy: SwitchingProxy,
     kubeconfig: PathBuf,
     vaults: [PooledVault; 2],
@@ -37,7 +37,7 @@ impl Place {
     fn new() -> Self {
         let issuer = Issuer::Url("https://rotating.svc".to_owned());
         let cluster =
-            Cluster::start(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("the cluster starts");
+            Cluster::shared(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("the cluster starts");
         cluster.create_service_account("shop", "app").expect("a service account is made");
         let port = cluster.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
         let proxy = SwitchingProxy::start(&[port]).expect("the proxy starts");
@@ -72,11 +72,20 @@ impl Place {
         runs
     }
 
-    /// Another API server of the cluster, and the only one behind the address.
-    fn switch(&self, published: &[&SigningKey], signs: &SigningKey) -> ApiServerTwin {
-        let twin = self.server(published, signs);
-        self.proxy.point_at(&[twin.port()]);
-        twin
+    /// Another API server of the cluster is the only one behind the address.
+    fn switch(&self, server: ApiServerTwin) -> ApiServerTwin {
+        self.proxy.point_at(&[server.port()]);
+        server
+    }
+
+    /// Further API servers, each by what it publishes and what it signs with,
+    /// started side by side.
+    fn servers(&self, of: &[(&[&SigningKey], &SigningKey)]) -> impl Iterator<Item = ApiServerTwin> + use<> {
+        let started: Vec<ApiServerTwin> = thread::scope(|scope| {
+            let starting: Vec<_> = of.iter().map(|(known, signs)| scope.spawn(|| self.server(known, signs))).collect();
+            starting.into_iter().map(|server| server.join().expect("an API server starts")).collect()
+        });
+        started.into_iter()
     }
 
     fn server(&self, published: &[&SigningKey], signs: &SigningKey) -> ApiServerTwin {
@@ -105,10 +114,21 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
     let first = place.cluster.signing_key();
     let [second, third, fourth, fifth, sixth] = [Alg::Rs256, Alg::Rs256, Alg::Es256, Alg::Rs256, Alg::Es256].map(key);
     let all = [&first, &second, &third, &fourth, &fifth, &sixth];
+    // In the order of the steps below.
+    let mut servers = place.servers(&[
+        (&all[..2], &second),
+        (&all[..3], &second),
+        (&all[..4], &third),
+        (&all[..4], &fourth),
+        (&all[..5], &fifth),
+        (&all[..6], &sixth),
+        (&all[5..], &sixth),
+    ]);
+    let mut started = || servers.next().expect("one for each step");
     let loads = [Load::default(), Load::default()];
     thread::scope(|scope| {
         for (load, vault) in loads.iter().zip(&place.vaults) {
-            scope.spawn(|| load.run(&place.cluster, &place.proxy, vault));
+            scope.spawn(|| load.run(place.cluster, &place.proxy, vault));
         }
         // A panic must not leave the threads running.
         let _end = End(&loads);
@@ -116,7 +136,7 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
         // Without sync --watch there are refusals, or the test is void.
         loads.iter().for_each(|load| load.wait_granted(5, SOON));
         let sync_off = Instant::now();
-        let server = place.switch(&all[..2], &second);
+        let server = place.switch(started());
         sleep(SPAN + INTERVAL);
         for load in &loads {
             assert!(load.refused(sync_off).len() > 20, "void: {:?}", load.refused(sync_off));
@@ -133,13 +153,13 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
                 run.wait_for(&format!("key \"{}\" added", key.kid()));
             }
         };
-        let next = place.switch(&all[..3], &second);
+        let next = place.switch(started());
         drop(server);
         wait_added(&third);
-        let server = place.switch(&all[..4], &third);
+        let server = place.switch(started());
         drop(next);
         wait_added(&fourth);
-        let next = place.switch(&all[..4], &fourth);
+        let next = place.switch(started());
         drop(server);
         let http = place.cluster.http_at(&next.url()).expect("a client");
         let old = place.cluster.token_by(&http, "shop", "app", &["vault"]).expect("a token");
@@ -154,8 +174,8 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
 
         // Signs at once: first RSA, then ES256.
         let mut server = next;
-        for (known, signs) in [(5, &fifth), (6, &sixth)] {
-            let next = place.server(&all[..known], signs);
+        for signs in [&fifth, &sixth] {
+            let next = started();
             let at_once = Instant::now();
             place.proxy.point_at(&[next.port()]);
             server = next;
@@ -169,7 +189,7 @@ fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
         }
 
         // Old tokens work through the grace, then the old keys are gone.
-        let next = place.switch(&[&sixth], &sixth);
+        let next = place.switch(started());
         drop(server);
         let switched = Instant::now();
         for run in &runs {
@@ -213,17 +233,17 @@ fn two_servers_that_publish_different_sets_cause_no_flapping() {
     let (second, third) = (key(Alg::Es256), key(Alg::Es256));
     let all = [&first, &second, &third];
     // The one was upgraded, the other was not yet.
-    let servers = [place.server(&[&first, &second], &first), place.server(&[&first, &third], &first)];
-    place.cluster.stop_api_server();
+    let servers: Vec<_> = place.servers(&[(&[&first, &second], &first), (&[&first, &third], &first)]).collect();
+    let ports: Vec<u16> = servers.iter().map(ApiServerTwin::port).collect();
     let before = place.vaults.each_ref().map(|vault| writes(vault, "jwt"));
-    place.proxy.point_at(&servers.each_ref().map(ApiServerTwin::port));
+    place.proxy.point_at(&ports);
     let runs = place.watch(&["--interval", "1s", "--grace", "1s"]);
     for run in &runs {
         run.wait_for(&format!("key \"{}\" added", second.kid()));
         run.wait_for(&format!("key \"{}\" added", third.kid()));
     }
     // By chance: the same one can answer several times in a row.
-    place.proxy.point_at_any(&servers.each_ref().map(ApiServerTwin::port));
+    place.proxy.point_at_any(&ports);
     sleep(Duration::from_secs(30));
     for ((run, vault), before) in runs.iter().zip(&place.vaults).zip(before) {
         // Two changes, each written once more for the logins.

@@ -18,7 +18,7 @@ use std::process::{Command, Stdio};
 /// and the guide's service account.
 fn rig(product: harness::server::Product) -> Rig {
     let issuer = Issuer::Url("https://own.svc".to_owned());
-    let cluster = Cluster::start(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("a cluster starts");
+    let cluster = Cluster::rotating(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("a cluster starts");
     let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
     apply(&rig, &guide("```yaml\n"));
     let policy = guide("vault policy write vaultjwt-sync - <<< '");

@@ -57,7 +57,7 @@ impl World {
             })),
             Story::Documents => Owned::Shared(shared(ClusterOptions::default())),
             Story::Rotation => {
-                Owned::Own(Box::new(Cluster::start(ClusterOptions::default()).expect("a cluster starts")))
+                Owned::Own(Box::new(Cluster::rotating(ClusterOptions::default()).expect("a cluster starts")))
             }
         };
         let staging = shared(ClusterOptions { issuer: Issuer::Url(STAGING.to_owned()), ..ClusterOptions::default() });

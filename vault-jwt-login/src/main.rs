@@ -34,7 +34,8 @@ fn log_in(settings: &Settings) -> ExitCode {
         say(&signals::before_a_token(signal));
         signals::code(signal)
     };
-    signals::watch(farewell, |end| match (login::run(settings, end, say), &settings.command) {
+    let handled = if settings.command.is_some() { signals::not_ignored() } else { signals::ENDING.into() };
+    signals::watch(&handled, farewell, |end| match (login::run(settings, end, say), &settings.command) {
         (Ok(granted), Some(command)) => match end.late() {
             Some(code) => code,
             // Comes back only where there is no such program.
@@ -53,7 +54,7 @@ fn watch(settings: &Settings) -> ExitCode {
             signals::code(signal)
         })
     };
-    signals::watch(farewell, |end| match Sidecar::start(settings, end, &current, &say) {
+    signals::watch(&signals::ENDING, farewell, |end| match Sidecar::start(settings, end, &current, &say) {
         Ok(sidecar) => {
             sidecar.run();
             ExitCode::SUCCESS

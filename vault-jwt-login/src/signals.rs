@@ -72,16 +72,35 @@ pub fn before_a_token(signal: i32) -> Message<'static> {
     Message::new(Level::Error, format!("ended by {} before there was a Vault token", name(signal)))
 }
 
-/// Runs `work` to its end, or to the first signal, which ends the program with
-/// the exit code that `farewell` gives.
+/// The signals that end a run.
+pub const ENDING: [i32; 2] = [SIGTERM, SIGINT];
+
+/// Those of them that whoever started the program does not ignore. A handler
+/// would take that from the command that this program becomes: a signal that is
+/// handled has its default again after exec (signal(7)), and one that is ignored,
+/// as a shell ignores SIGINT for what it runs in the background, stays so.
+pub fn not_ignored() -> Vec<i32> {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = mask_of_ignored(&status);
+    ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0).collect()
+}
+
+/// What `SigIgn` says (proc_pid_status(5)); where it is not said, nothing is ignored.
+fn mask_of_ignored(status: &str) -> u64 {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}
+
+/// Runs `work` to its end, or to the first of the signals `handled`, which ends the
+/// program with the exit code that `farewell` gives.
 ///
 /// The work has a thread of its own and this one waits for signals: the
 /// kernel gives them to the first thread (signal(7) leaves the choice open,
 /// Linux begins there), so none interrupts a request.
-pub fn watch(farewell: impl Fn(i32) -> u8, work: impl Fn(&End) -> ExitCode + Sync) -> ExitCode {
+pub fn watch(handled: &[i32], farewell: impl Fn(i32) -> u8, work: impl Fn(&End) -> ExitCode + Sync) -> ExitCode {
     let end = End::default();
     // Where signals or threads cannot be had, a login without them is better than none.
-    let Ok(mut signals) = Signals::new([SIGTERM, SIGINT]) else { return work(&end) };
+    let Ok(mut signals) = Signals::new(handled) else { return work(&end) };
     thread::scope(|scope| {
         let over = Over(signals.handle());
         let run = || {
@@ -103,5 +122,20 @@ struct Over(Handle);
 impl Drop for Over {
     fn drop(&mut self) {
         self.0.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ignored_is_read_from_the_kernel() {
+        let status = |mask: &str| format!("SigBlk:\t0000000000000000\nSigIgn:\t{mask}\nSigCgt:\t0000000000000000\n");
+        // nohup and a shell's background: HUP, INT and QUIT, beside the PIPE of Rust.
+        assert_eq!(mask_of_ignored(&status("0000000000001007")), 0x1007);
+        assert_eq!(mask_of_ignored(&status("0000000000000000")), 0);
+        assert_eq!(mask_of_ignored(&status("no number")), 0);
+        assert_eq!(mask_of_ignored(""), 0);
     }
 }

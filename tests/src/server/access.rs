@@ -76,9 +76,19 @@ impl Cluster {
     /// # Errors
     /// kubectl is missing.
     pub fn kubectl_command(&self, first: &[&Path]) -> Result<Command, ServerError> {
+        self.command_of(&peers::locate(Peer::Kubectl)?, first)
+    }
+
+    /// As [`Cluster::kubectl_command`], for another program in kubectl's place.
+    /// `kubectl NAME` looks for kubectl-NAME in `PATH` and becomes it, with the
+    /// same environment: that takes it longer than our plugin takes for its work.
+    ///
+    /// # Errors
+    /// kubectl is missing.
+    pub fn command_of(&self, program: &Path, first: &[&Path]) -> Result<Command, ServerError> {
         let kubectl = peers::locate(Peer::Kubectl)?;
         let home = self.scratch.folder("home").map_err(ServerError::io("making a home folder"))?;
-        let mut command = Command::new(&kubectl);
+        let mut command = Command::new(program);
         let mut folders = first.to_vec();
         folders.extend(kubectl.parent());
         clean_environment(&mut command, &home, &folders);

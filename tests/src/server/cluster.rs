@@ -2,7 +2,7 @@
 //! real API server, signing keys that can be rotated, kubeconfigs, kubectl.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
@@ -10,8 +10,9 @@ use shared::Secret;
 
 use super::control_plane::{Differing, start_etcd};
 use super::kubeconfig::{Credentials, kubeconfig, way};
+use super::rotation::Line;
 use super::token_review::TokenReview;
-use super::{ServerError, ready, success, with_free_ports};
+use super::{ServerError, SwitchingProxy, ready, success, with_free_ports};
 use crate::certificates::{Authority, Certificate};
 use crate::http::{Answer, Http};
 use crate::keys::{Alg, SigningKey};
@@ -58,28 +59,42 @@ pub struct ClusterOptions {
 #[derive(Debug)]
 pub struct Cluster {
     // Servers stop before their folder goes: fields drop in this order.
-    api: Mutex<Option<Supervised>>,
+    pub(super) serving: Serving,
     pub(super) token_review: Option<TokenReview>,
-    _etcd: Supervised,
+    pub(super) _etcd: Option<Supervised>,
     pub(super) scratch: Scratch,
     pub(super) options: ClusterOptions,
     pub(super) port: u16,
     pub(super) etcd_address: String,
-    pub(super) authority: Authority,
-    admin: Certificate,
-    keys: Mutex<Keys>,
-    http: Http,
+    pub(super) authority: Arc<Authority>,
+    pub(super) admin: Certificate,
+    pub(super) keys: Mutex<Keys>,
+    pub(super) http: Http,
     pub(super) context: String,
     pub(super) server_name: String,
     pub(super) kubeconfig: PathBuf,
     pub(super) files: AtomicU32,
 }
 
+/// Who serves.
+#[derive(Debug)]
+pub(super) enum Serving {
+    /// An API server of its own, if it is not stopped.
+    Own(Mutex<Option<Supervised>>),
+    /// One of those that tests share, behind a proxy.
+    Shared {
+        line: &'static Line,
+        proxy: SwitchingProxy,
+        /// The kinds of its keys so far, in order.
+        kinds: Mutex<Vec<Alg>>,
+    },
+}
+
 /// The keys whose tokens the API server accepts; the newest one signs.
 #[derive(Debug)]
-struct Keys {
-    older: Vec<SigningKey>,
-    newest: SigningKey,
+pub(super) struct Keys {
+    pub(super) older: Vec<SigningKey>,
+    pub(super) newest: SigningKey,
 }
 
 impl Cluster {
@@ -95,16 +110,16 @@ impl Cluster {
 
     fn start_once(options: &ClusterOptions, etcd: &Path, apiserver: &Path) -> Result<Self, ServerError> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let context = format!("test-{number}");
+        let context = Self::next_context();
         // Other test binaries have a first cluster too. The context is no part
         // of it, so that a test may put another context in its place.
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let server_name = format!("api-{number}.{:08x}.clusters.example", rand::random::<u32>());
         let scratch = Scratch::new("cluster").map_err(ServerError::io("making a folder"))?;
         let port = process::port().map_err(ServerError::io("choosing a port"))?;
         let (etcd, etcd_address) = start_etcd(&scratch, etcd)?;
 
-        let authority = Authority::new("kubernetes")?;
+        let authority = Arc::new(Authority::new("kubernetes")?);
         let admin = authority.client("kubernetes-admin", Some("system:masters"))?;
         let names = options.server_names.iter().chain([&server_name]);
         let server = authority.server_for(&names.collect::<Vec<_>>())?;
@@ -123,9 +138,9 @@ impl Cluster {
         let config =
             scratch.write("admin.kubeconfig", admin_config).map_err(ServerError::io("writing a kubeconfig"))?;
         let cluster = Self {
-            api: Mutex::new(None),
+            serving: Serving::Own(Mutex::new(None)),
             token_review: options.aws_tokens.then(|| TokenReview::start(&scratch)).transpose()?,
-            _etcd: etcd,
+            _etcd: Some(etcd),
             http: Http::new(url, Some(&authority.pem()), Some(&admin))?,
             keys: Mutex::new(Keys { older: Vec::new(), newest: SigningKey::generate(options.alg)? }),
             options: options.clone(),
@@ -148,6 +163,12 @@ impl Cluster {
             cluster.let_anyone_discover()?;
         }
         Ok(cluster)
+    }
+
+    /// A name for the context of a kubeconfig, that no other has in this process.
+    pub(super) fn next_context() -> String {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        format!("test-{}", COUNT.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Where the API server listens.
@@ -299,24 +320,35 @@ impl Cluster {
         // The authorizer learns of a binding a moment after it is stored.
         let path = "/openid/v1/jwks";
         let anyone = Http::new(self.url(), Some(&self.authority.pem()), None)?;
-        let api = locked(&self.api);
-        let Some(api) = api.as_ref() else { return Err(self.is_stopped()) };
-        ready::wait(api, || match anyone.send("GET", path, &[("accept", "application/jwk-set+json")], None) {
-            Ok(answer) if answer.is_success() => Ok(()),
-            Ok(answer) => Err(format!("GET {path}: HTTP {}: {}", answer.status, answer.text)),
-            Err(error) => Err(error.to_string()),
+        self.with_server(|api| {
+            ready::wait(api, || match anyone.send("GET", path, &[("accept", "application/jwk-set+json")], None) {
+                Ok(answer) if answer.is_success() => Ok(()),
+                Ok(answer) => Err(format!("GET {path}: HTTP {}: {}", answer.status, answer.text)),
+                Err(error) => Err(error.to_string()),
+            })
         })
+    }
+
+    /// Does something as long as the API server runs.
+    pub(super) fn with_server<T>(
+        &self,
+        ask: impl FnOnce(&Supervised) -> Result<T, ServerError>,
+    ) -> Result<T, ServerError> {
+        match &self.serving {
+            Serving::Own(api) => ask(locked(api).as_ref().ok_or_else(|| self.is_stopped())?),
+            Serving::Shared { line, .. } => line.with_server(ask),
+        }
     }
 
     /// Creates an object; that it is there already is fine. A namespace that
     /// the API server makes itself may come a moment after it is ready.
     fn create(&self, path: &str, object: &Value) -> Result<(), ServerError> {
-        let api = locked(&self.api);
-        let Some(api) = api.as_ref() else { return Err(self.is_stopped()) };
-        ready::wait(api, || match self.http.send("POST", path, &[], Some(object)) {
-            Ok(answer) if answer.is_success() || answer.status == 409 => Ok(()),
-            Ok(answer) => Err(format!("POST {path}: HTTP {}: {}", answer.status, answer.text)),
-            Err(error) => Err(error.to_string()),
+        self.with_server(|api| {
+            ready::wait(api, || match self.http.send("POST", path, &[], Some(object)) {
+                Ok(answer) if answer.is_success() || answer.status == 409 => Ok(()),
+                Ok(answer) => Err(format!("POST {path}: HTTP {}: {}", answer.status, answer.text)),
+                Err(error) => Err(error.to_string()),
+            })
         })
     }
 
@@ -333,7 +365,14 @@ impl Cluster {
     /// # Errors
     /// The API server does not come back.
     pub fn rotate(&self, alg: Alg) -> Result<(), ServerError> {
-        let new = SigningKey::generate(alg)?;
+        let new = match &self.serving {
+            Serving::Own(_) => SigningKey::generate(alg)?,
+            Serving::Shared { line, kinds, .. } => {
+                let mut kinds = locked(kinds);
+                kinds.push(alg);
+                line.key(&kinds)?
+            }
+        };
         {
             let mut keys = locked(&self.keys);
             let old = std::mem::replace(&mut keys.newest, new);
@@ -359,7 +398,10 @@ impl Cluster {
 
     /// Stops the API server; etcd keeps what it knew.
     pub fn stop_api_server(&self) {
-        locked(&self.api).take();
+        match &self.serving {
+            Serving::Own(api) => drop(locked(api).take()),
+            Serving::Shared { proxy, .. } => proxy.point_at(&[]),
+        }
     }
 
     /// Starts the API server again, at the same address.
@@ -367,14 +409,22 @@ impl Cluster {
     /// # Errors
     /// It does not become ready.
     pub fn restart_api_server(&self) -> Result<(), ServerError> {
-        self.stop_api_server();
-        self.start_api_server_from(&peers::locate(Peer::KubeApiserver)?)
+        match &self.serving {
+            Serving::Own(_) => {
+                self.stop_api_server();
+                self.start_api_server_from(&peers::locate(Peer::KubeApiserver)?)
+            }
+            Serving::Shared { line, proxy, .. } => self.switch(line, proxy),
+        }
     }
 
     fn start_api_server_from(&self, program: &Path) -> Result<(), ServerError> {
         let (published, signs) = (self.signing_keys(), self.signing_key());
         let of = Differing { port: self.port, published: &published, signs: &signs };
-        *locked(&self.api) = Some(self.launch(program, &of, &self.http)?);
+        let api = self.launch(program, &of, &self.http)?;
+        if let Serving::Own(own) = &self.serving {
+            *locked(own) = Some(api);
+        }
         Ok(())
     }
 

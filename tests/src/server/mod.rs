@@ -26,6 +26,7 @@ mod proxy;
 mod ready;
 mod relay;
 mod relay_answers;
+mod rotation;
 mod script;
 mod scripted;
 mod shared_clusters;
