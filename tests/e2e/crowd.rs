@@ -7,7 +7,7 @@ use crate::fleet::soak;
 use harness::artefacts;
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
-use harness::process::clean_environment;
+use harness::process::{Turn, clean_environment};
 use harness::server::{Product, VaultOptions, VaultServer};
 use serde_json::json;
 use std::process::{Command, Stdio};
@@ -33,6 +33,7 @@ fn attempts(refusing: Duration) -> f64 {
 
 /// A crowd of so many pods, refused for so long.
 fn crowd(product: Product, pods: usize, refusing: Duration) {
+    let _turn = Turn::take();
     let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
     let key = || SigningKey::generate(Alg::Es256).expect("a key");
     let (own, others) = (key(), (0..OTHERS).map(|_| key()).collect::<Vec<_>>());

@@ -13,7 +13,7 @@ use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::process::Child;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Barrier, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,8 +25,8 @@ const REMOVERS: usize = 8;
 /// Milliseconds that the slow proxy holds back answers.
 const SLOW: std::ops::RangeInclusive<u64> = 0..=300;
 
-/// Two races at a time, of 32 processes each, are enough for a machine.
-static TRACKS: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
+/// One race at a time: 32 processes are enough for a machine.
+static TRACK: Mutex<()> = Mutex::new(());
 
 /// What a round cost.
 #[derive(Debug, Default)]
@@ -53,11 +53,8 @@ enum Issuers {
 
 const SHARED: &str = "https://kubernetes.default.svc";
 
-/// A place to run, as long as it is held.
-fn track() -> impl Drop {
-    static TURN: AtomicUsize = AtomicUsize::new(0);
-    let turn = TURN.fetch_add(1, Ordering::Relaxed) % TRACKS.len();
-    TRACKS[turn].lock().unwrap_or_else(PoisonError::into_inner)
+fn alone() -> impl Drop {
+    TRACK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Raft storage, without an audit log, whose writing would be most of the work.
@@ -182,14 +179,14 @@ fn naive(vault: &VaultServer, mount: &str) -> usize {
 }
 
 each_product!(some_remove_while_others_add, |product| {
-    let _track = track();
+    let _alone = alone();
     let (clusters, vault) = (clusters(Issuers::Each), raft(product));
     naive(&vault, "naive");
     round(&Fleet::new(&clusters, &vault), "jwt", REMOVERS);
 });
 
 each_product!(all_add_to_a_slow_vault, |product| {
-    let _track = track();
+    let _alone = alone();
     let (clusters, vault) = (clusters(Issuers::Shared), raft(product));
     naive(&vault, "naive");
     let slow = DelayingProxy::start(port(vault.address()), SLOW).expect("the proxy starts");
@@ -198,7 +195,7 @@ each_product!(all_add_to_a_slow_vault, |product| {
 });
 
 each_product!(all_add_through_a_standby, |product| {
-    let _track = track();
+    let _alone = alone();
     let clusters = clusters(Issuers::Each);
     let pair = VaultPair::start(product).expect("both nodes start");
     naive(pair.active(), "naive");
@@ -211,7 +208,7 @@ each_product!(one_adds_while_others_look, |product| {
     // An OpenBao 2.7 that is read (or logged in to) while it writes shows what
     // was there before until the next write: `pathConfigWrite` in
     // builtin/credential/jwt/path_config.go empties its cache, then commits.
-    let _track = track();
+    let _alone = alone();
     let clusters = ManyClusters::start(1, ManyOptions::default()).expect("a cluster starts");
     let vault = raft(product);
     let fleet = Fleet::new(&clusters, &vault);
@@ -242,7 +239,7 @@ each_product!(
     #[ignore = "takes many minutes: cargo soak"]
     soak_of_races,
     |product| {
-        let _track = track();
+        let _alone = alone();
         let rounds = crate::fleet::soak("SOAK_ROUNDS", 20);
         let vault = raft(product);
         let slow = DelayingProxy::start(port(vault.address()), SLOW).expect("the proxy starts");

@@ -91,7 +91,15 @@ impl Rig {
     /// Any cluster, any Vault. The cluster has service account shop:app, the
     /// Vault has a secret and a policy to read it.
     pub fn with(cluster: Owned, options: VaultOptions) -> Self {
-        let vault = PooledVault::take(options).expect("Vault starts");
+        Self::around(cluster, PooledVault::take(options).expect("Vault starts"))
+    }
+
+    /// The same, for a test that mostly waits.
+    pub fn to_wait(cluster: Owned, options: VaultOptions) -> Self {
+        Self::around(cluster, PooledVault::take_to_wait(options).expect("Vault starts"))
+    }
+
+    fn around(cluster: Owned, vault: PooledVault) -> Self {
         cluster.create_service_account("shop", "app").expect("service account shop:app is made");
         let folder = Scratch::new("rig").expect("a folder is made");
         Self { cluster, vault, folder }

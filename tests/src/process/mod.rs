@@ -11,11 +11,13 @@ mod logs;
 mod ports;
 mod say;
 mod scratch;
+mod turns;
 
 pub use logs::{keep_logs, tail};
 pub use ports::{port, port_pair};
 pub use say::say;
 pub use scratch::Scratch;
+pub use turns::Turn;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

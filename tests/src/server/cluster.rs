@@ -2,8 +2,8 @@
 //! real API server, signing keys that can be rotated, kubeconfigs, kubectl.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use shared::Secret;

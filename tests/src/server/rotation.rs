@@ -79,10 +79,9 @@ impl Line {
         });
         match started {
             Ok(server) => Ok(server.port()),
-            Err(error) => Err(ServerError::Command {
-                command: "a further API server".to_owned(),
-                stderr: error.to_string(),
-            }),
+            Err(error) => {
+                Err(ServerError::Command { command: "a further API server".to_owned(), stderr: error.to_string() })
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::vault_config::{Storage, VaultOptions};
 use super::{Product, ServerError, VaultServer, success};
-use crate::process::locked;
+use crate::process::{Turn, locked};
 
 /// Longest wait until `OpenBao` has removed a namespace.
 const SOON: Duration = Duration::from_secs(20);
@@ -37,17 +37,32 @@ pub struct PooledVault {
     server: Option<VaultServer>,
     /// What it shows when it is as new; none where it is not to be used again.
     new: Option<Value>,
+    /// Others work when it is as new again.
+    _turn: Turn,
 }
 
 impl PooledVault {
-    /// Takes one that is idle, or starts one where there is none.
+    /// Takes one that is idle, or starts one where there is none, when it is this
+    /// thread's [`Turn`].
     ///
     /// # Errors
     /// The peer is missing, or the server does not become ready.
     pub fn take(options: VaultOptions) -> Result<Self, ServerError> {
+        Self::take_with(options, Turn::take())
+    }
+
+    /// As [`PooledVault::take`], for a test that mostly waits.
+    ///
+    /// # Errors
+    /// The peer is missing, or the server does not become ready.
+    pub fn take_to_wait(options: VaultOptions) -> Result<Self, ServerError> {
+        Self::take_with(options, Turn::beside())
+    }
+
+    fn take_with(options: VaultOptions, turn: Turn) -> Result<Self, ServerError> {
         let shared = options.storage == Storage::Raft && options.trusts.is_none();
         if !shared {
-            return Ok(Self { server: Some(VaultServer::start(options)?), new: None });
+            return Ok(Self { server: Some(VaultServer::start(options)?), new: None, _turn: turn });
         }
         let plain = VaultOptions { namespaces: Vec::new(), ..options.clone() };
         let found = {
@@ -67,7 +82,7 @@ impl PooledVault {
         for namespace in &options.namespaces {
             server.create_namespace(namespace)?;
         }
-        Ok(Self { server: Some(server), new: Some(new) })
+        Ok(Self { server: Some(server), new: Some(new), _turn: turn })
     }
 }
 

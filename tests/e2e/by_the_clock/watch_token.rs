@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 fn rig(product: harness::server::Product) -> Rig {
     let issuer = Issuer::Url("https://own.svc".to_owned());
     let cluster = Cluster::rotating(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("a cluster starts");
-    let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
+    let rig = Rig::to_wait(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
     apply(&rig, &guide("```yaml\n"));
     let policy = guide("vault policy write vaultjwt-sync - <<< '");
     rig.vault.write_policy("vaultjwt-sync", policy.trim()).expect("a policy");

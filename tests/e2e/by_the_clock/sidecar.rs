@@ -1,9 +1,9 @@
 //! `vault-jwt-login --watch`, `--renew`, `check` and `revoke`: a token is kept
 //! in use by a real Vault, seen in its audit log.
 
-use crate::rig::{ROLE, Ran, Rig, run};
+use crate::rig::{Owned, ROLE, Ran, Rig, run};
 use harness::each_product;
-use harness::server::Product;
+use harness::server::{Product, VaultOptions, shared_cluster};
 use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::fs;
@@ -24,7 +24,8 @@ struct Bench {
 
 impl Bench {
     fn new(product: Product, role: Value) -> Self {
-        let rig = Rig::new(product);
+        let cluster = shared_cluster().expect("the shared cluster starts");
+        let rig = Rig::to_wait(Owned::Shared(cluster), VaultOptions::new(product));
         rig.setup(&ROLE).ok();
         let bench = Self { jwt: rig.jwt_file(), token: rig.folder.path().join("token"), rig };
         bench.change_role("app", role);

@@ -1,10 +1,10 @@
 //! A real cluster's signing key rotates under load, on Vault and on `OpenBao`
 //! at once: the cluster is the same, and so is the load.
 
+use crate::by_the_clock::watch::writes;
 use crate::fleet::elements;
 use crate::load::{Load, log_in};
 use crate::rig::{data, run};
-use crate::watch::writes;
 use crate::watching::Watching;
 use harness::artefacts;
 use harness::keys::{Alg, SigningKey};
@@ -44,7 +44,7 @@ impl Place {
         let admin = Credentials::Certificate(cluster.admin().clone());
         let kubeconfig = cluster.kubeconfig_at(&proxy.url(), "admin", &admin).expect("a kubeconfig");
         let start = |product| {
-            let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
+            let vault = PooledVault::take_to_wait(VaultOptions::new(product)).expect("Vault starts");
             vault.write_policy("app-read", "path \"secret/app\" { capabilities = [\"read\"] }").expect("a policy");
             vault
         };

@@ -8,7 +8,7 @@ use serde_json::Value;
 use std::time::{Duration, Instant};
 
 fn start_vault(product: Product) -> PooledVault {
-    PooledVault::take(VaultOptions::new(product)).expect("Vault starts")
+    PooledVault::take_to_wait(VaultOptions::new(product)).expect("Vault starts")
 }
 
 fn clusters(count: usize) -> ManyClusters {

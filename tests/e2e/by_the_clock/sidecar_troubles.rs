@@ -53,7 +53,7 @@ impl Held {
 impl Bench {
     fn new(product: Product, role: &Value) -> Self {
         let options = VaultOptions { tls: false, ..VaultOptions::new(product) };
-        let rig = Rig::with(Owned::Shared(shared_cluster().expect("the cluster starts")), options);
+        let rig = Rig::to_wait(Owned::Shared(shared_cluster().expect("the cluster starts")), options);
         rig.setup(&ROLE).ok();
         let port = rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
         let bench = Self { rig, proxy: GatedProxy::start(port).expect("the proxy starts") };

@@ -1,9 +1,9 @@
 //! Vault goes away, is sealed, is busy, changes its leader: `sync --watch`
 //! stays quiet, and is right when it is over.
 
+use crate::by_the_clock::watch::writes;
 use crate::fleet::{Fleet, elements};
 use crate::rig::data;
-use crate::watch::writes;
 use crate::watching::Watching;
 use harness::each_product;
 use harness::server::{GatedProxy, ManyClusters, ManyOptions, PooledVault, VaultOptions, VaultServer, VaultTrio};
@@ -49,7 +49,7 @@ fn about_vault(run: &Watching, first: usize) -> Vec<String> {
 
 each_product!(vault_is_down_and_then_sealed, |product| {
     let clusters = clusters();
-    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
+    let vault = PooledVault::take_to_wait(VaultOptions::new(product)).expect("Vault starts");
     let fleet = fleet(&clusters, &vault);
     let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s"]);
     run.wait_ready();
@@ -89,7 +89,8 @@ each_product!(vault_is_down_and_then_sealed, |product| {
 
 each_product!(busy_vault_is_left_alone_as_long_as_it_asks, |product| {
     let clusters = clusters();
-    let vault = PooledVault::take(VaultOptions { tls: false, ..VaultOptions::new(product) }).expect("Vault starts");
+    let vault =
+        PooledVault::take_to_wait(VaultOptions { tls: false, ..VaultOptions::new(product) }).expect("Vault starts");
     let port = vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let proxy = GatedProxy::start(port).expect("the proxy starts");
     let fleet = fleet(&clusters, &vault).through(proxy.address());
