@@ -6,7 +6,7 @@
 use crate::rig::{Ran, run};
 use harness::artefacts;
 use harness::peers::{self, Peer};
-use harness::process::Scratch;
+use harness::process::{Scratch, Turn};
 use harness::server::{
     ArmStub, Cluster, ClusterOptions, ConnectProxy, EksCluster, Issuer, Moto, OidcSite, VaultServer,
 };
@@ -31,10 +31,12 @@ pub struct Clouds {
     pub proxy: ConnectProxy,
     pub folder: Scratch,
     authorities: PathBuf,
+    _turn: Turn,
 }
 
 impl Clouds {
     pub fn start() -> Self {
+        let turn = Turn::take();
         let moto = Moto::start().expect("moto starts");
         let azure = ArmStub::start().expect("Azure's stand-in starts");
         let site = OidcSite::start(&SITES).expect("the issuers' site starts");
@@ -48,7 +50,7 @@ impl Clouds {
         let folder = Scratch::new("clouds").expect("a folder is made");
         let authorities =
             folder.write("authorities.pem", site.ca_pem() + &azure.ca_pem()).expect("the authorities are written");
-        Self { moto, azure, site, proxy, folder, authorities }
+        Self { moto, azure, site, proxy, folder, authorities, _turn: turn }
     }
 
     /// The environment of somebody with AWS keys; az is what is in PATH.

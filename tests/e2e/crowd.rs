@@ -33,7 +33,7 @@ fn attempts(refusing: Duration) -> f64 {
 
 /// A crowd of so many pods, refused for so long.
 fn crowd(product: Product, pods: usize, refusing: Duration) {
-    let _turn = Turn::take();
+    let _alone = Turn::alone();
     let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
     let key = || SigningKey::generate(Alg::Es256).expect("a key");
     let (own, others) = (key(), (0..OTHERS).map(|_| key()).collect::<Vec<_>>());

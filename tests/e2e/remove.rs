@@ -112,10 +112,10 @@ each_product!(two_clusters_of_one_issuer, |product| {
     assert_eq!(keys(&rig), [left]);
     assert_eq!(rig.data("auth/jwt/config")["jwt_supported_algs"], json!(["RS256"]));
     assert!(login(&rig, &rig.cluster).is_none());
-    assert!(login(&rig, &second).is_some());
+    assert!(login(&rig, second).is_some());
 
     // A token from before lives until the printed command is run, which hits the other's too.
-    let others = login(&rig, &second).expect("a login");
+    let others = login(&rig, second).expect("a login");
     assert!(alive(&rig, &token) && alive(&rig, &others));
     let revoked = rig.vault.cli(&["lease", "revoke", "-prefix", "auth/jwt/login"]).expect("the CLI runs");
     assert!(revoked.status.success(), "{revoked:?}");

@@ -8,8 +8,8 @@ use harness::each_product;
 use harness::http::Http;
 use harness::keys::{Alg, SigningKey};
 use harness::server::{
-    Cluster, ClusterOptions, CopyOptions, Credentials, Honest, Issuer, Presented, Product, Relay, RelayOptions,
-    Storage, Tokens, VaultOptions, VaultServer, shared_cluster,
+    Cluster, ClusterOptions, CopyOptions, Credentials, Honest, Issuer, PooledVault, Presented, Product, Relay,
+    RelayOptions, Storage, Tokens, VaultOptions, VaultServer, shared_cluster,
 };
 use serde_json::json;
 use shared::Secret;
@@ -87,7 +87,7 @@ fn who_may_do_what_in_a_cluster() {
 
 #[test]
 fn a_cluster_has_a_name_of_its_own() {
-    let (one, other) = (shared_cluster().unwrap(), Cluster::start(ClusterOptions::default()).unwrap());
+    let (one, other) = (shared_cluster().unwrap(), Cluster::shared_second(ClusterOptions::default()).unwrap());
     let name = one.server_name();
     assert!(name.starts_with("api-") && name.ends_with(".clusters.example") && name != other.server_name(), "{name}");
     assert!(!name.contains(one.context()), "a test may replace the context of a kubeconfig");
@@ -123,13 +123,13 @@ fn kid(token: &Secret) -> String {
 
 #[test]
 fn a_copy_shows_all_that_can_be_copied_and_signs_with_its_own_key() {
-    let victim = Cluster::start(ClusterOptions::default()).unwrap();
-    let copy = Cluster::copy_of(&victim, &CopyOptions::default()).unwrap();
+    let victim = shared_cluster().unwrap();
+    let copy = Cluster::copy_of(victim, &CopyOptions::default()).unwrap();
     assert_eq!((copy.issuer(), copy.uid().unwrap()), (victim.issuer(), victim.uid().unwrap()));
-    assert_eq!(published(&copy), [published(&victim), vec![copy.signing_key().kid()]].concat());
+    assert_eq!(published(&copy), [published(victim), vec![copy.signing_key().kid()]].concat());
     let token = copy.token("default", "default", &[]).unwrap();
     assert_eq!(kid(&token), copy.signing_key().kid());
-    assert!(!own(&victim).contains(&kid(&token)));
+    assert!(!own(victim).contains(&kid(&token)));
     // Neither is taken for the other by TLS.
     assert!(Http::new(copy.url(), Some(&victim.ca_pem()), None).unwrap().send("GET", "/livez", &[], None).is_err());
 
@@ -141,15 +141,15 @@ fn a_copy_shows_all_that_can_be_copied_and_signs_with_its_own_key() {
         honest: Honest::Below("/honest".to_owned()),
         ..RelayOptions::default()
     };
-    let relay = Relay::start(&victim, &Presented::Own(vec!["prod.example".to_owned()]), options).unwrap();
+    let relay = Relay::start(victim, &Presented::Own(vec!["prod.example".to_owned()]), options).unwrap();
     let http = Http::new(relay.url(), Some(&relay.ca_pem()), None).unwrap();
     let get = |path: &str| http.send("GET", path, &[], None).unwrap();
     let kids = |path: &str| -> Vec<String> {
         let keys = get(path).json()["keys"].as_array().unwrap().clone();
         keys.iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
     };
-    assert_eq!(kids("/openid/v1/jwks"), [own(&victim), vec![relay.key().kid()]].concat());
-    assert_eq!(kids("/honest/openid/v1/jwks"), own(&victim));
+    assert_eq!(kids("/openid/v1/jwks"), [own(victim), vec![relay.key().kid()]].concat());
+    assert_eq!(kids("/honest/openid/v1/jwks"), own(victim));
     assert_eq!(get("/api/v1/namespaces/kube-system").json()["metadata"]["uid"], victim.uid().unwrap());
     let path = "/api/v1/namespaces/default/serviceaccounts/default/token";
     let asked = http.send("POST", path, &[], Some(&json!({"spec": {"audiences": ["vault"]}}))).unwrap();
@@ -205,3 +205,71 @@ each_product!(comes_back_after_a_seal_and_after_a_stop, |product| {
     vault.restart().unwrap();
     assert_eq!(vault.ok("GET", "sys/mounts/kv", None).unwrap()["type"], "kv");
 });
+
+// What one test leaves, the next one does not find.
+each_product!(a_pooled_server_is_as_new, |product| {
+    let options = VaultOptions::new(product);
+    let vault = PooledVault::take(options.clone()).unwrap();
+    let shown = |vault: &VaultServer| {
+        ["sys/auth", "sys/mounts", "sys/policies/acl?list=true", "auth/token/accessors?list=true"]
+            .map(|path| vault.ok("GET", path, None).unwrap()["data"].clone())
+    };
+    let (address, new) = (vault.address().to_owned(), shown(&vault));
+    vault.ok("POST", "sys/auth/jwt", Some(&json!({"type": "jwt"}))).unwrap();
+    vault.ok("POST", "sys/auth/a/b", Some(&json!({"type": "userpass"}))).unwrap();
+    vault.ok("PUT", "sys/mounts/kv", Some(&json!({"type": "kv"}))).unwrap();
+    vault.write_policy("reader", "path \"kv/x\" { capabilities = [\"read\"] }").unwrap();
+    let token = vault.token_with(&["reader"]).unwrap();
+    if product == Product::OpenBao {
+        vault.create_namespace("admin/team").unwrap();
+    }
+    assert_ne!(shown(&vault), new);
+    drop(vault);
+
+    let vault = PooledVault::take(options.clone()).unwrap();
+    assert_eq!((vault.address(), vault.audit_requests()), (address.as_str(), Vec::new()));
+    assert_eq!(shown(&vault), new);
+    assert_eq!(vault.http_as(&token, "", "GET", "auth/token/lookup-self", None).unwrap().status, 403);
+    if product == Product::OpenBao {
+        assert_eq!(vault.http("GET", "sys/namespaces?list=true", None).unwrap().status, 404);
+    }
+
+    // What cannot be undone: the next one gets another server.
+    vault
+        .ok("PUT", "sys/policies/acl/default", Some(&json!({"policy": "path \"x\" { capabilities = [\"read\"] }"})))
+        .unwrap();
+    drop(vault);
+    let vault = PooledVault::take(options.clone()).unwrap();
+    assert_ne!(vault.address(), address);
+    let address = vault.address().to_owned();
+    vault.seal().unwrap();
+    vault.unseal().unwrap();
+    drop(vault);
+    assert_ne!(PooledVault::take(options).unwrap().address(), address);
+});
+
+#[test]
+fn a_rotating_cluster_rotates_for_itself_alone() {
+    let base = shared_cluster().unwrap();
+    let [one, other] = [(); 2].map(|()| Cluster::rotating(ClusterOptions::default()).unwrap());
+    assert_eq!([published(&one), published(&other)], [published(base), published(base)]);
+    assert_ne!((one.url(), one.context()), (other.url(), other.context()));
+    one.rotate(Alg::Es256).unwrap();
+    let first = base.signing_key().kid();
+    let second = one.signing_key().kid();
+    assert_eq!(published(&one), [first.clone(), second.clone()]);
+    let signer = |cluster: &Cluster| kid(&cluster.token("default", "default", &["vault"]).unwrap());
+    assert_eq!((signer(&one), signer(&other), signer(base)), (second.clone(), first.clone(), first.clone()));
+    // Whoever rotates the same way has the same keys.
+    other.rotate(Alg::Es256).unwrap();
+    assert_eq!(published(&other), published(&one));
+    other.drop_old_keys().unwrap();
+    assert_eq!((published(&other), published(&one)), (vec![second.clone()], vec![first.clone(), second]));
+    // And who stops, for himself.
+    other.stop_api_server();
+    assert!(other.http("GET", "/readyz", None).is_err());
+    assert_eq!((one.http("GET", "/readyz", None).unwrap().status, published(base)), (200, vec![first]));
+    other.restart_api_server().unwrap();
+    assert_eq!(other.http("GET", "/readyz", None).unwrap().status, 200);
+    assert!(Cluster::rotating(ClusterOptions { issuer: Issuer::Own, ..ClusterOptions::default() }).is_err());
+}

@@ -14,7 +14,14 @@ use super::locked;
 /// Tests that work at once, for each core.
 const PER_CORE: usize = 2;
 
-static WORKING: Mutex<usize> = Mutex::new(0);
+/// Turns that are taken, and threads that wait to work alone.
+#[derive(Debug)]
+struct Working {
+    turns: usize,
+    to_be_alone: usize,
+}
+
+static WORKING: Mutex<Working> = Mutex::new(Working { turns: 0, to_be_alone: 0 });
 static DONE: Condvar = Condvar::new();
 
 thread_local! {
@@ -26,38 +33,57 @@ thread_local! {
 /// as it wants.
 #[derive(Debug)]
 pub struct Turn {
-    counts: bool,
+    /// How many it takes from others.
+    counts: usize,
+}
+
+/// All turns of this machine.
+fn most() -> usize {
+    PER_CORE * thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Turn {
     /// Waits until there is one.
     pub fn take() -> Self {
-        let counts = OWN.get() == 0;
-        if counts {
-            let most = PER_CORE * thread::available_parallelism().map_or(1, usize::from);
+        let counts = usize::from(OWN.get() == 0);
+        if counts > 0 {
             let mut working = locked(&WORKING);
-            while *working >= most {
+            while working.turns >= most() || working.to_be_alone > 0 {
                 working = DONE.wait(working).unwrap_or_else(PoisonError::into_inner);
             }
-            *working += 1;
+            working.turns += counts;
         }
         OWN.set(OWN.get() + 1);
         Self { counts }
     }
 
+    /// Waits until nobody works, and keeps it so: for what takes the whole machine and
+    /// is right only if it has it. The thread must have no turn yet.
+    pub fn alone() -> Self {
+        let mut working = locked(&WORKING);
+        working.to_be_alone += 1;
+        while working.turns > 0 {
+            working = DONE.wait(working).unwrap_or_else(PoisonError::into_inner);
+        }
+        working.to_be_alone -= 1;
+        working.turns = most();
+        OWN.set(OWN.get() + 1);
+        Self { counts: working.turns }
+    }
+
     /// For a test that mostly waits: it works beside the others.
     pub fn beside() -> Self {
         OWN.set(OWN.get() + 1);
-        Self { counts: false }
+        Self { counts: 0 }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
         OWN.set(OWN.get().saturating_sub(1));
-        if self.counts {
-            *locked(&WORKING) -= 1;
-            DONE.notify_one();
+        if self.counts > 0 {
+            locked(&WORKING).turns -= self.counts;
+            DONE.notify_all();
         }
     }
 }
@@ -71,10 +97,9 @@ mod tests {
 
     #[test]
     fn no_more_work_at_once_than_there_are_turns() {
-        let most = PER_CORE * thread::available_parallelism().unwrap().get();
         let (now, highest) = (AtomicUsize::new(0), AtomicUsize::new(0));
         thread::scope(|scope| {
-            for number in 0..most * 3 {
+            for number in 0..most() * 3 {
                 let (now, highest) = (&now, &highest);
                 scope.spawn(move || {
                     if number % 3 == 0 {
@@ -83,15 +108,23 @@ mod tests {
                         thread::sleep(Duration::from_millis(50));
                         return;
                     }
-                    let _turn = Turn::take();
+                    let turn = if number == 1 { Turn::alone() } else { Turn::take() };
                     let _again = Turn::take();
+                    if number == 1 {
+                        assert_eq!(now.load(Ordering::SeqCst), 0);
+                        thread::sleep(Duration::from_millis(20));
+                        assert_eq!(now.load(Ordering::SeqCst), 0);
+                        drop(turn);
+                        return;
+                    }
                     highest.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                     thread::sleep(Duration::from_millis(20));
                     now.fetch_sub(1, Ordering::SeqCst);
                 });
             }
         });
-        assert_eq!(highest.load(Ordering::SeqCst), most);
-        assert_eq!(*locked(&WORKING), 0);
+        assert_eq!(highest.load(Ordering::SeqCst), most());
+        let left = locked(&WORKING);
+        assert_eq!((left.turns, left.to_be_alone), (0, 0));
     }
 }
