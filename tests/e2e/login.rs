@@ -127,6 +127,17 @@ each_product!(the_program_becomes_the_command_behind_it, |product| {
         Some(3_600)
     );
 
+    // What is ignored on purpose stays so, while it logs in and after.
+    let login = rig.login_command(&jwt, Path::new("/nowhere"));
+    let mut ignoring = Command::new("sh");
+    ignoring.args(["-c", "trap '' INT TERM; exec \"$@\"", "sh"]).arg(login.get_program());
+    ignoring.env_clear().envs(login.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    ignoring.env_remove("VAULT_TOKEN_FILE").args(["-q", "--", "grep", "SigIgn", "/proc/self/status"]);
+    ignoring.env("PATH", std::env::var_os("PATH").expect("a PATH"));
+    let ran = run(&mut ignoring).ok();
+    let mask = ran.stdout.strip_prefix("SigIgn:\t").expect("a mask");
+    assert_eq!(signals(mask), ignored_here() | 0x4002, "{mask}");
+
     // Only the file: the environment stays as it was.
     let file = rig.folder.path().join("token");
     let mut command = rig.login_command(&jwt, &file);

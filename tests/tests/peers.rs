@@ -77,14 +77,24 @@ fn programs_of_envtest_are_used_where_their_version_is_supported() {
     let line = format!("kube-apiserver\t1.36.1\t{}\tfound in KUBEBUILDER_ASSETS\n", api_server.display());
     assert_eq!((stdout(&output), stderr(&output)), (line, String::new()));
 
+    // In PATH as well, but not where CI happens to have it.
+    let machine = Machine::new();
+    let in_path = machine.program("bin/kube-apiserver", "Kubernetes v1.35.3");
+    let line = format!("kube-apiserver\t1.35.3\t{}\tfound in PATH\n", in_path.display());
+    assert_eq!(stdout(&machine.peers(&["kube-apiserver"], None)), line);
+    let in_ci = machine.peers(&["kube-apiserver"], Some(("CI", Path::new("true"))));
+    assert!(!in_ci.status.success() && stdout(&in_ci).is_empty(), "{}", stdout(&in_ci));
+
+    let machine = Machine::new();
+    let folder = machine.folder.path().join("envtest");
+    machine.program(".cache/vaultjwt-peers/kube-apiserver-1.37.2/kube-apiserver", "");
+    let api_server = folder.join("kube-apiserver");
     // Too old: said, and another one is taken. So is one that is not there.
     machine.program("envtest/kube-apiserver", "Kubernetes v1.28.0");
     let etcd = machine.program("bin/etcd", "etcd Version: 3.7.3");
     let output = machine.peers(&["kube-apiserver", "etcd"], Some(("KUBEBUILDER_ASSETS", &folder)));
-    let said = format!(
-        "passing over \"{}\": it is 1.28.0, and not 1.35 to 1.37.2 (KUBEBUILDER_ASSETS)\n",
-        api_server.display()
-    );
+    let said =
+        format!("passing over \"{}\": it is 1.28.0, and not 1.35 to 1.37 (KUBEBUILDER_ASSETS)\n", api_server.display());
     assert_eq!(stderr(&output), said);
     let found = stdout(&output);
     assert!(found.contains("\tfound in cache\n"), "{found}");

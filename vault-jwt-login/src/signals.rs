@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn what_is_ignored_is_read_from_the_kernel() {
         let status = |mask: &str| format!("SigBlk:\t0000000000000000\nSigIgn:\t{mask}\nSigCgt:\t0000000000000000\n");
-        // nohup and a shell's background: HUP, INT and QUIT, beside the PIPE of Rust.
+        // nohup (HUP) in a shell's background (INT, QUIT), beside the PIPE of Rust.
         assert_eq!(mask_of_ignored(&status("0000000000001007")), 0x1007);
         assert_eq!(mask_of_ignored(&status("0000000000000000")), 0);
         assert_eq!(mask_of_ignored(&status("no number")), 0);

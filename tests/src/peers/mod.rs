@@ -22,8 +22,10 @@ pub(crate) use version::is_executable;
 pub use zig::{Zigbuild, zigbuild};
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Duration;
 
+use crate::process::locked;
 use cache::Cache;
 
 /// A real server, or a tool that comes the same way.
@@ -140,7 +142,14 @@ pub const ENVTEST: &str = "KUBEBUILDER_ASSETS";
 /// # Errors
 /// It is not there and cannot be built or installed.
 pub fn locate(peer: Peer) -> Result<PathBuf, PeerError> {
-    find(peer).map(|found| found.path)
+    // A program that is not in the cache is asked for its version: once is enough.
+    static FOUND: Mutex<Vec<(Peer, PathBuf)>> = Mutex::new(Vec::new());
+    if let Some((_, path)) = locked(&FOUND).iter().find(|(known, _)| *known == peer) {
+        return Ok(path.clone());
+    }
+    let path = find(peer)?.path;
+    locked(&FOUND).push((peer, path.clone()));
+    Ok(path)
 }
 
 /// As [`locate`], and says how.

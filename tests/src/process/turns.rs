@@ -57,9 +57,11 @@ impl Turn {
         Self { counts }
     }
 
-    /// Waits until nobody works, and keeps it so: for what takes the whole machine and
-    /// is right only if it has it. The thread must have no turn yet.
+    /// Waits until nobody else has a turn, and keeps it so: for what takes the whole
+    /// machine and is right only if it has it. What runs beside goes on. The thread must
+    /// have no turn yet.
     pub fn alone() -> Self {
+        assert_eq!(OWN.get(), 0, "it would wait for itself");
         let mut working = locked(&WORKING);
         working.to_be_alone += 1;
         while working.turns > 0 {

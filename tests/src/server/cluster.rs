@@ -432,7 +432,8 @@ impl Cluster {
     pub(super) fn launch(&self, program: &Path, of: &Differing<'_>, http: &Http) -> Result<Supervised, ServerError> {
         let arguments = self.api_server_arguments(of)?;
         let home = self.scratch.path();
-        let api = Supervised::start(&self.scratch, "kube-apiserver", program, arguments, |command| {
+        let log = home.join(format!("kube-apiserver-{}.log", of.port));
+        let api = Supervised::start_with_log(&self.scratch, "kube-apiserver", &log, program, arguments, |command| {
             clean_environment(command, home, &[]);
             command.current_dir(home);
         });

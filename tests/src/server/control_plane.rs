@@ -60,8 +60,12 @@ impl Cluster {
         }
         for key in of.published {
             let public = format!("sa-{}.pub", key.kid());
-            let written = self.scratch.write(&public, key.public_pem()).map_err(ServerError::io("writing a key"))?;
-            arguments.push(format!("--service-account-key-file={}", text(&written)));
+            // In one step: another API server may be reading it.
+            let written = self.scratch.write(&format!("{public}.{}", of.port), key.public_pem());
+            let place = self.scratch.path().join(&public);
+            let moved = written.and_then(|written| std::fs::rename(written, &place));
+            moved.map_err(ServerError::io("writing a key"))?;
+            arguments.push(format!("--service-account-key-file={}", text(&place)));
         }
         // Beside the keys of others: it is read again while it runs.
         let signs = self.scratch.write(&format!("sa-{}.key", of.port), of.signs.private_pem());

@@ -31,8 +31,10 @@ pub(super) struct Ended {
 enum Event {
     Ended(Test),
     Ignored,
-    /// All ran.
-    Over,
+    /// It has run for a minute.
+    Slow(String),
+    /// All ran: so many passed, failed and were ignored.
+    Over([usize; 3]),
     /// A beginning, a count.
     Other,
 }
@@ -44,7 +46,7 @@ pub(super) fn run(binary: &Binary, more: &[&str], mut tell: impl FnMut(&Test)) -
     command.env(VARIABLE, "1").current_dir(&binary.folder).stdin(Stdio::null()).stdout(Stdio::piped());
     let failed = || io_error(format!("running {}", binary.path.display()));
     let mut child = command.spawn().map_err(failed())?;
-    let (mut ended, mut over) = (Ended::default(), false);
+    let (mut ended, mut over) = (Ended::default(), None);
     if let Some(stdout) = child.stdout.take() {
         for line in BufReader::new(stdout).split(b'\n') {
             let line = line.map_err(failed())?;
@@ -54,7 +56,8 @@ pub(super) fn run(binary: &Binary, more: &[&str], mut tell: impl FnMut(&Test)) -
                     ended.tests.push(test);
                 }
                 Some(Event::Ignored) => ended.ignored += 1,
-                Some(Event::Over) => over = true,
+                Some(Event::Slow(name)) => println!("{} {name} has been running for a minute", binary.name),
+                Some(Event::Over(counted)) => over = Some(counted),
                 Some(Event::Other) => {}
                 // What a test wrote past the one who runs it.
                 None => println!("{}", String::from_utf8_lossy(&line)),
@@ -62,8 +65,10 @@ pub(super) fn run(binary: &Binary, more: &[&str], mut tell: impl FnMut(&Test)) -
         }
     }
     let status = child.wait().map_err(failed())?;
-    let any_failed = ended.tests.iter().any(|test| test.failed.is_some());
-    if !over || status.success() == any_failed {
+    let failed = ended.tests.iter().filter(|test| test.failed.is_some()).count();
+    let seen = [ended.tests.len() - failed, failed, ended.ignored];
+    // A line that was not read, because something wrote into it, is not overlooked.
+    if over != Some(seen) || status.success() != (failed == 0) {
         return Err(SuiteError::NoResult { binary: binary.name.clone(), status: status.to_string() });
     }
     Ok(ended)
@@ -74,7 +79,11 @@ fn event(binary: &str, line: &[u8]) -> Option<Event> {
     let said: Value = serde_json::from_slice(line).ok()?;
     let (kind, event) = (said["type"].as_str()?, said["event"].as_str());
     Some(match (kind, event) {
-        ("suite", Some("ok" | "failed")) => Event::Over,
+        ("suite", Some("ok" | "failed")) => Event::Over(
+            ["passed", "failed", "ignored"]
+                .map(|name| said[name].as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX)),
+        ),
+        ("test", Some("timeout")) => Event::Slow(said["name"].as_str()?.to_owned()),
         ("test", Some("ignored")) => Event::Ignored,
         ("test", Some(result @ ("ok" | "failed"))) => {
             let seconds = said["exec_time"].as_f64().unwrap_or_default().max(0.0);
@@ -113,7 +122,11 @@ mod tests {
         assert_eq!(said(r#"{ "type": "test", "event": "ignored", "name": "a::b" }"#), Some(Event::Ignored));
         assert_eq!(said(r#"{ "type": "test", "event": "started", "name": "a::b" }"#), Some(Event::Other));
         assert_eq!(said(r#"{ "type": "suite", "event": "started", "test_count": 3 }"#), Some(Event::Other));
-        assert_eq!(said(r#"{ "type": "suite", "event": "failed", "passed": 1, "failed": 1 }"#), Some(Event::Over));
+        let over = r#"{ "type": "suite", "event": "failed", "passed": 3, "failed": 1, "ignored": 2 }"#;
+        assert_eq!(said(over), Some(Event::Over([3, 1, 2])));
+        assert_eq!(said(r#"{ "type": "suite", "event": "ok" }"#), Some(Event::Over([usize::MAX; 3])));
+        let slow = r#"{ "type": "test", "event": "timeout", "name": "a::b" }"#;
+        assert_eq!(said(slow), Some(Event::Slow("a::b".into())));
         assert_eq!(said("key 1 of 3"), None);
         assert_eq!(said(r#"{"level": "info"}"#), None);
     }

@@ -95,14 +95,21 @@ pub fn run() -> Result<Report, SuiteError> {
     let binaries = binaries::build()?;
     let mut report = Report::default();
     for binary in &binaries {
-        let ended = libtest::run(binary, &[], |test| {
+        let ran = libtest::run(binary, &[], |test| {
             let result = if test.failed.is_some() { "FAILED" } else { "ok" };
             println!("{} {} ... {result} ({:.1} s)", test.binary, test.name, test.took.as_secs_f64());
             if let Some(output) = &test.failed {
                 println!("{output}");
             }
-        })?;
-        report.add(ended);
+        });
+        match ran {
+            Ok(ended) => report.add(ended),
+            // The others are of use all the same.
+            Err(error) => {
+                eprintln!("error: {error}");
+                report.broken(error.to_string());
+            }
+        }
     }
     let failed: Vec<Test> = report.failed().cloned().collect();
     let too_many = failed.len() > MOST_FLAKY;

@@ -16,6 +16,7 @@ pub struct Report {
     tests: Vec<Test>,
     ignored: usize,
     again: Vec<(Test, Again, Option<PathBuf>)>,
+    broken: Vec<String>,
 }
 
 impl Report {
@@ -32,13 +33,21 @@ impl Report {
         self.again.push((test, again, log));
     }
 
+    /// A binary that gave no account of its tests.
+    pub(super) fn broken(&mut self, error: String) {
+        self.broken.push(error);
+    }
+
     fn flaky(&self) -> usize {
         self.again.iter().filter(|(_, again, _)| *again == Again::Passed).count()
     }
 
     /// Whether every test ran and passed, the first or the second time.
     pub fn is_good(&self) -> bool {
-        !self.tests.is_empty() && self.failed().count() == self.flaky() && self.flaky() <= MOST_FLAKY
+        !self.tests.is_empty()
+            && self.broken.is_empty()
+            && self.failed().count() == self.flaky()
+            && self.flaky() <= MOST_FLAKY
     }
 
     /// The text of it.
@@ -46,7 +55,7 @@ impl Report {
         let mut text = String::new();
         let mut slowest: Vec<&Test> = self.tests.iter().collect();
         slowest.sort_by_key(|test| std::cmp::Reverse(test.took));
-        text.push_str("\nslowest tests:\n");
+        text.push_str("\nslowest tests, with what each waited for its turn:\n");
         for test in slowest.iter().take(SLOWEST) {
             let _ = writeln!(text, "{:>7.1} s  {} {}", test.took.as_secs_f64(), test.binary, test.name);
         }
@@ -60,6 +69,9 @@ impl Report {
                 (Again::Failed, _) => writeln!(text, "FAILED {binary} {name}: failed alone too"),
                 (Again::NotRun, _) => writeln!(text, "FAILED {binary} {name}: not run again"),
             };
+        }
+        for error in &self.broken {
+            let _ = writeln!(text, "BROKEN {error}");
         }
         let (all, failed) = (self.tests.len(), self.failed().count());
         let _ = writeln!(
@@ -109,12 +121,15 @@ mod tests {
         assert!(!report(&[Again::Passed, Again::Failed]).is_good());
         assert!(!report(&[Again::NotRun]).is_good());
         assert!(!Report::default().is_good(), "no test ran");
+        let mut broken = report(&[]);
+        broken.broken("tests/e2e ended without a result (signal: 6)".to_owned());
+        assert!(!broken.is_good() && broken.text().contains("\nBROKEN tests/e2e ended without a result (signal: 6)\n"));
     }
 
     #[test]
     fn the_text_names_them() {
         let text = report(&[Again::Passed, Again::Failed, Again::NotRun]).text();
-        assert!(text.starts_with("\nslowest tests:\n   11.0 s  tests/e2e t11\n   10.0 s  tests/e2e t10\n"), "{text}");
+        assert!(text.starts_with("\nslowest tests, with what each waited for its turn:\n   11.0 s  tests/e2e t11\n   10.0 s  tests/e2e t10\n"), "{text}");
         assert_eq!(text.matches(" s  tests/e2e ").count(), 10);
         let end = "FLAKY tests/e2e f0: passed alone; log of the failure: /t/f.log\n\
             FAILED tests/e2e f1: failed alone too\n\
