@@ -29,6 +29,9 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
 /// Locks also after a panic of another test: the data is still whole.
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -109,20 +112,32 @@ pub fn stop_everything() {
     }
 }
 
-/// Ctrl-C, TERM and HUP end the process only after its servers.
+/// Ctrl-C, TERM and HUP end the process only after its servers. What whoever started
+/// it ignores, as nohup and a shell's background do, stays ignored.
 fn on_signal_stop_everything() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
-        let handler = || {
-            stop_everything();
-            // 128 + SIGINT, as a shell reports an interrupted program.
-            std::process::exit(130);
-        };
-        // A program that handles signals itself keeps its own handler; the
-        // pipes still end with it.
-        let _ = ctrlc::try_set_handler(handler);
+        let handled = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+        // Where signals or threads cannot be had, the pipes still end with the process.
+        if let Ok(mut signals) = Signals::new(handled) {
+            thread::spawn(move || {
+                if signals.forever().next().is_some() {
+                    stop_everything();
+                    // 128 + SIGINT, as a shell reports an interrupted program.
+                    std::process::exit(130);
+                }
+            });
+        }
         logs::keep_logs_on_panic();
     });
+}
+
+/// Whether this process ignores a signal (`SigIgn` in proc_pid_status(5)).
+pub fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask & (1 << (signal - 1)) != 0
 }
 
 /// One program that runs until it is stopped, or the harness ends.
