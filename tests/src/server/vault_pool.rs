@@ -1,7 +1,7 @@
 //! Owns the servers that tests take turns with: [`PooledVault`] is one that
 //! another test may have used before, and that is as new.
 //!
-//! A start costs two seconds; to remove what a test made costs a few requests.
+//! A start takes seconds; to remove what a test made takes a few requests.
 //! A server goes back only if, after that, it shows what it showed when it was
 //! new, and if its test passed and neither stopped nor sealed it. Tests about
 //! storage, leaders or what a server knows when it is new start one of their own.
