@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// A cluster of its own, a Vault with the policy and the role of the guide,
 /// and the guide's service account.
@@ -40,7 +41,11 @@ fn guide(start: &str) -> String {
     rest.split(end).next().unwrap_or_default().to_owned()
 }
 
+/// Applies the guide's manifest. Its names are the same for every test of this
+/// cluster, and of two that create an object at once, kubectl refuses one.
 fn apply(rig: &Rig, manifest: &str) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let file = rig.folder.write("manifest.yaml", manifest).expect("a file");
     rig.cluster.kubectl_ok(&["apply", "-f", file.to_str().expect("a path")]).expect("it is applied");
 }

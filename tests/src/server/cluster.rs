@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use shared::Secret;
 
-use super::control_plane::{Differing, start_etcd};
+use super::control_plane::start_etcd;
 use super::kubeconfig::{Credentials, kubeconfig, way};
 use super::rotation::Line;
 use super::token_review::TokenReview;
@@ -17,7 +17,7 @@ use crate::certificates::{Authority, Certificate};
 use crate::http::{Answer, Http};
 use crate::keys::{Alg, SigningKey};
 use crate::peers::{self, Peer};
-use crate::process::{self, Scratch, Supervised, clean_environment, locked};
+use crate::process::{self, Scratch, Supervised, locked};
 
 /// The issuer of a cluster's tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -394,55 +394,5 @@ impl Cluster {
     pub fn drop_old_keys(&self) -> Result<(), ServerError> {
         locked(&self.keys).older.clear();
         self.restart_api_server()
-    }
-
-    /// Stops the API server; etcd keeps what it knew.
-    pub fn stop_api_server(&self) {
-        match &self.serving {
-            Serving::Own(api) => drop(locked(api).take()),
-            Serving::Shared { proxy, .. } => proxy.point_at(&[]),
-        }
-    }
-
-    /// Starts the API server again, at the same address.
-    ///
-    /// # Errors
-    /// It does not become ready.
-    pub fn restart_api_server(&self) -> Result<(), ServerError> {
-        match &self.serving {
-            Serving::Own(_) => {
-                self.stop_api_server();
-                self.start_api_server_from(&peers::locate(Peer::KubeApiserver)?)
-            }
-            Serving::Shared { line, proxy, .. } => self.switch(line, proxy),
-        }
-    }
-
-    fn start_api_server_from(&self, program: &Path) -> Result<(), ServerError> {
-        let (published, signs) = (self.signing_keys(), self.signing_key());
-        let of = Differing { port: self.port, published: &published, signs: &signs };
-        let api = self.launch(program, &of, &self.http)?;
-        if let Serving::Own(own) = &self.serving {
-            *locked(own) = Some(api);
-        }
-        Ok(())
-    }
-
-    /// Starts an API server and waits until it serves.
-    pub(super) fn launch(&self, program: &Path, of: &Differing<'_>, http: &Http) -> Result<Supervised, ServerError> {
-        let arguments = self.api_server_arguments(of)?;
-        let home = self.scratch.path();
-        let log = home.join(format!("kube-apiserver-{}.log", of.port));
-        let api = Supervised::start_with_log(&self.scratch, "kube-apiserver", &log, program, arguments, |command| {
-            clean_environment(command, home, &[]);
-            command.current_dir(home);
-        });
-        let api = api.map_err(ServerError::io("starting kube-apiserver"))?;
-        ready::wait(&api, || match http.send("GET", "/readyz", &[], None) {
-            Ok(answer) if answer.status == 200 => Ok(()),
-            Ok(answer) => Err(format!("/readyz: HTTP {}", answer.status)),
-            Err(error) => Err(error.to_string()),
-        })?;
-        Ok(api)
     }
 }

@@ -1,12 +1,13 @@
-//! Owns how etcd and the API server are called.
+//! Owns how etcd and the API server are called, started and stopped.
 
 use std::path::Path;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Serving};
 use super::{ServerError, ready, text};
 use crate::http::Http;
 use crate::keys::SigningKey;
-use crate::process::{self, Scratch, Supervised, clean_environment};
+use crate::peers::{self, Peer};
+use crate::process::{self, Scratch, Supervised, clean_environment, locked};
 
 /// What tells one API server of a cluster from another.
 pub(super) struct Differing<'a> {
@@ -72,6 +73,56 @@ impl Cluster {
         let signs = signs.map_err(ServerError::io("writing the signing key"))?;
         arguments.push(format!("--service-account-signing-key-file={}", text(&signs)));
         Ok(arguments)
+    }
+
+    /// Stops the API server; etcd keeps what it knew.
+    pub fn stop_api_server(&self) {
+        match &self.serving {
+            Serving::Own(api) => drop(locked(api).take()),
+            Serving::Shared { proxy, .. } => proxy.point_at(&[]),
+        }
+    }
+
+    /// Starts the API server again, at the same address.
+    ///
+    /// # Errors
+    /// It does not become ready.
+    pub fn restart_api_server(&self) -> Result<(), ServerError> {
+        match &self.serving {
+            Serving::Own(_) => {
+                self.stop_api_server();
+                self.start_api_server_from(&peers::locate(Peer::KubeApiserver)?)
+            }
+            Serving::Shared { line, proxy, .. } => self.switch(line, proxy),
+        }
+    }
+
+    pub(super) fn start_api_server_from(&self, program: &Path) -> Result<(), ServerError> {
+        let (published, signs) = (self.signing_keys(), self.signing_key());
+        let of = Differing { port: self.port, published: &published, signs: &signs };
+        let api = self.launch(program, &of, &self.http)?;
+        if let Serving::Own(own) = &self.serving {
+            *locked(own) = Some(api);
+        }
+        Ok(())
+    }
+
+    /// Starts an API server and waits until it serves.
+    pub(super) fn launch(&self, program: &Path, of: &Differing<'_>, http: &Http) -> Result<Supervised, ServerError> {
+        let arguments = self.api_server_arguments(of)?;
+        let home = self.scratch.path();
+        let log = home.join(format!("kube-apiserver-{}.log", of.port));
+        let api = Supervised::start_with_log(&self.scratch, "kube-apiserver", &log, program, arguments, |command| {
+            clean_environment(command, home, &[]);
+            command.current_dir(home);
+        });
+        let api = api.map_err(ServerError::io("starting kube-apiserver"))?;
+        ready::wait(&api, || match http.send("GET", "/readyz", &[], None) {
+            Ok(answer) if answer.status == 200 => Ok(()),
+            Ok(answer) => Err(format!("/readyz: HTTP {}", answer.status)),
+            Err(error) => Err(error.to_string()),
+        })?;
+        Ok(api)
     }
 }
 

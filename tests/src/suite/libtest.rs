@@ -26,6 +26,20 @@ pub(super) struct Ended {
     pub ignored: usize,
 }
 
+impl Ended {
+    /// The line that libtest ends with when it does not speak JSON. Editors and
+    /// CI systems count tests by it.
+    pub(super) fn line(&self) -> String {
+        let failed = self.tests.iter().filter(|test| test.failed.is_some()).count();
+        let result = if failed == 0 { "ok" } else { "FAILED" };
+        let passed = self.tests.len() - failed;
+        let ignored = self.ignored;
+        format!(
+            "test result: {result}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out"
+        )
+    }
+}
+
 /// One line of a binary's account.
 #[derive(Debug, Clone, PartialEq)]
 enum Event {
@@ -103,6 +117,20 @@ fn event(binary: &str, line: &[u8]) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn its_tests_are_counted_as_libtest_does() {
+        let test = |failed: Option<&str>| Test {
+            binary: "tests/e2e".into(),
+            name: "a::b".into(),
+            took: Duration::ZERO,
+            failed: failed.map(str::to_owned),
+        };
+        let mut ended = Ended { tests: vec![test(None), test(None)], ignored: 3 };
+        assert_eq!(ended.line(), "test result: ok. 2 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out");
+        ended.tests.push(test(Some("why")));
+        assert_eq!(ended.line(), "test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out");
+    }
 
     #[test]
     fn what_a_binary_says_is_read() {

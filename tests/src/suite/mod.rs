@@ -95,6 +95,7 @@ pub fn run() -> Result<Report, SuiteError> {
     let binaries = binaries::build()?;
     let mut report = Report::default();
     for binary in &binaries {
+        println!("running {}", binary.name);
         let ran = libtest::run(binary, &[], |test| {
             let result = if test.failed.is_some() { "FAILED" } else { "ok" };
             println!("{} {} ... {result} ({:.1} s)", test.binary, test.name, test.took.as_secs_f64());
@@ -103,7 +104,10 @@ pub fn run() -> Result<Report, SuiteError> {
             }
         });
         match ran {
-            Ok(ended) => report.add(ended),
+            Ok(ended) => {
+                println!("{}\n", ended.line());
+                report.add(ended);
+            }
             // The others are of use all the same.
             Err(error) => {
                 eprintln!("error: {error}");
