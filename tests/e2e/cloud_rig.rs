@@ -97,7 +97,7 @@ impl Clouds {
     pub fn eks(&self, region: &str, name: &str, aws_flags: &[&str]) -> (Cluster, EksCluster, PathBuf) {
         let known = self.moto.create_cluster(region, name).expect("moto makes a cluster");
         let host = host_of(&known.endpoint);
-        let cluster = Cluster::start(ClusterOptions {
+        let cluster = Cluster::rotating(ClusterOptions {
             issuer: Issuer::Url(known.issuer.clone()),
             server_names: vec![host.clone()],
             aws_tokens: true,

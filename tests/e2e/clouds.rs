@@ -6,6 +6,7 @@ use harness::each_product;
 use harness::server::{ArmCluster, Cluster, ClusterOptions, Credentials, FakeAz, Issuer, PooledVault, VaultOptions};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 const GKE: &str = "https://container.googleapis.com/v1/projects/my-project/locations/europe-west1-b/clusters/prod";
 const GKE_NAME: &str = "gke_my-project_europe-west1-b_prod";
@@ -114,32 +115,41 @@ each_product!(one_kubeconfig_with_clusters_of_every_cloud, |product| {
     assert_eq!(rows[0]["hint"], "log in: aws sso login", "{}", rows[0]);
 });
 
+/// A cluster whose API server may not be asked for its documents: names are all
+/// there is, and they are wrong.
+fn unreadable() -> &'static Cluster {
+    static UNREADABLE: OnceLock<Cluster> = OnceLock::new();
+    UNREADABLE.get_or_init(|| {
+        let other = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
+        let role = json!({"metadata": {"name": "issuer-of-tokens"}, "rules": [
+            {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}]});
+        let rbac = "/apis/rbac.authorization.k8s.io/v1";
+        let made = other.http("POST", &format!("{rbac}/clusterroles"), Some(&role)).expect("an answer");
+        assert!(made.is_success(), "{}", made.text);
+        let binding = json!({"metadata": {"name": "jane"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "issuer-of-tokens"},
+            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]});
+        let made = other.http("POST", &format!("{rbac}/clusterrolebindings"), Some(&binding)).expect("an answer");
+        assert!(made.is_success(), "{}", made.text);
+        // What everybody may read by default.
+        let made =
+            other.http("DELETE", &format!("{rbac}/clusterrolebindings/system:discovery"), None).expect("an answer");
+        assert!(made.is_success(), "{}", made.text);
+        other
+    })
+}
+
 each_product!(a_renamed_context_of_gke_is_refused_by_the_proof, |product| {
     let clouds = Clouds::start();
     let gke = cluster(Issuer::Url(GKE.into()), &[]);
     clouds.site.add(GKE, gke);
-    // Another cluster, whose API server may not be asked for its documents:
-    // names are all there is, and they are wrong.
-    let other = Cluster::start(ClusterOptions::default()).expect("a cluster starts");
-    let role = json!({"metadata": {"name": "issuer-of-tokens"}, "rules": [
-        {"apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"]}]});
-    let rbac = "/apis/rbac.authorization.k8s.io/v1";
-    let made = other.http("POST", &format!("{rbac}/clusterroles"), Some(&role)).expect("an answer");
-    assert!(made.is_success(), "{}", made.text);
-    let binding = json!({"metadata": {"name": "jane"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "issuer-of-tokens"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "jane"}]});
-    let made = other.http("POST", &format!("{rbac}/clusterrolebindings"), Some(&binding)).expect("an answer");
-    assert!(made.is_success(), "{}", made.text);
-    // What everybody may read by default.
-    let made = other.http("DELETE", &format!("{rbac}/clusterrolebindings/system:discovery"), None).expect("an answer");
-    assert!(made.is_success(), "{}", made.text);
+    let other = unreadable();
     let jane = other.authority().client("jane", None).expect("a certificate");
     let file = other.kubeconfig_with("jane", &Credentials::Certificate(jane)).expect("a kubeconfig");
     let text = std::fs::read_to_string(&file).expect("a kubeconfig").replace(other.context(), GKE_NAME);
     std::fs::write(&file, text).expect("a kubeconfig");
     let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
-    let ran = run(with_vault(&mut clouds.kubectl(&other, &file, &[], &["vaultjwt", "setup"]), &vault));
+    let ran = run(with_vault(&mut clouds.kubectl(other, &file, &[], &["vaultjwt", "setup"]), &vault));
     assert_eq!(ran.code, 1);
     assert!(
         ran.stderr.ends_with(&format!(

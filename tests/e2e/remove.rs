@@ -364,8 +364,7 @@ each_product!(rights_are_asked_for_before_the_first_write, |product| {
 });
 
 each_product!(a_cluster_that_does_not_answer, |product| {
-    let options = ClusterOptions::default();
-    let cluster = Cluster::start(options).expect("a cluster starts");
+    let cluster = Cluster::rotating(ClusterOptions::default()).expect("a cluster starts");
     let rig = Rig::with(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
     rig.setup(&ROLE).ok();
     add(&rig, &[other("https://other", None)]);

@@ -35,7 +35,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let issuer = Issuer::Url("https://rotating.svc".to_owned());
+        let issuer = Issuer::Url("https://alpha.svc".to_owned());
         let cluster =
             Cluster::shared(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("the cluster starts");
         cluster.create_service_account("shop", "app").expect("a service account is made");

@@ -18,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 /// A cluster of its own, a Vault with the policy and the role of the guide,
 /// and the guide's service account.
 fn rig(product: harness::server::Product) -> Rig {
-    let issuer = Issuer::Url("https://own.svc".to_owned());
+    let issuer = Issuer::Url("https://gamma.svc".to_owned());
     let cluster = Cluster::rotating(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("a cluster starts");
     let rig = Rig::to_wait(Owned::Own(Box::new(cluster)), VaultOptions::new(product));
     apply(&rig, &guide("```yaml\n"));

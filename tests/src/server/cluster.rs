@@ -1,5 +1,5 @@
-//! Owns a cluster as far as issuers and tokens need one: a real etcd and a
-//! real API server, signing keys that can be rotated, kubeconfigs, kubectl.
+//! Owns a cluster as far as issuers and tokens need one: a real API server on a
+//! real etcd, signing keys that can be rotated, kubeconfigs, kubectl.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use shared::Secret;
 
-use super::control_plane::start_etcd;
+use super::etcd::Store;
 use super::kubeconfig::{Credentials, kubeconfig, way};
 use super::rotation::Line;
 use super::token_review::TokenReview;
@@ -61,11 +61,10 @@ pub struct Cluster {
     // Servers stop before their folder goes: fields drop in this order.
     pub(super) serving: Serving,
     pub(super) token_review: Option<TokenReview>,
-    pub(super) _etcd: Option<Supervised>,
     pub(super) scratch: Scratch,
     pub(super) options: ClusterOptions,
     pub(super) port: u16,
-    pub(super) etcd_address: String,
+    pub(super) store: Store,
     pub(super) authority: Arc<Authority>,
     pub(super) admin: Certificate,
     pub(super) keys: Mutex<Keys>,
@@ -104,11 +103,11 @@ impl Cluster {
     /// # Errors
     /// A peer is missing, or a server does not become ready.
     pub fn start(options: ClusterOptions) -> Result<Self, ServerError> {
-        let programs = (peers::locate(Peer::Etcd)?, peers::locate(Peer::KubeApiserver)?);
-        with_free_ports(|| Self::start_once(&options, &programs.0, &programs.1))
+        let program = peers::locate(Peer::KubeApiserver)?;
+        with_free_ports(|| Self::start_once(&options, &program))
     }
 
-    fn start_once(options: &ClusterOptions, etcd: &Path, apiserver: &Path) -> Result<Self, ServerError> {
+    fn start_once(options: &ClusterOptions, apiserver: &Path) -> Result<Self, ServerError> {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let context = Self::next_context();
         // Other test binaries have a first cluster too. The context is no part
@@ -117,7 +116,7 @@ impl Cluster {
         let server_name = format!("api-{number}.{:08x}.clusters.example", rand::random::<u32>());
         let scratch = Scratch::new("cluster").map_err(ServerError::io("making a folder"))?;
         let port = process::port().map_err(ServerError::io("choosing a port"))?;
-        let (etcd, etcd_address) = start_etcd(&scratch, etcd)?;
+        let store = Store::new()?;
 
         let authority = Arc::new(Authority::new("kubernetes")?);
         let admin = authority.client("kubernetes-admin", Some("system:masters"))?;
@@ -140,7 +139,6 @@ impl Cluster {
         let cluster = Self {
             serving: Serving::Own(Mutex::new(None)),
             token_review: options.aws_tokens.then(|| TokenReview::start(&scratch)).transpose()?,
-            _etcd: Some(etcd),
             http: Http::new(url, Some(&authority.pem()), Some(&admin))?,
             keys: Mutex::new(Keys { older: Vec::new(), newest: SigningKey::generate(options.alg)? }),
             options: options.clone(),
@@ -148,7 +146,7 @@ impl Cluster {
             files: AtomicU32::new(1),
             scratch,
             port,
-            etcd_address,
+            store,
             authority,
             admin,
             context,

@@ -1,4 +1,4 @@
-//! Owns how etcd and the API server are called, started and stopped.
+//! Owns how an API server is called, started and stopped.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::{ServerError, ready, text};
 use crate::http::Http;
 use crate::keys::SigningKey;
 use crate::peers::{self, Peer};
-use crate::process::{self, Scratch, Supervised, clean_environment, locked};
+use crate::process::{Supervised, clean_environment, locked};
 
 /// What tells one API server of a cluster from another.
 pub(super) struct Differing<'a> {
@@ -36,7 +36,8 @@ impl Cluster {
         .into();
         arguments.extend([
             format!("--secure-port={}", of.port),
-            format!("--etcd-servers={}", self.etcd_address),
+            format!("--etcd-servers={}", self.store.address),
+            format!("--etcd-prefix={}", self.store.prefix),
             format!("--cert-dir={}", path("certificates")),
             format!("--tls-cert-file={}", path("server.crt")),
             format!("--tls-private-key-file={}", path("server.key")),
@@ -124,35 +125,4 @@ impl Cluster {
         })?;
         Ok(api)
     }
-}
-
-/// Starts etcd and returns it with its address for clients.
-pub(super) fn start_etcd(scratch: &Scratch, program: &Path) -> Result<(Supervised, String), ServerError> {
-    let port = process::port_pair().map_err(ServerError::io("choosing ports"))?;
-    let client = format!("http://127.0.0.1:{port}");
-    let peer = format!("http://127.0.0.1:{}", port + 1);
-    let arguments = [
-        "--name=default".to_owned(),
-        format!("--data-dir={}", text(&scratch.path().join("etcd"))),
-        // Nothing here has to survive a power cut.
-        "--unsafe-no-fsync".to_owned(),
-        "--log-level=warn".to_owned(),
-        format!("--listen-client-urls={client}"),
-        format!("--advertise-client-urls={client}"),
-        format!("--listen-peer-urls={peer}"),
-        format!("--initial-advertise-peer-urls={peer}"),
-        format!("--initial-cluster=default={peer}"),
-    ];
-    let etcd = Supervised::start(scratch, "etcd", program, arguments, |command| {
-        clean_environment(command, scratch.path(), &[]);
-        command.current_dir(scratch.path());
-    });
-    let etcd = etcd.map_err(ServerError::io("starting etcd"))?;
-    let http = Http::new(client.clone(), None, None)?;
-    ready::wait(&etcd, || match http.send("GET", "/health", &[], None) {
-        Ok(answer) if answer.json()["health"] == "true" => Ok(()),
-        Ok(answer) => Err(format!("/health: HTTP {}: {}", answer.status, answer.text)),
-        Err(error) => Err(error.to_string()),
-    })?;
-    Ok((etcd, client))
 }

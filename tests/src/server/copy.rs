@@ -1,7 +1,6 @@
-//! Owns a cluster that pretends to be another one: a real API server and a
-//! real etcd with an authority of their own, which show everything that can be
-//! copied from the victim: its issuer, its public keys, the UID of its
-//! `kube-system` namespace.
+//! Owns a cluster that pretends to be another one: a real API server with an
+//! authority of its own, which shows everything that can be copied from the
+//! victim: its issuer, its public keys, the UID of its `kube-system` namespace.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +10,6 @@ use super::cluster::{Cluster, ClusterOptions, Issuer};
 use super::{ServerError, success};
 use crate::http::Http;
 use crate::keys::SigningKey;
-
-/// Where the API server keeps the namespace (`/registry` is the default of
-/// its `--etcd-prefix`).
-const KUBE_SYSTEM: &str = "/registry/namespaces/kube-system";
 
 /// What is copied.
 #[derive(Debug, Clone)]
@@ -74,8 +69,8 @@ impl Cluster {
     pub fn take_the_uid_of(&self, victim: &Cluster) -> Result<(), ServerError> {
         let (own, wanted) = (self.uid()?, victim.uid()?);
         self.stop_api_server();
-        let etcd = Http::new(self.etcd_address.clone(), None, None)?;
-        let key = STANDARD.encode(KUBE_SYSTEM);
+        let etcd = Http::new(self.store.address.clone(), None, None)?;
+        let key = STANDARD.encode(format!("{}/namespaces/kube-system", self.store.prefix));
         let read = etcd.send("POST", "/v3/kv/range", &[], Some(&json!({ "key": key })))?;
         let read = success("reading kube-system from etcd", read)?.json();
         let value = read["kvs"][0]["value"].as_str().and_then(|value| STANDARD.decode(value).ok());

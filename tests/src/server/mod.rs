@@ -12,6 +12,7 @@ mod cluster;
 mod connect;
 mod control_plane;
 mod copy;
+mod etcd;
 mod files;
 mod gate;
 mod kubeconfig;
