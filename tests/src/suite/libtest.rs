@@ -8,7 +8,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -24,6 +24,8 @@ pub(super) struct Ended {
     pub tests: Vec<Test>,
     /// Tests that are only run when asked for.
     pub ignored: usize,
+    /// From the binary's start to its end.
+    pub took: Duration,
 }
 
 impl Ended {
@@ -33,9 +35,10 @@ impl Ended {
         let failed = self.tests.iter().filter(|test| test.failed.is_some()).count();
         let result = if failed == 0 { "ok" } else { "FAILED" };
         let passed = self.tests.len() - failed;
-        let ignored = self.ignored;
+        let (ignored, took) = (self.ignored, self.took.as_secs_f64());
         format!(
-            "test result: {result}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out"
+            "test result: {result}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out; \
+             finished in {took:.2}s"
         )
     }
 }
@@ -59,6 +62,7 @@ pub(super) fn run(binary: &Binary, more: &[&str], mut tell: impl FnMut(&Test)) -
     command.args(["-Z", "unstable-options", "--format", "json", "--report-time"]).args(more);
     command.env(VARIABLE, "1").current_dir(&binary.folder).stdin(Stdio::null()).stdout(Stdio::piped());
     let failed = || io_error(format!("running {}", binary.path.display()));
+    let start = Instant::now();
     let mut child = command.spawn().map_err(failed())?;
     let (mut ended, mut over) = (Ended::default(), None);
     if let Some(stdout) = child.stdout.take() {
@@ -85,6 +89,7 @@ pub(super) fn run(binary: &Binary, more: &[&str], mut tell: impl FnMut(&Test)) -
     if over != Some(seen) || status.success() != (failed == 0) {
         return Err(SuiteError::NoResult { binary: binary.name.clone(), status: status.to_string() });
     }
+    ended.took = start.elapsed();
     Ok(ended)
 }
 
@@ -126,10 +131,12 @@ mod tests {
             took: Duration::ZERO,
             failed: failed.map(str::to_owned),
         };
-        let mut ended = Ended { tests: vec![test(None), test(None)], ignored: 3 };
-        assert_eq!(ended.line(), "test result: ok. 2 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out");
+        let took = Duration::from_millis(12_340);
+        let mut ended = Ended { tests: vec![test(None), test(None)], ignored: 3, took };
+        let line = "test result: ok. 2 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 12.34s";
+        assert_eq!(ended.line(), line);
         ended.tests.push(test(Some("why")));
-        assert_eq!(ended.line(), "test result: FAILED. 2 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out");
+        assert_eq!(ended.line(), line.replace("ok.", "FAILED.").replace("0 failed", "1 failed"));
     }
 
     #[test]

@@ -14,6 +14,8 @@ mod report;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 pub use binaries::Binary;
@@ -21,13 +23,16 @@ pub(crate) use libtest::VARIABLE;
 pub use report::Report;
 
 use crate::artefacts::{self, ArtefactError};
-use crate::process::say;
+use crate::process::{locked, say};
 use crate::workspace;
 use libtest::Ended;
 
 /// What begins the message of an assertion about keys or tokens that are gone,
 /// that are there and must not be, or that somebody was told.
 pub const NEVER_FLAKY: &str = "keys or tokens, never flaky";
+
+/// The binary that takes longer than all others together. It runs beside them.
+const LONGEST: &str = "tests/e2e";
 
 /// Flaky tests of a run that still counts as a good one.
 pub const MOST_FLAKY: usize = 3;
@@ -93,28 +98,16 @@ pub fn run() -> Result<Report, SuiteError> {
     artefacts::plugin()?;
     artefacts::pod_binary()?;
     let binaries = binaries::build()?;
-    let mut report = Report::default();
-    for binary in &binaries {
-        println!("running {}", binary.name);
-        let ran = libtest::run(binary, &[], |test| {
-            let result = if test.failed.is_some() { "FAILED" } else { "ok" };
-            println!("{} {} ... {result} ({:.1} s)", test.binary, test.name, test.took.as_secs_f64());
-            if let Some(output) = &test.failed {
-                println!("{output}");
-            }
-        });
-        match ran {
-            Ok(ended) => {
-                println!("{}\n", ended.line());
-                report.add(ended);
-            }
-            // The others are of use all the same.
-            Err(error) => {
-                eprintln!("error: {error}");
-                report.broken(error.to_string());
-            }
+    let report = Mutex::new(Report::default());
+    // The long one leaves room: many of its tests wait.
+    let (long, short): (Vec<&Binary>, Vec<&Binary>) = binaries.iter().partition(|binary| binary.name == LONGEST);
+    thread::scope(|scope| {
+        for lane in [long, short] {
+            let report = &report;
+            scope.spawn(move || lane.into_iter().for_each(|binary| run_all(binary, report)));
         }
-    }
+    });
+    let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failed: Vec<Test> = report.failed().cloned().collect();
     let too_many = failed.len() > MOST_FLAKY;
     for test in failed {
@@ -129,6 +122,27 @@ pub fn run() -> Result<Report, SuiteError> {
         report.again(test, again, log);
     }
     Ok(report)
+}
+
+/// Runs all tests of a binary and tells of each.
+fn run_all(binary: &Binary, report: &Mutex<Report>) {
+    println!("running {}", binary.name);
+    let ran = libtest::run(binary, &[], |test| {
+        let result = if test.failed.is_some() { "FAILED" } else { "ok" };
+        let output = test.failed.as_ref().map(|output| format!("\n{output}")).unwrap_or_default();
+        println!("{} {} ... {result} ({:.1} s){output}", test.binary, test.name, test.took.as_secs_f64());
+    });
+    match ran {
+        Ok(ended) => {
+            println!("{} has run\n{}", binary.name, ended.line());
+            locked(report).add(ended);
+        }
+        // The others are of use all the same.
+        Err(error) => {
+            eprintln!("error: {error}");
+            locked(report).broken(error.to_string());
+        }
+    }
 }
 
 /// Whether a second run may make a failure a flaky one.

@@ -102,7 +102,7 @@ mod tests {
         let failed: Vec<Test> = (0..again.len()).map(|number| test(&format!("f{number}"), 1, true)).collect();
         let mut tests: Vec<Test> = (0..12).map(|number| test(&format!("t{number}"), number, false)).collect();
         tests.extend(failed.clone());
-        report.add(Ended { tests, ignored: 2 });
+        report.add(Ended { tests, ignored: 2, took: Duration::ZERO });
         for (test, again) in failed.into_iter().zip(again) {
             report.again(test, *again, (*again == Again::Passed).then(|| "/t/f.log".into()));
         }
