@@ -12,7 +12,7 @@ use std::thread;
 use super::locked;
 
 /// Tests that work at once, for each core.
-const PER_CORE: usize = 2;
+const PER_CORE: usize = 3;
 
 /// Turns that are taken, and threads that wait to work alone.
 #[derive(Debug)]
