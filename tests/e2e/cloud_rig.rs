@@ -95,7 +95,12 @@ impl Clouds {
     /// EKS is asked for it by name alone: a test that has the relay pass on
     /// again has moto's CA again.
     pub fn eks(&self, region: &str, name: &str, aws_flags: &[&str]) -> (Cluster, EksCluster, PathBuf) {
-        let known = self.moto.create_cluster(region, name).expect("moto makes a cluster");
+        // moto makes ids by chance. With these, tests share an API server for each region.
+        let known = EksCluster {
+            issuer: format!("https://oidc.eks.{region}.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE"),
+            endpoint: format!("https://EXAMPLED539D4633E53DE1B71EXAMPLE.gr7.{region}.eks.amazonaws.com/"),
+            ..self.moto.create_cluster(region, name).expect("moto makes a cluster")
+        };
         let host = host_of(&known.endpoint);
         let cluster = Cluster::rotating(ClusterOptions {
             issuer: Issuer::Url(known.issuer.clone()),
@@ -118,13 +123,15 @@ impl Clouds {
         (cluster, known, file)
     }
 
-    /// What DescribeCluster says of it: moto's words, and the authority that the
-    /// API server has.
+    /// What DescribeCluster says of it: moto's words, with the issuer, the endpoint
+    /// and the authority that the API server has.
     pub fn described(&self, cluster: &Cluster, known: &EksCluster) -> Value {
         use base64::Engine as _;
         let mut said = self.moto.describe(&known.region, &known.name).expect("a cluster");
         let authority = base64::engine::general_purpose::STANDARD.encode(cluster.ca_pem());
         said["cluster"]["certificateAuthority"]["data"] = Value::String(authority);
+        said["cluster"]["identity"]["oidc"]["issuer"] = Value::String(known.issuer.clone());
+        said["cluster"]["endpoint"] = Value::String(known.endpoint.clone());
         said
     }
 

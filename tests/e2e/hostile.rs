@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
 use harness::server::{ManyClusters, ManyIssuers, ManyOptions, PooledVault, Product, VaultOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -208,11 +209,11 @@ each_product!(key_sets_that_are_refused, |product| {
             "{}",
             row.name
         );
-        assert_eq!((fleet.config("jwt"), role()), before, "{}", row.name);
+        assert_eq!((fleet.config("jwt"), role()), before, "{NEVER_FLAKY}: {}", row.name);
         clusters.heal(0);
     }
     assert!(nobody_came(&elsewhere), "nobody followed the redirect");
-    assert!(logs_in(&fleet, &token(&fleet)));
+    assert!(logs_in(&fleet, &token(&fleet)), "{NEVER_FLAKY}");
 });
 
 /// One row of `sync -o json`.
@@ -264,16 +265,16 @@ each_product!(kids_that_would_break_out, |product| {
         else {
             panic!("{kid:?}: {config}");
         };
-        assert!(fleet.is_of(0, element) && !fleet.is_of(1, element), "{element}");
+        assert!(fleet.is_of(0, element) && !fleet.is_of(1, element), "{NEVER_FLAKY}: {element}");
         assert_eq!(element.matches("-----BEGIN").count(), 1, "{element}");
         assert!(element.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{element}");
         assert!(!element.contains(','), "{element}");
-        assert!(logs_in(&fleet, &token(&fleet)), "{kid:?}");
+        assert!(logs_in(&fleet, &token(&fleet)), "{NEVER_FLAKY}: {kid:?}");
         // What was written is what would be written.
         for ran in [fleet.run(&[&SYNC[..], &["-v", "6"]].concat()).ok(), setup(&fleet, &["-v", "6"]).ok()] {
             is_plain(&ran);
         }
-        assert_eq!(fleet.config("jwt"), config, "{kid:?}");
+        assert_eq!(fleet.config("jwt"), config, "{NEVER_FLAKY}: {kid:?}");
         // No more of a kid than fits a line: 256 bytes, in whole characters.
         last = if kid == long { "é".repeat(128) } else { kid.to_owned() };
     }
@@ -292,8 +293,8 @@ each_product!(keys_that_stand_twice, |product| {
     publish(&clusters, &[old.jwk(), new.jwk(), new.jwk(), with(&new, "kid", "again"), old.jwk()]);
     let row = synced(&fleet, &[]);
     assert_eq!((kids(&row, "add"), kids(&row, "keep")), (vec![new.kid()], vec![old.kid()]), "{row}");
-    assert_eq!((count(&old), count(&new)), (1, 1));
-    assert!(logs_in(&fleet, &token(&fleet)));
+    assert_eq!((count(&old), count(&new)), (1, 1), "{NEVER_FLAKY}");
+    assert!(logs_in(&fleet, &token(&fleet)), "{NEVER_FLAKY}");
     // Two keys by the same name: Vault does not look at names.
     let newest = clusters.rotate(0).expect("a key is made");
     publish(&clusters, &[with(&new, "kid", "same"), with(&newest, "kid", "same"), old.jwk()]);
@@ -304,7 +305,7 @@ each_product!(keys_that_stand_twice, |product| {
     let claims: Value = serde_json::from_slice(&claims).expect("claims are JSON");
     for key in [&old, &new, &newest] {
         let header = json!({"alg": "ES256", "kid": "same"});
-        assert!(logs_in(&fleet, &key.sign_with_header(&header, &claims).expect("it signs")), "{key:?}");
+        assert!(logs_in(&fleet, &key.sign_with_header(&header, &claims).expect("it signs")), "{NEVER_FLAKY}: {key:?}");
     }
     assert_eq!(synced(&fleet, &[])["outcome"], json!("unchanged"));
 });
@@ -326,7 +327,7 @@ each_product!(a_key_that_is_passed_over_is_told_in_plain_words, |product| {
     let ran = setup(&fleet, &[]).ok();
     is_plain(&ran);
     assert!(ran.stderr.contains(&format!("warning: {skipped}\n")), "{}", ran.stderr);
-    assert_eq!(fleet.config("jwt"), before);
+    assert_eq!(fleet.config("jwt"), before, "{NEVER_FLAKY}");
 });
 
 each_product!(an_issuer_without_tls_is_not_asked, |product| {
@@ -347,6 +348,6 @@ each_product!(an_issuer_without_tls_is_not_asked, |product| {
     let row = synced(&fleet, &[]);
     assert_eq!(kids(&row, "add"), [new.kid()]);
     assert_eq!(row["owner"], json!({"issuer": issuer, "clusterUid": clusters.uid(0)}));
-    assert!(logs_in(&fleet, &token(&fleet)));
+    assert!(logs_in(&fleet, &token(&fleet)), "{NEVER_FLAKY}");
     assert!(nobody_came(&site));
 });

@@ -159,7 +159,7 @@ each_product!(a_pods_life, |product| {
     sidecar.wait_for("\nrenewed: lease 9s", 4);
     let told = format!("\nwarning: the token file \"{}\" was gone; written again\n", bench.token.display());
     sidecar.wait_for(&told, 1);
-    assert_eq!(bench.content(), token);
+    assert_eq!(bench.content(), token, "{NEVER_FLAKY}");
     let mode = fs::metadata(&bench.token).expect("a file").permissions().mode();
     assert!(mode & 0o7777 == 0o600 && bench.rig.folder.path().join("info").exists(), "{mode:o}");
 
@@ -173,15 +173,15 @@ each_product!(a_pods_life, |product| {
         bench.asked(seen),
         ["lookup-self", "renew-self", "renew-self", "renew-self", "renew-self", "revoke-self"]
     );
-    assert!(!bench.lives(&token));
-    assert!(!bench.token.exists() && !bench.rig.folder.path().join("info").exists());
+    assert!(!bench.lives(&token), "{NEVER_FLAKY}");
+    assert!(!bench.token.exists() && !bench.rig.folder.path().join("info").exists(), "{NEVER_FLAKY}");
 
     // Without that, the token outlives it, for the next one.
     let sidecar = bench.start(&["--watch"]);
     sidecar.wait_for("logged in to ", 1);
     let (took, ran) = sidecar.stop("INT");
     assert!(took < Duration::from_secs(1) && ran.stderr.ends_with("\nended by SIGINT\n"), "{took:?} {}", ran.stderr);
-    assert!(ran.code == 0 && bench.lives(&bench.content()));
+    assert!(ran.code == 0 && bench.lives(&bench.content()), "{NEVER_FLAKY}");
 });
 
 each_product!(what_was_planted_is_not_taken_over, |product| {
@@ -228,7 +228,7 @@ each_product!(what_was_planted_is_not_taken_over, |product| {
         assert!(kept.is_file() && kept.permissions().mode() & 0o7777 == 0o600, "{name}");
         sidecar.stop("TERM");
         if name == "a link" {
-            assert_eq!(fs::read_to_string(&elsewhere).expect("what it led to"), planted);
+            assert_eq!(fs::read_to_string(&elsewhere).expect("what it led to"), planted, "{NEVER_FLAKY}");
         }
     }
 });
@@ -244,7 +244,7 @@ each_product!(troubles_of_a_long_life, |product| {
     let sealed = Instant::now();
     bench.rig.vault.seal().expect("it is sealed");
     sidecar.wait_for("warning: Vault at ", 1);
-    assert_eq!(bench.content(), token);
+    assert_eq!(bench.content(), token, "{NEVER_FLAKY}");
     std::thread::sleep(Duration::from_secs(TTL + 1).saturating_sub(sealed.elapsed()));
     assert_eq!(bench.content(), token, "{NEVER_FLAKY}: a token that is over stays until there is another");
     bench.rig.vault.unseal().expect("it is unsealed");
@@ -257,7 +257,7 @@ each_product!(troubles_of_a_long_life, |product| {
         "{said}"
     );
     let next = bench.content();
-    assert!(next != token && bench.lives(&next));
+    assert!(next != token && bench.lives(&next), "{NEVER_FLAKY}");
 
     // Its policies no longer let it renew itself: one try, then a login.
     bench.change_role("app", json!({"token_ttl": TTL, "token_max_ttl": 0, "token_no_default_policy": true}));
@@ -325,7 +325,7 @@ each_product!(the_end_of_a_token, |product| {
     let token = bench.content();
     let revoke = || run(&mut bench.command(&["revoke", "--info-file=info"])).ok().stderr;
     assert_eq!(revoke(), format!("revoked the Vault token and removed \"{place}\"\n"));
-    assert!(!bench.lives(&token) && !bench.token.exists());
+    assert!(!bench.lives(&token) && !bench.token.exists(), "{NEVER_FLAKY}");
     assert!(!bench.rig.folder.path().join("info").exists());
     assert_eq!(revoke(), format!("there is no token in \"{place}\"\n"));
     // One that is over already.
@@ -347,13 +347,13 @@ each_product!(beside_a_command, |product| {
     let sidecar = Sidecar { child: command.spawn().expect("it starts"), log };
     sidecar.wait_for("renewed: ", 2);
     let token = fs::read_to_string(folder.join("seen")).expect("the token");
-    assert!(bench.lives(&token));
+    assert!(bench.lives(&token), "{NEVER_FLAKY}");
     // Nobody's child stays a zombie.
     assert_eq!(children(sidecar.child.id()), 1);
     let (took, ran) = sidecar.stop("TERM");
     assert_eq!(ran.code, 7, "{}", ran.stderr);
     assert!(took < Duration::from_secs(2), "{took:?}");
-    assert!(folder.join("heard").exists() && !bench.lives(&token));
+    assert!(folder.join("heard").exists() && !bench.lives(&token), "{NEVER_FLAKY}");
     assert_eq!(bench.asked(seen), ["login", "renew-self", "renew-self", "revoke-self"]);
 
     // Codes and signals of its own.

@@ -5,6 +5,7 @@ use crate::fleet::soak;
 use crate::rig::{Owned, ROLE, Rig};
 use harness::each_product;
 use harness::server::{GatedProxy, Product, VaultOptions, VaultServer, VaultTrio, shared_cluster};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -207,6 +208,6 @@ each_product!(a_sidecar_lives_through_changes_of_the_leader, |product| {
         trio.wait_active(Duration::from_secs(30)).expect("a leader");
         wait("two more renewals", || renewed() >= before + 2);
     }
-    assert_eq!(fs::read_to_string(&token).expect("a token"), held, "{}", said());
+    assert_eq!(fs::read_to_string(&token).expect("a token"), held, "{NEVER_FLAKY}: {}", said());
     assert_eq!(said().matches("logged in to ").count(), 1, "{}", said());
 });

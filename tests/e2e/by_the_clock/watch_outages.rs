@@ -7,6 +7,7 @@ use crate::rig::data;
 use crate::watching::Watching;
 use harness::each_product;
 use harness::server::{GatedProxy, ManyClusters, ManyOptions, PooledVault, VaultOptions, VaultServer, VaultTrio};
+use harness::suite::NEVER_FLAKY;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -156,10 +157,10 @@ each_product!(the_leader_of_three_changes, |product| {
         sleep(Duration::from_millis(100));
     }
     let config = data(&trio.node(0).http("GET", "auth/jwt/config", None).expect("Vault answers"));
-    assert_eq!(elements(&config).len(), 2);
+    assert_eq!(elements(&config).len(), 2, "{NEVER_FLAKY}");
     for number in 0..2 {
         let newest = clusters.keys(number).last().expect("a key").public_pem().trim().to_owned();
-        assert!(elements(&config).iter().any(|element| element.contains(&newest)));
+        assert!(elements(&config).iter().any(|element| element.contains(&newest)), "{NEVER_FLAKY}");
     }
     assert!(writes(trio.node(0), "jwt") < 20);
 });

@@ -9,13 +9,14 @@ use harness::each_product;
 use harness::keys::Alg;
 use harness::process::{Scratch, clean_environment};
 use harness::server::{Cluster, ClusterOptions, Issuer, VaultOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
-/// A cluster of its own, a Vault with the policy and the role of the guide,
+/// A cluster with keys of its own, a Vault with the policy and the role of the guide,
 /// and the guide's service account.
 fn rig(product: harness::server::Product) -> Rig {
     let issuer = Issuer::Url("https://gamma.svc".to_owned());
@@ -41,8 +42,8 @@ fn guide(start: &str) -> String {
     rest.split(end).next().unwrap_or_default().to_owned()
 }
 
-/// Applies the guide's manifest. Its names are the same for every test of this
-/// cluster, and of two that create an object at once, kubectl refuses one.
+/// Applies the guide's manifest. Other tests apply it to the same cluster, and if
+/// two create the same object at once, the API server refuses one.
 fn apply(rig: &Rig, manifest: &str) {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +113,7 @@ each_product!(locked_out_it_names_the_command_and_with_a_fallback_it_needs_none,
     run_2.wait_ready();
     run_2.wait_for("info  own token: works again after ");
     assert_eq!(run_2.figure("vaultjwt_locked_out{command=\"\"}"), 0.0);
-    assert_eq!(pods_log_in(&rig), Ok(()));
+    assert_eq!(pods_log_in(&rig), Ok(()), "{NEVER_FLAKY}");
     assert_eq!(run_2.stop().1.code, 0);
 
     // With a second way to log in, nobody has to.
@@ -124,11 +125,11 @@ each_product!(locked_out_it_names_the_command_and_with_a_fallback_it_needs_none,
     let line = run_3.wait_for("logged in");
     assert_eq!(line, "warn  logged in with AppRole of auth mount \"ops/\" (fallback), for 20m");
     run_3.wait_for("\" added");
-    assert_eq!(pods_log_in(&rig), Ok(()));
+    assert_eq!(pods_log_in(&rig), Ok(()), "{NEVER_FLAKY}");
     let (_, ended) = run_3.stop();
     assert!(!ended.stderr.contains("error"), "{}", ended.stderr);
     for secret in [fs::read_to_string(rig.folder.path().join("jwt")).expect("a token"), secret_id(&rig)] {
-        assert!(!ended.stderr.contains(secret.trim()));
+        assert!(!ended.stderr.contains(secret.trim()), "{NEVER_FLAKY}");
     }
 });
 
@@ -158,7 +159,7 @@ each_product!(in_a_pod_it_looks_after_its_own_cluster, |product| {
     rig.cluster.rotate(Alg::Es256).expect("it rotates");
     let line = run.wait_for("\" added");
     assert!(line.starts_with("info  context \"in-cluster\": key \""), "{line}");
-    assert_eq!(pods_log_in(&rig), Ok(()));
+    assert_eq!(pods_log_in(&rig), Ok(()), "{NEVER_FLAKY}");
     assert_eq!(run.stop().1.code, 0);
 });
 

@@ -9,6 +9,7 @@ use harness::certificates::Authority;
 use harness::each_product;
 use harness::keys::Alg;
 use harness::server::{Cluster, ClusterOptions, Honest, Presented, Product, Relay, RelayOptions};
+use harness::suite::NEVER_FLAKY;
 use serde_json::json;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -103,8 +104,8 @@ each_product!(a_mount_that_an_earlier_version_wrote, |product| {
         scene.expect(&words.join(" "), told, &ran.stderr);
     }
     scene.run(&["status", "-o", "wide"], &entries).ok();
-    assert_eq!(scene.elements(), written);
-    assert!(scene.lets_in(victim()));
+    assert_eq!(scene.elements(), written, "{NEVER_FLAKY}");
+    assert!(scene.lets_in(victim()), "{NEVER_FLAKY}");
     // One of its keys comes: nobody but a person says over which way.
     let signs = victim().signing_key();
     let (signing, older): (Vec<String>, Vec<String>) =
@@ -115,13 +116,16 @@ each_product!(a_mount_that_an_earlier_version_wrote, |product| {
         let ran = scene.run(words, &entries);
         let told = "no way to that cluster is recorded, because an earlier version enrolled it";
         scene.expect(&words.join(" "), ran.code != 0 && ran.stderr.contains(told), &ran.stderr);
-        assert_eq!(scene.elements(), signing);
+        assert_eq!(scene.elements(), signing, "{NEVER_FLAKY}");
     }
     let refused = scene.run(&["setup", "--context", "prod"], &entries);
     let (_, authority) = refused.stderr.split_once(" --authority ").expect("the hint names the way");
     let setup = ["setup", "--context", "prod", "--authority", authority.trim().trim_matches('\'')];
     scene.run(&setup, &entries).ok();
-    assert!(scene.elements().len() == 2 && scene.elements().iter().all(|text| text.starts_with("vaultjwt/v2\n")));
+    assert!(
+        scene.elements().len() == 2 && scene.elements().iter().all(|text| text.starts_with("vaultjwt/v2\n")),
+        "{NEVER_FLAKY}"
+    );
     scene.run(&["sync", "--context", "prod"], &entries).ok();
     scene.end();
 });

@@ -233,7 +233,4 @@ impl Drop for Supervised {
 /// tokens, proxies and kubeconfig. `PATH` is kept, with `first` in front.
 pub fn clean_environment(command: &mut Command, home: &Path, first: &[&Path]) {
     command.env_clear().env("PATH", crate::workspace::path_with(first)).env("HOME", home).env("LC_ALL", "C.UTF-8");
-    // The servers and their clients are written in Go. They are many and live for
-    // minutes: memory is there, time to collect garbage is not.
-    command.env("GOGC", "400");
 }

@@ -1,5 +1,6 @@
-//! Owns who works: as many tests at once as the machine can take, while any number
-//! of others waits.
+//! Owns who works: as many tests of a process at once as the machine can take,
+//! while any number of others waits. On a machine with four cores or more, no more
+//! tests run at once (`RUST_TEST_THREADS`) than may work.
 //!
 //! More tests run at the same time than a machine has cores, because many of them
 //! wait for something. If all of them worked at once, each would be slow enough to
@@ -37,7 +38,7 @@ pub struct Turn {
     counts: usize,
 }
 
-/// All turns of this machine.
+/// All turns of this process.
 fn most() -> usize {
     PER_CORE * thread::available_parallelism().map_or(1, usize::from)
 }
@@ -58,7 +59,7 @@ impl Turn {
     }
 
     /// Waits until nobody else has a turn, and keeps it so: for what takes the whole
-    /// machine and is right only if it has it. What runs beside goes on. The thread must
+    /// machine. What runs beside goes on, and so do other processes. The thread must
     /// have no turn yet.
     pub fn alone() -> Self {
         assert_eq!(OWN.get(), 0, "it would wait for itself");

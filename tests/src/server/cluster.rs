@@ -55,7 +55,8 @@ pub struct ClusterOptions {
     pub aws_tokens: bool,
 }
 
-/// A running cluster. Dropped, it is gone.
+/// A running cluster. Dropped, its API server is gone; its objects stay in etcd, where
+/// no other cluster sees them.
 #[derive(Debug)]
 pub struct Cluster {
     // Servers stop before their folder goes: fields drop in this order.

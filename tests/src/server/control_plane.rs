@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::cluster::{Cluster, Serving};
+use super::etcd::GOGC;
 use super::{ServerError, ready, text};
 use crate::http::Http;
 use crate::keys::SigningKey;
@@ -115,7 +116,7 @@ impl Cluster {
         let log = home.join(format!("kube-apiserver-{}.log", of.port));
         let api = Supervised::start_with_log(&self.scratch, "kube-apiserver", &log, program, arguments, |command| {
             clean_environment(command, home, &[]);
-            command.current_dir(home);
+            command.env(GOGC.0, GOGC.1).current_dir(home);
         });
         let api = api.map_err(ServerError::io("starting kube-apiserver"))?;
         ready::wait(&api, || match http.send("GET", "/readyz", &[], None) {

@@ -1,7 +1,6 @@
 //! Owns [`ManyClusters`]: one server that stands for many API servers.
 //!
-//! It is a fake: 32 or 500 real API servers, each with an etcd, do not fit on a
-//! machine. All of them listen at one address, each under a name and with a
+//! It is a fake: 32 or 500 real API servers do not fit on a machine. All of them listen at one address, each under a name and with a
 //! certificate of its own. It knows the five requests the programs send to a
 //! cluster, answers them as a real API server does, and is proven
 //! against the plugin and a real Vault. Where one or two clusters are enough,

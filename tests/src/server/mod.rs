@@ -1,4 +1,4 @@
-//! Owns the running servers of a test: [`Cluster`] (etcd and an API server, or several: [`ApiServerTwin`]),
+//! Owns the running servers of a test: [`Cluster`] (an API server, or several: [`ApiServerTwin`]),
 //! a [`Node`] that runs pods, [`VaultServer`] ([`PooledVault`]), [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
 //! stand-in for more API servers than a machine can run), and the proxies that
 //! stand in front of them ([`DelayingProxy`], [`GatedProxy`], [`SwitchingProxy`],

@@ -1,4 +1,4 @@
-//! Owns clusters whose keys change, on API servers that tests share.
+//! Owns clusters whose keys change, or that stop, on API servers that tests share.
 //!
 //! A rotation is another set of keys, and an API server reads its keys when it
 //! starts, which takes seconds. So tests that rotate stand behind proxies of their

@@ -2,7 +2,7 @@
 //! wants one like it, and ends with the process.
 //!
 //! Whoever takes one leaves it as it was: keys, roles, and what is there for all
-//! to see. A service account of one's own may stay.
+//! to see. What concerns a service account or names of one's own may stay.
 
 use std::sync::{Mutex, OnceLock};
 

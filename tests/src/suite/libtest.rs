@@ -28,21 +28,6 @@ pub(super) struct Ended {
     pub took: Duration,
 }
 
-impl Ended {
-    /// The line that libtest ends with when it does not speak JSON. Editors and
-    /// CI systems count tests by it.
-    pub(super) fn line(&self) -> String {
-        let failed = self.tests.iter().filter(|test| test.failed.is_some()).count();
-        let result = if failed == 0 { "ok" } else { "FAILED" };
-        let passed = self.tests.len() - failed;
-        let (ignored, took) = (self.ignored, self.took.as_secs_f64());
-        format!(
-            "test result: {result}. {passed} passed; {failed} failed; {ignored} ignored; 0 measured; 0 filtered out; \
-             finished in {took:.2}s"
-        )
-    }
-}
-
 /// One line of a binary's account.
 #[derive(Debug, Clone, PartialEq)]
 enum Event {
@@ -78,7 +63,7 @@ pub(super) fn run(binary: &Binary, more: &[&str], mut tell: impl FnMut(&Test)) -
                 Some(Event::Over(counted)) => over = Some(counted),
                 Some(Event::Other) => {}
                 // What a test wrote past the one who runs it.
-                None => println!("{}", String::from_utf8_lossy(&line)),
+                None => println!("{}: {}", binary.name, String::from_utf8_lossy(&line)),
             }
         }
     }
@@ -122,22 +107,6 @@ fn event(binary: &str, line: &[u8]) -> Option<Event> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn its_tests_are_counted_as_libtest_does() {
-        let test = |failed: Option<&str>| Test {
-            binary: "tests/e2e".into(),
-            name: "a::b".into(),
-            took: Duration::ZERO,
-            failed: failed.map(str::to_owned),
-        };
-        let took = Duration::from_millis(12_340);
-        let mut ended = Ended { tests: vec![test(None), test(None)], ignored: 3, took };
-        let line = "test result: ok. 2 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 12.34s";
-        assert_eq!(ended.line(), line);
-        ended.tests.push(test(Some("why")));
-        assert_eq!(ended.line(), line.replace("ok.", "FAILED.").replace("0 failed", "1 failed"));
-    }
 
     #[test]
     fn what_a_binary_says_is_read() {

@@ -25,7 +25,6 @@ pub use report::Report;
 use crate::artefacts::{self, ArtefactError};
 use crate::process::{locked, say};
 use crate::workspace;
-use libtest::Ended;
 
 /// What begins the message of an assertion about keys or tokens that are gone,
 /// that are there and must not be, or that somebody was told.
@@ -33,6 +32,9 @@ pub const NEVER_FLAKY: &str = "keys or tokens, never flaky";
 
 /// The binary that takes longer than all others together. It runs beside them.
 const LONGEST: &str = "tests/e2e";
+
+/// The package whose tests have limits for how long a wait may take.
+const MEASURES: &str = "vault-jwt-login/";
 
 /// Flaky tests of a run that still counts as a good one.
 pub const MOST_FLAKY: usize = 3;
@@ -99,13 +101,17 @@ pub fn run() -> Result<Report, SuiteError> {
     artefacts::pod_binary()?;
     let binaries = binaries::build()?;
     let report = Mutex::new(Report::default());
-    // The long one leaves room: many of its tests wait.
     let (long, short): (Vec<&Binary>, Vec<&Binary>) = binaries.iter().partition(|binary| binary.name == LONGEST);
+    if long.is_empty() {
+        locked(&report).broken(format!("{LONGEST} is missing"));
+    }
+    // What measures the pod program's waits has the machine, for seconds.
+    let (first, beside): (Vec<&Binary>, Vec<&Binary>) =
+        short.into_iter().partition(|binary| binary.name.starts_with(MEASURES));
+    run_all(&first, &report);
     thread::scope(|scope| {
-        for lane in [long, short] {
-            let report = &report;
-            scope.spawn(move || lane.into_iter().for_each(|binary| run_all(binary, report)));
-        }
+        scope.spawn(|| run_all(&long, &report));
+        scope.spawn(|| run_all(&beside, &report));
     });
     let mut report = report.into_inner().unwrap_or_else(PoisonError::into_inner);
     let failed: Vec<Test> = report.failed().cloned().collect();
@@ -114,33 +120,32 @@ pub fn run() -> Result<Report, SuiteError> {
         let again = match binaries.iter().find(|binary| binary.name == test.binary) {
             Some(binary) if !too_many && may_run_again(&test) => {
                 say(&format!("{} {}: once more, alone", test.binary, test.name));
-                again(binary, &test)?
+                again(binary, &test)
             }
             _ => Again::NotRun,
         };
-        let log = (again == Again::Passed).then(|| keep(&test)).transpose()?;
+        let log = (again == Again::Passed).then(|| keep(&test)).and_then(told);
         report.again(test, again, log);
     }
     Ok(report)
 }
 
-/// Runs all tests of a binary and tells of each.
-fn run_all(binary: &Binary, report: &Mutex<Report>) {
-    println!("running {}", binary.name);
-    let ran = libtest::run(binary, &[], |test| {
-        let result = if test.failed.is_some() { "FAILED" } else { "ok" };
-        let output = test.failed.as_ref().map(|output| format!("\n{output}")).unwrap_or_default();
-        println!("{} {} ... {result} ({:.1} s){output}", test.binary, test.name, test.took.as_secs_f64());
-    });
-    match ran {
-        Ok(ended) => {
-            println!("{} has run\n{}", binary.name, ended.line());
-            locked(report).add(ended);
-        }
-        // The others are of use all the same.
-        Err(error) => {
-            eprintln!("error: {error}");
-            locked(report).broken(error.to_string());
+/// Runs all tests of these binaries, one after another, and tells of each.
+fn run_all(binaries: &[&Binary], report: &Mutex<Report>) {
+    for binary in binaries {
+        println!("running {}", binary.name);
+        let ran = libtest::run(binary, &[], |test| {
+            let result = if test.failed.is_some() { "FAILED" } else { "ok" };
+            let output = test.failed.as_ref().map(|output| format!("\n{output}")).unwrap_or_default();
+            println!("{} {} ... {result} ({:.1} s){output}", test.binary, test.name, test.took.as_secs_f64());
+        });
+        match ran {
+            Ok(ended) => locked(report).add(&binary.name, ended),
+            // The others are of use all the same.
+            Err(error) => {
+                eprintln!("error: {error}");
+                locked(report).broken(error.to_string());
+            }
         }
     }
 }
@@ -150,14 +155,19 @@ fn may_run_again(test: &Test) -> bool {
     test.failed.as_ref().is_some_and(|output| !output.contains(NEVER_FLAKY))
 }
 
-fn again(binary: &Binary, test: &Test) -> Result<Again, SuiteError> {
+fn again(binary: &Binary, test: &Test) -> Again {
     let mut failed = None;
-    let ended: Ended = libtest::run(binary, &["--exact", &test.name], |test| failed = test.failed.clone())?;
+    let ended = libtest::run(binary, &["--exact", &test.name], |test| failed = test.failed.clone());
     if let Some(output) = failed {
         println!("{output}");
-        return Ok(Again::Failed);
+        return Again::Failed;
     }
-    Ok(if ended.tests.len() == 1 { Again::Passed } else { Again::Failed })
+    if told(ended).is_some_and(|ended| ended.tests.len() == 1) { Again::Passed } else { Again::Failed }
+}
+
+/// What came of it. An error is told here, so that the report is still written.
+fn told<T>(result: Result<T, SuiteError>) -> Option<T> {
+    result.inspect_err(|error| eprintln!("error: {error}")).ok()
 }
 
 /// Keeps what a flaky test wrote.
