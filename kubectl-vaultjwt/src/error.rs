@@ -10,6 +10,8 @@ use crate::command::sync::SyncError;
 use crate::issuer::SiteError;
 use crate::serve::ListenError;
 use crate::vault::VaultError;
+use shared::text::one_line;
+use std::path::PathBuf;
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,14 @@ pub enum Error {
     /// The client for issuers' sites.
     #[error(transparent)]
     Site(#[from] SiteError),
+    /// The file of `--keys-from`.
+    #[error("could not read keys from file \"{}\": {why}", one_line(&.path.display().to_string()))]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
     /// The metrics' address.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -78,6 +88,10 @@ impl Error {
             Self::Cluster(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Site(_) | Self::Output(_) | Self::Interrupted => None,
+            Self::KeyFile { .. } => Some(
+                "give a JWKS, as 'kubectl get --raw /openid/v1/jwks' prints it, or PEM blocks \"PUBLIC KEY\""
+                    .to_owned(),
+            ),
             Self::Listen(_) => Some("give another address with --metrics-addr".to_owned()),
             Self::Usage { command, .. } => Some(format!("see: kubectl vaultjwt {command} --help")),
         }

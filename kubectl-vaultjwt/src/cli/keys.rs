@@ -1,7 +1,9 @@
 //! Owns the flags that say how a mount gets its keys.
 
+use crate::keychain::key::{KeyId, KeyIdError};
 use crate::vault::source::KeysMode;
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
 /// How the mount gets its keys.
 #[derive(Args, Clone, Debug)]
@@ -11,9 +13,51 @@ pub struct KeysFlags {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = KeysName::Static, hide_possible_values = true)]
     pub keys: KeysName,
 
+    /// Where the keys are read. One of: (issuer, api-server, file:PATH); issuer is the JWKS URL of the issuer, PATH is a JWKS or PEM public keys. Only with --keys=static. An enrolled cluster keeps its source; another one is written with this flag only
+    #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
+    pub keys_from: Option<SourceName>,
+
+    /// Refuse a key set without this key: SHA-256 of the public key in SPKI form, in base64url or hexadecimal (repeatable)
+    #[arg(long = "expect-key", value_name = "SHA256", value_parser = parse_key_id)]
+    pub expected_keys: Vec<KeyId>,
+
+    /// Move the keys of this cluster here from the issuer that it had before; roles get the new issuer with --role or --all-roles
+    #[arg(long, value_name = "ISSUER")]
+    pub move_from: Option<String>,
+
+    /// With --move-from: let all roles accept the new issuer that are bound to exactly the old one
+    #[arg(long, requires = "move_from", conflicts_with = "role")]
+    pub all_roles: bool,
+
     /// Let the mount take this cluster's keys another way than it does now; only where it has no other cluster's
     #[arg(long)]
     pub convert_keys: bool,
+}
+
+/// `--keys-from`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceName {
+    /// The issuer's URL.
+    Issuer,
+    /// The API server.
+    ApiServer,
+    /// A file.
+    File(PathBuf),
+}
+
+fn parse_source(typed: &str) -> Result<SourceName, String> {
+    match typed {
+        "issuer" => Ok(SourceName::Issuer),
+        "api-server" => Ok(SourceName::ApiServer),
+        _ => match typed.strip_prefix("file:").filter(|path| !path.is_empty()) {
+            Some(path) => Ok(SourceName::File(path.into())),
+            None => Err("must be \"issuer\", \"api-server\", or \"file:PATH\"".to_owned()),
+        },
+    }
+}
+
+fn parse_key_id(typed: &str) -> Result<KeyId, String> {
+    typed.parse().map_err(|error: KeyIdError| error.to_string())
 }
 
 /// `--keys`

@@ -11,7 +11,7 @@ const HEADING: &str = "Role";
 #[command(next_help_heading = HEADING)]
 pub struct RoleFlags {
     /// Name of the role to write; without it, only the keys are put on the mount
-    #[arg(long, value_name = "NAME", value_parser = parse_role_name, requires_all = ["service_accounts", "policies"])]
+    #[arg(long, value_name = "NAME", value_parser = parse_role_name)]
     pub role: Option<String>,
 
     /// Service account that may log in with the role (repeatable)
@@ -45,6 +45,24 @@ pub struct RoleFlags {
     /// Let --user-claim give accounts of several clusters one identity in Vault where their claims have the same value
     #[arg(long, requires = "user_claim")]
     pub allow_shared_identity: bool,
+}
+
+impl RoleFlags {
+    /// What clap cannot check. A role that exists accepts a cluster's new issuer
+    /// (`moves`) as it is; every other role is described.
+    pub fn check(&self, moves: bool) -> Result<(), &'static str> {
+        let describes = !self.service_accounts.is_empty() || !self.policies.is_empty();
+        match (&self.role, moves) {
+            (Some(_), true) if describes => {
+                Err("with --move-from the role stays as it is: leave --service-account and --policy out")
+            }
+            (Some(_), false) if self.service_accounts.is_empty() => {
+                Err("--role needs --service-account <NAMESPACE:NAME>")
+            }
+            (Some(_), false) if self.policies.is_empty() => Err("--role needs --policy <NAME>"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// RFC 1123 label, as Kubernetes has for namespaces.

@@ -159,11 +159,30 @@ mod tests {
     }
 
     #[test]
+    fn a_role_is_described_unless_the_issuer_moves() {
+        let check = |flags: &[&str]| {
+            let args = parse(flags).unwrap();
+            args.role.check(args.keys.move_from.is_some())
+        };
+        let account = ["--role", "app", "--service-account", "shop:app"];
+        assert_eq!(check(&ROLE), Ok(()));
+        assert_eq!(check(&["--role", "app", "--move-from", "https://old"]), Ok(()));
+        assert_eq!(check(&account[..2]), Err("--role needs --service-account <NAMESPACE:NAME>"));
+        assert_eq!(check(&account), Err("--role needs --policy <NAME>"));
+        assert_eq!(
+            check(&[&account[..], &["--move-from", "https://old"]].concat()),
+            Err("with --move-from the role stays as it is: leave --service-account and --policy out")
+        );
+    }
+
+    #[test]
     fn wrong_calls_name_the_flag() {
         for (flags, words) in [
-            (&["--role", "app", "--policy", "read"][..], "--service-account <NAMESPACE:NAME>"),
-            (&["--role", "app", "--service-account", "shop:app"], "--policy <NAME>"),
-            (&["--policy", "read"], "--role <NAME>"),
+            (&["--policy", "read"][..], "--role <NAME>"),
+            (&["--keys-from", "site"], "must be \"issuer\", \"api-server\", or \"file:PATH\""),
+            (&["--keys-from", "file:"], "must be \"issuer\", \"api-server\", or \"file:PATH\""),
+            (&["--expect-key", "4f2a"], "43 characters of base64url, or 64 hexadecimal digits"),
+            (&["--all-roles"], "--move-from <ISSUER>"),
             (&["--service-account", "shop"], "one NAMESPACE:NAME for each --service-account, for example shop:app"),
             (&["--service-account", "Shop:app"], "invalid value 'Shop:app' for '--service-account <NAMESPACE:NAME>'"),
             (&["--service-account", "shop:*"], "invalid value 'shop:*' for '--service-account <NAMESPACE:NAME>'"),

@@ -187,7 +187,7 @@ pub async fn run(
         // there to be seen.
         wishes.ask = Ask::IfNeeded;
     }
-    let work = resolve(cluster, sources, &wishes);
+    let work = resolve(cluster, sources, &wishes, &[]);
     let resolved = match patiently(progress, "reading the issuer and its keys", work).await {
         // For what a mount would be given.
         Ok(resolved) => match without_weak_keys(resolved, &[]) {

@@ -171,6 +171,8 @@ mod tests {
             keys_url: None,
             site_unused: None,
             no_witness: no_witness.map(str::to_owned),
+            difference: Default::default(),
+            standing: None,
             cloud,
         }
     }

@@ -77,7 +77,7 @@ async fn found(
     clouds: &dyn Clouds,
     wishes: &Wishes,
 ) -> Result<Resolved, IssuerError> {
-    resolve(cluster, Sources { site, clouds }, wishes).await
+    resolve(cluster, Sources { site, clouds }, wishes, &[]).await
 }
 
 fn lazy() -> Wishes {
@@ -359,7 +359,7 @@ async fn gkes_names_stand_for_an_issuer_if_its_site_agrees() {
     // Another cluster's keys under that name.
     let another = FakeCluster { keys: SET_B, ..forbidden };
     let error = found(&another, &gke_site(), &NoClouds, &Wishes::default()).await.unwrap_err();
-    assert!(matches!(error, IssuerError::Disjoint(_)), "{error}");
+    assert!(matches!(error, IssuerError::Disjoint { .. }), "{error}");
     // A renamed context.
     let renamed = FakeCluster { entry: entry(name, "1.2.3.4"), ..cluster("https://kubernetes.default.svc", SET_A) };
     let error = found(&renamed, &gke_site(), &NoClouds, &Wishes::default()).await.unwrap_err();

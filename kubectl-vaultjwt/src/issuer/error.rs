@@ -48,8 +48,16 @@ pub enum IssuerError {
     #[error("the key set of the API server is not usable: {0}")]
     ApiKeys(#[source] KeySetError),
     /// Two different clusters.
-    #[error("issuer \"{}\" and this API server publish no common key: they are not the same cluster", one_line(.0))]
-    Disjoint(String),
+    #[error("the key set at \"{}\" and this API server have no key in common: the key set is out of date, or issuer \"{}\" is not this cluster's", one_line(.url), one_line(.issuer))]
+    Disjoint {
+        /// The issuer.
+        issuer: String,
+        /// URL of its key set.
+        url: String,
+    },
+    /// A file says nothing about the issuer of a cloud.
+    #[error("issuer \"{}\" is a cloud's: its keys come from its URL, or from an API server that the cloud vouches for, and not from a file", one_line(.0))]
+    FileForCloud(String),
     /// Keys for a cloud's issuer from an API server that no cloud vouches for.
     #[error("the keys of issuer \"{}\" can only be taken from its own site, which could not be read: {why}{}",
         one_line(.issuer), unconfirmed(.cloud))]
@@ -154,9 +162,11 @@ impl IssuerError {
             Self::SiteKeys { .. } | Self::ApiKeys(_) => {
                 Some("look at the key set: kubectl get --raw /openid/v1/jwks".to_owned())
             }
-            Self::Disjoint(_) => Some(
-                "look at what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
-            ),
+            Self::Disjoint { url, .. } => Some(format!(
+                "compare the two (kubectl get --raw /openid/v1/jwks prints the API server's); if the cluster replaced its keys, update the key set at \"{}\"",
+                one_line(url)
+            )),
+            Self::FileForCloud(_) => Some("leave --keys-from out".to_owned()),
             Self::Contradiction(contradiction) => Some(contradiction.hint()),
             Self::Cloud(error) => Some(error.hint()),
             Self::OtherEndpoint { .. } => Some(

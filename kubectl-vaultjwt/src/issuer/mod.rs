@@ -1,7 +1,8 @@
 //! Who the issuer of a cluster's tokens is, which keys it publishes, and
 //! whether this API server and that issuer belong together.
 //!
-//! `resolve` finds issuer and keys, `named` who names the issuer, `cloud` is
+//! `resolve` finds issuer and keys, `form` what stands on the mount for the cluster,
+//! `difference` how two key sets differ, `named` who names the issuer, `cloud` is
 //! what the cluster's cloud says, `gap` what lies between that and the
 //! kubeconfig, `hosts` what a host name tells, `site` reads an issuer's own
 //! documents over HTTPS, `proof` checks a token against what was found,
@@ -9,7 +10,9 @@
 //! issuer is not proof: nothing is written before `proof` said yes.
 
 mod cloud;
+mod difference;
 mod error;
+mod form;
 mod gap;
 mod hosts;
 mod named;
@@ -20,11 +23,12 @@ pub mod rotation;
 pub mod site;
 
 pub use cloud::CloudWord;
+pub use difference::{KeyDifference, Lag};
 pub use error::IssuerError;
 pub use gap::Gap;
 pub use hosts::{is_a_clouds, is_managed};
 pub use proof::ProofError;
-pub use resolve::{Ask, KeySource, NamedBy, Resolved, Sources};
+pub use resolve::{Ask, KeySource, KeysFrom, NamedBy, Resolved, Sources};
 pub use site::{HttpsSite, IssuerSite, SiteError};
 
 #[cfg(test)]

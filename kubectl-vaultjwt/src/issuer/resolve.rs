@@ -2,15 +2,16 @@
 //!
 //! `named` knows who names the issuer. Keys: the issuer's own site, else the
 //! API server's key set; for a cloud's issuer only where the cloud itself says
-//! that this API server is that cluster's. The `jwks_uri` that an API server
+//! that this API server is that cluster's; `form` knows what stands on the mount. The `jwks_uri` that an API server
 //! advertises is never followed; the one on the issuer's own site is, since
 //! that site is the authority on its keys.
 
-use super::IssuerError;
 use super::cloud::{Cloud, CloudWord};
+use super::difference::KeyDifference;
 use super::hosts::{is_a_clouds, is_cluster_internal};
 use super::named::named;
 use super::site::{Discovery, IssuerSite, discovery_url};
+use super::{IssuerError, form};
 use crate::cloud::{Entry, Given};
 use crate::cloud_api::Clouds;
 use crate::cluster::Cluster;
@@ -49,10 +50,23 @@ pub struct Wishes {
     /// Whether the issuer's own site must be read (`--issuer-ca-cert` names
     /// whom to trust there, so passing over it would be a surprise).
     pub site_required: bool,
+    /// `--keys-from`
+    pub keys_from: Option<KeysFrom>,
     /// What flags say about the cluster's cloud.
     pub given: Given,
     /// When that cloud is asked.
     pub ask: Ask,
+}
+
+/// `--keys-from`: where keys are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysFrom {
+    /// At the issuer's URL, and nowhere else.
+    Issuer,
+    /// At the API server.
+    ApiServer,
+    /// In a file.
+    File(KeySet),
 }
 
 /// Where keys were read.
@@ -63,6 +77,8 @@ pub enum KeySource {
     IssuerSite,
     /// The API server's `/openid/v1/jwks`.
     ApiServer,
+    /// A file (`--keys-from=file:PATH`).
+    File,
 }
 
 /// Who named the issuer.
@@ -117,64 +133,129 @@ pub struct Resolved {
     /// Why the API server's own key set could not be held against the site's,
     /// where it could not.
     pub no_witness: Option<String>,
+    /// How the API server's own key set differs from the site's, where both were read.
+    pub difference: KeyDifference,
+    /// The owner that stands for this cluster on the mount, by its issuer and UID, whichever
+    /// form it has.
+    pub standing: Option<Owner>,
     /// What the cluster's cloud said.
     pub cloud: CloudWord,
 }
 
-/// Finds issuer, keys and owner of `cluster`.
-pub async fn resolve(cluster: &dyn Cluster, sources: Sources<'_>, wishes: &Wishes) -> Result<Resolved, IssuerError> {
+/// Finds issuer, keys and owner of `cluster`. `enrolled` are the owners on the mount: the
+/// place that an enrolled cluster's keys are read at changes on request only, and not
+/// because a URL starts or stops to answer.
+pub async fn resolve(
+    cluster: &dyn Cluster,
+    sources: Sources<'_>,
+    wishes: &Wishes,
+    enrolled: &[Owner],
+) -> Result<Resolved, IssuerError> {
     let nothing = Entry::default();
     let entry = cluster.entry().unwrap_or(&nothing);
     let mut cloud = Cloud::of(entry, &wishes.given, sources.clouds);
     let (issuer, named_by) = named(cluster, &mut cloud, wishes).await?;
     check(&issuer)?;
-    match from_site(sources.site, &issuer).await? {
-        Ok((keys, url)) => {
-            // The API server's set is the second witness, where it may be read.
-            let theirs = match cluster.key_set().await {
-                Ok(body) => KeySet::parse(&body).map_err(|e| e.to_string()),
-                Err(e) => Err(e.to_string()),
-            };
-            if theirs.as_ref().is_ok_and(|theirs| !keys.shares_a_key_with(theirs)) {
-                return Err(IssuerError::Disjoint(issuer));
-            }
-            let owner = Owner { issuer, cluster_uid: None };
-            let source = KeySource::IssuerSite;
-            let (site_unused, no_witness, cloud) = (None, theirs.err(), cloud.into_word());
-            let keys_url = Some(url.to_string());
-            Ok(Resolved { owner, named_by, keys, keys_url, source, site_unused, no_witness, cloud })
+    let standing = form::standing(cluster, wishes, &issuer, enrolled).await?;
+    let site_unused = match Place::of(wishes.keys_from.as_ref(), standing.as_ref()) {
+        Place::File(keys) => return form::of_file(cluster, wishes, issuer, named_by, standing, keys.clone()).await,
+        Place::ApiServer { asked: true } => SiteUnused::None("--keys-from=api-server"),
+        Place::ApiServer { asked: false } => {
+            SiteUnused::None("the mount has this cluster's keys from the API server (--keys-from=issuer changes that)")
         }
-        Err(why) => {
-            if wishes.site_required {
+        Place::Site { required } => match from_site(sources.site, &issuer).await? {
+            Ok((keys, url)) => {
+                let found = Found { issuer, named_by, standing, cloud: cloud.into_word() };
+                return compared(cluster, found, keys, &url).await;
+            }
+            Err(why) if required || wishes.site_required => {
                 return Err(IssuerError::Site { issuer, why: why.to_string() });
             }
-            let clouds = is_a_clouds(&issuer);
-            if clouds && !cloud.confirms(&issuer).await? {
-                let cloud = Box::new(cloud.into_unconfirmed());
-                return Err(IssuerError::CloudIssuer { issuer, why: why.to_string(), cloud });
-            }
-            let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
-            let (source, site_unused, no_witness) = (KeySource::ApiServer, Some(why), None);
-            if clouds {
-                // The cloud gives no two clusters one issuer: it stands for the
-                // cluster as it does where its site was read, so that both
-                // ways to its keys find the same owner.
-                let owner = Owner { issuer, cluster_uid: None };
-                let cloud = cloud.into_word();
-                return Ok(Resolved { owner, named_by, keys, keys_url: None, source, site_unused, no_witness, cloud });
-            }
-            let uid = match (&wishes.cluster_uid, cluster.uid().await) {
-                (Some(wanted), Ok(found)) if *wanted != found => {
-                    return Err(IssuerError::OtherUid { wanted: wanted.clone(), found });
-                }
-                (Some(wanted), _) => wanted.clone(),
-                (None, found) => found.map_err(IssuerError::Uid)?,
-            };
-            let owner = Owner { issuer, cluster_uid: Some(uid) };
-            let cloud = cloud.into_word();
-            Ok(Resolved { owner, named_by, keys, keys_url: None, source, site_unused, no_witness, cloud })
+            Err(why) => why,
+        },
+    };
+    let clouds = is_a_clouds(&issuer);
+    if clouds && !cloud.confirms(&issuer).await? {
+        let cloud = Box::new(cloud.into_unconfirmed());
+        return Err(IssuerError::CloudIssuer { issuer, why: site_unused.to_string(), cloud });
+    }
+    let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
+    let by_issuer = standing.as_ref().is_some_and(|owner| owner.cluster_uid.is_none());
+    // The cloud gives no two clusters one issuer: it stands for the cluster as it does
+    // where its site was read, so that both ways to its keys find the same owner.
+    let cluster_uid = match wishes.keys_from {
+        _ if clouds => None,
+        None if by_issuer => None,
+        _ => Some(form::uid(cluster, wishes).await?),
+    };
+    Ok(Resolved {
+        owner: Owner { issuer, cluster_uid },
+        named_by,
+        keys,
+        keys_url: None,
+        source: KeySource::ApiServer,
+        site_unused: Some(site_unused),
+        no_witness: None,
+        difference: KeyDifference::default(),
+        standing,
+        cloud: cloud.into_word(),
+    })
+}
+
+/// Where keys are read.
+enum Place<'a> {
+    /// At the issuer's URL; `required`, if they must not come from the API server instead.
+    Site { required: bool },
+    /// At the API server; `asked`, if a flag says so.
+    ApiServer { asked: bool },
+    /// In a file.
+    File(&'a KeySet),
+}
+
+impl<'a> Place<'a> {
+    fn of(keys_from: Option<&'a KeysFrom>, standing: Option<&Owner>) -> Self {
+        match keys_from {
+            Some(KeysFrom::Issuer) => Self::Site { required: true },
+            Some(KeysFrom::ApiServer) => Self::ApiServer { asked: true },
+            Some(KeysFrom::File(keys)) => Self::File(keys),
+            None if standing.is_some_and(|owner| owner.cluster_uid.is_some()) => Self::ApiServer { asked: false },
+            None => Self::Site { required: false },
         }
     }
+}
+
+/// What is known of a cluster before its keys are.
+struct Found {
+    issuer: String,
+    named_by: NamedBy,
+    standing: Option<Owner>,
+    cloud: CloudWord,
+}
+
+/// Keys of the issuer's URL, compared with the API server's own key set, where that may
+/// be read.
+async fn compared(cluster: &dyn Cluster, found: Found, keys: KeySet, url: &Url) -> Result<Resolved, IssuerError> {
+    let Found { issuer, named_by, standing, cloud } = found;
+    let theirs = match cluster.key_set().await {
+        Ok(body) => KeySet::parse(&body).map_err(|e| e.to_string()),
+        Err(e) => Err(e.to_string()),
+    };
+    if theirs.as_ref().is_ok_and(|theirs| !keys.shares_a_key_with(theirs)) {
+        return Err(IssuerError::Disjoint { issuer, url: url.to_string() });
+    }
+    let difference = theirs.as_ref().map(|theirs| KeyDifference::between(&keys, theirs)).unwrap_or_default();
+    Ok(Resolved {
+        owner: Owner { issuer, cluster_uid: None },
+        named_by,
+        keys,
+        keys_url: Some(url.to_string()),
+        source: KeySource::IssuerSite,
+        site_unused: None,
+        no_witness: theirs.err(),
+        difference,
+        standing,
+        cloud,
+    })
 }
 
 fn check(issuer: &str) -> Result<(), IssuerError> {

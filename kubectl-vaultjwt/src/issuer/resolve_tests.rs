@@ -5,7 +5,7 @@ use super::super::fakes::{FakeCluster, FakeSite, NoClouds, SET_A, SET_B, cluster
 use super::*;
 
 async fn found(cluster: &FakeCluster, site: &FakeSite, wishes: &Wishes) -> Result<Resolved, IssuerError> {
-    resolve(cluster, Sources { site, clouds: &NoClouds }, wishes).await
+    resolve(cluster, Sources { site, clouds: &NoClouds }, wishes, &[]).await
 }
 
 async fn words(cluster: &FakeCluster, site: &FakeSite) -> String {
@@ -41,7 +41,8 @@ async fn an_api_server_that_claims_anothers_issuer_is_refused() {
     ]);
     assert_eq!(
         words(&cluster("https://i", SET_B), &pages).await,
-        "issuer \"https://i\" and this API server publish no common key: they are not the same cluster"
+        "the key set at \"https://i/keys\" and this API server have no key in common: the key set is out of date, or \
+         issuer \"https://i\" is not this cluster's"
     );
 }
 
@@ -117,4 +118,97 @@ async fn a_site_that_was_asked_for_is_not_passed_over() {
         error.hint().as_deref(),
         Some("check --issuer-ca-cert, or leave it out to take the keys from the API server")
     );
+}
+
+/// Both keys of the vectors.
+const BOTH: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"a","x":"5TdiJTDNM5LkT2PznG0vy3HVhij1aaPMximmmjXjvxY"},{"kty":"OKP","crv":"Ed25519","kid":"b","x":"PUAXw-hDiVqStwqnTRt-vJyYLM8uxJaMwM1V8Sr0Zgw"}]}"#;
+
+fn owner(uid: Option<&str>) -> Owner {
+    Owner { issuer: "https://i".into(), cluster_uid: uid.map(str::to_owned) }
+}
+
+fn pages(keys: &'static str) -> FakeSite {
+    site(&[
+        ("https://i/.well-known/openid-configuration", r#"{"issuer":"https://i","jwks_uri":"https://i/keys"}"#),
+        ("https://i/keys", keys),
+    ])
+}
+
+/// Owner and source of a cluster with UID `uid-1`, where `enrolled` are on the mount.
+async fn form(
+    site: &FakeSite,
+    keys_from: Option<KeysFrom>,
+    enrolled: &[Owner],
+) -> Result<(Owner, KeySource), IssuerError> {
+    let wishes = Wishes { keys_from, ..Wishes::default() };
+    let cluster = cluster("https://i", SET_A);
+    let resolved = resolve(&cluster, Sources { site, clouds: &NoClouds }, &wishes, enrolled).await?;
+    Ok((resolved.owner, resolved.source))
+}
+
+#[tokio::test]
+async fn an_enrolled_cluster_keeps_its_form() {
+    use KeySource::{ApiServer, IssuerSite};
+    let (up, down) = (pages(SET_A), FakeSite::default());
+    let (mine, by_issuer, neighbor) = (owner(Some("uid-1")), owner(None), owner(Some("uid-2")));
+    for (site, enrolled, expected) in [
+        (&up, vec![], (by_issuer.clone(), IssuerSite)),
+        (&down, vec![], (mine.clone(), ApiServer)),
+        (&up, vec![mine.clone()], (mine.clone(), ApiServer)),
+        (&down, vec![by_issuer.clone()], (by_issuer.clone(), ApiServer)),
+        (&up, vec![neighbor.clone()], (by_issuer.clone(), IssuerSite)),
+        (&down, vec![neighbor.clone()], (mine.clone(), ApiServer)),
+        (&up, vec![neighbor.clone(), by_issuer.clone(), mine.clone()], (mine.clone(), ApiServer)),
+        (&down, vec![neighbor, by_issuer.clone()], (by_issuer.clone(), ApiServer)),
+    ] {
+        assert_eq!(form(site, None, &enrolled).await.unwrap(), expected, "{enrolled:?}");
+    }
+    // A flag changes it.
+    for enrolled in [&[][..], std::slice::from_ref(&mine), std::slice::from_ref(&by_issuer)] {
+        let api = form(&up, Some(KeysFrom::ApiServer), enrolled).await.unwrap();
+        assert_eq!(api, (mine.clone(), ApiServer));
+        let site = form(&up, Some(KeysFrom::Issuer), enrolled).await.unwrap();
+        assert_eq!(site, (by_issuer.clone(), IssuerSite));
+        let error = form(&down, Some(KeysFrom::Issuer), enrolled).await.unwrap_err();
+        assert_eq!(error.to_string(), "the site of issuer \"https://i\" could not be read: connection refused");
+    }
+}
+
+#[tokio::test]
+async fn who_may_be_enrolled_by_a_uid_that_cannot_be_read_is_not_enrolled_twice() {
+    let secretive = FakeCluster { uid_unreadable: true, ..cluster("https://i", SET_A) };
+    let (site, wishes) = (pages(SET_A), Wishes::default());
+    let sources = Sources { site: &site, clouds: &NoClouds };
+    let error = resolve(&secretive, sources, &wishes, &[owner(Some("uid-1"))]).await.unwrap_err();
+    assert!(matches!(error, IssuerError::Uid(_)), "{error}");
+    let by_hand = Wishes { cluster_uid: Some("uid-1".into()), ..Wishes::default() };
+    let resolved = resolve(&secretive, sources, &by_hand, &[owner(Some("uid-1"))]).await.unwrap();
+    assert_eq!(resolved.owner, owner(Some("uid-1")));
+    let resolved = resolve(&secretive, sources, &wishes, &[owner(Some("uid-1")), owner(None)]).await.unwrap();
+    assert_eq!(resolved.owner, owner(None));
+}
+
+#[tokio::test]
+async fn keys_of_a_file() {
+    let file = || Some(KeysFrom::File(KeySet::parse(SET_B.as_bytes()).unwrap()));
+    let found = form(&pages(SET_A), file(), &[]).await.unwrap();
+    assert_eq!(found, (owner(Some("uid-1")), KeySource::File));
+    let wishes = Wishes { keys_from: file(), ..Wishes::default() };
+    let eks = cluster("https://oidc.eks.eu-west-1.amazonaws.com/id/AB", SET_A);
+    let error = self::found(&eks, &FakeSite::default(), &wishes).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "issuer \"https://oidc.eks.eu-west-1.amazonaws.com/id/AB\" is a cloud's: its keys come from its URL, or from an \
+         API server that the cloud vouches for, and not from a file"
+    );
+}
+
+#[tokio::test]
+async fn how_the_two_key_sets_differ() {
+    let resolved = found(&cluster("https://i", BOTH), &pages(SET_A), &Wishes::default()).await.unwrap();
+    let lag = resolved.lag().unwrap();
+    assert_eq!((lag.url.as_str(), &lag.keys[..]), ("https://i/keys", &["b".to_owned()][..]));
+    assert!(resolved.difference.site_only.is_empty());
+    let resolved = found(&cluster("https://i", SET_A), &pages(BOTH), &Wishes::default()).await.unwrap();
+    assert_eq!((resolved.lag(), resolved.difference.site_only.len()), (None, 1));
 }

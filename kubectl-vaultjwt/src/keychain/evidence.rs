@@ -72,6 +72,12 @@ pub enum Step {
     Remove,
     /// Record the way of this run for an enrolled owner.
     RecordWay(Word),
+    /// Give the keys of an enrolled owner to the owner that the same cluster is now: the
+    /// place that its keys are read at changes. What the new owner needs for a change of
+    /// keys is needed besides.
+    ChangeForm,
+    /// The same, because the cluster's issuer changes.
+    ChangeIssuer,
 }
 
 /// What a person said about a way that is not recorded.
@@ -107,6 +113,10 @@ impl Form {
             Step::Remove if evidence.possession => Ok(()),
             Step::Remove if evidence.reached == Reached::Direct => Ok(()),
             Step::Remove => Err(Missing::Possession),
+            Step::ChangeForm => evidence.way(),
+            // The issuer that a server names is its own claim.
+            Step::ChangeIssuer if evidence.way().is_ok() && !evidence.possession => Err(Missing::Possession),
+            Step::ChangeIssuer => evidence.way(),
             Step::RecordWay(Word::Typed) => Ok(()),
             // What a terminal shows of the cluster can all be copied.
             Step::RecordWay(_) if !evidence.possession => Err(Missing::Possession),
@@ -168,11 +178,17 @@ mod tests {
             ];
             let shown = |allowed| if possession { allowed } else { Err(Missing::Possession) };
             let record = [(Word::None, shown(Err(Missing::Word))), (Word::Yes, shown(Ok(()))), (Word::Typed, Ok(()))];
+            let moves = match way {
+                Ok(()) if !possession => Err(Missing::Possession),
+                way => way,
+            };
             let removal = if reached == Reached::Direct || possession { Ok(()) } else { Err(Missing::Possession) };
             for (form, step, expected) in expected {
                 assert_eq!(form.allows(step, evidence), expected, "{form:?} {step:?} {evidence:?}");
                 assert_eq!(form.allows(Step::Remove, evidence), removal, "{form:?} {evidence:?}");
-                rows += 2;
+                assert_eq!(form.allows(Step::ChangeForm, evidence), way, "{form:?} {evidence:?}");
+                assert_eq!(form.allows(Step::ChangeIssuer, evidence), moves, "{form:?} {evidence:?}");
+                rows += 4;
                 for (word, expected) in record {
                     assert_eq!(
                         form.allows(Step::RecordWay(word), evidence),
@@ -183,8 +199,8 @@ mod tests {
                 }
             }
         }
-        // 32 pieces of evidence, 3 forms, 5 steps; only the first step differs by form.
-        assert_eq!(rows, 480);
+        // 32 pieces of evidence, 3 forms, 7 steps; only the first step differs by form.
+        assert_eq!(rows, 672);
     }
 
     /// More evidence never allows less.
@@ -193,7 +209,10 @@ mod tests {
         for evidence in all() {
             for (form, step) in [Form::Managed, Form::Issuer, Form::IssuerAndCluster].into_iter().flat_map(|form| {
                 let record = [Word::None, Word::Yes, Word::Typed].map(Step::RecordWay);
-                [Step::ChangeKeys, Step::Remove].into_iter().chain(record).map(move |step| (form, step))
+                [Step::ChangeKeys, Step::Remove, Step::ChangeForm, Step::ChangeIssuer]
+                    .into_iter()
+                    .chain(record)
+                    .map(move |step| (form, step))
             }) {
                 if form.allows(step, evidence).is_err() {
                     continue;
@@ -216,5 +235,8 @@ mod tests {
         let relayed = Evidence { possession: true, recorded: true, ..Evidence::NONE };
         assert_eq!(Form::IssuerAndCluster.allows(Step::ChangeKeys, relayed), Err(Missing::Way));
         assert_eq!(Form::Issuer.allows(Step::ChangeKeys, Evidence { site: true, ..relayed }), Err(Missing::Way));
+        for step in [Step::ChangeForm, Step::ChangeIssuer] {
+            assert_eq!(Form::Managed.allows(step, Evidence { site: true, cloud: true, ..relayed }), Err(Missing::Way));
+        }
     }
 }

@@ -11,6 +11,7 @@ use rsa::BoxedUint;
 use sha2::{Digest, Sha256};
 use spki::{AlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfo, SubjectPublicKeyInfoOwned};
 use std::fmt;
+use std::str::FromStr;
 
 /// Smallest and largest RSA modulus accepted, in bits. The lower bound is
 /// NIST SP 800-131A's; the upper is what verifiers take.
@@ -121,6 +122,27 @@ impl fmt::Display for KeyId {
     /// base64url without padding: the form upstream Kubernetes uses as kid.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
+    }
+}
+
+/// A text that is no identity of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("must be the SHA-256 of a public key in SPKI form: 43 characters of base64url, or 64 hexadecimal digits")]
+pub struct KeyIdError;
+
+impl FromStr for KeyId {
+    type Err = KeyIdError;
+
+    /// As it is shown, or in hexadecimal as `sha256sum` prints it; `sha256:` may stand in
+    /// front.
+    fn from_str(text: &str) -> Result<Self, KeyIdError> {
+        let text = text.strip_prefix("sha256:").unwrap_or(text);
+        let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+        let bytes: Option<Vec<u8>> = match text.len() {
+            64 if text.bytes().all(|b| b.is_ascii_hexdigit()) => text.as_bytes().chunks(2).map(digit).collect(),
+            _ => URL_SAFE_NO_PAD.decode(text).ok(),
+        };
+        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(KeyIdError)
     }
 }
 

@@ -14,7 +14,7 @@ use super::key::KeyId;
 use super::provenance::{KeyProof, Provenance, time_text};
 use super::recent::Recent;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How long a retired key stays by default: the lifetime that most pods ask
 /// for their tokens (3600 s, what the kubelet gives where a pod names none).
@@ -46,8 +46,26 @@ pub struct Refresh<'a> {
     pub record: &'a [Authority],
     /// Unmanaged keys that may become this owner's: those that are known to be its.
     pub adoptable: &'a [KeyId],
+    /// Published keys that nothing shows to be this cluster's: only the issuer's URL
+    /// has them. They are not added, unless one of them signed the token.
+    pub unconfirmed: &'a [KeyId],
+    /// What else says that a key is in use.
+    pub absence: Absence<'a>,
     /// What the user decides.
     pub policy: Policy,
+}
+
+/// What it means that a key is not among the published ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence<'a> {
+    /// It is gone, unless it is one of these: the API server publishes them, and the
+    /// issuer's URL does not yet.
+    Gone {
+        /// Those.
+        except: &'a [KeyId],
+    },
+    /// Nothing: the place that the keys of this owner are read at could not be read.
+    Unknown,
 }
 
 /// What the user decides about the keys of an owner.
@@ -101,12 +119,15 @@ pub enum KeyAction {
     /// It is not added: another owner is known to have it, and nothing shows that
     /// this one does.
     Withhold,
+    /// It is not added yet: the issuer's URL publishes it, and this cluster's API
+    /// server does not. Another cluster may use the same issuer.
+    Wait,
 }
 
 impl KeyAction {
     /// Whether the mount's list changes by it.
     pub fn changes(self) -> bool {
-        !matches!(self, Self::Keep | Self::KeepUnmarked | Self::KeepRetired | Self::Withhold)
+        !matches!(self, Self::Keep | Self::KeepUnmarked | Self::KeepRetired | Self::Withhold | Self::Wait)
     }
 }
 
@@ -121,6 +142,8 @@ pub struct ChainPlan {
     pub recorded: Vec<Authority>,
     /// Keys that another owner is known to have too, with that owner.
     pub copies: Vec<Copy>,
+    /// The owner whose keys became this one's.
+    pub from: Option<Owner>,
 }
 
 /// A public key that two owners publish.
@@ -135,49 +158,6 @@ pub struct Copy {
     /// Whether this owner is known to have it too: then one cluster is a copy of
     /// the other.
     pub both: bool,
-}
-
-/// Elements that are not this owner's.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Others {
-    /// Other owners, each once.
-    pub owners: Vec<Owner>,
-    /// Elements without a mark whose key this owner does not publish.
-    pub unmarked: usize,
-    /// Elements whose mark cannot be read.
-    pub unreadable: usize,
-}
-
-impl Others {
-    /// Who else is on a mount that holds `standing`, besides an owner who
-    /// publishes `published`. Keys that stand there without a mark are its own
-    /// only if one of `known`, those that are known to be its, is among them: public
-    /// keys are public, and anybody can publish a copy.
-    pub fn of(standing: &[Element], owner: &Owner, published: &[PublishedKey], known: &[KeyId]) -> Self {
-        let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
-        let there = standing.iter().any(|e| by_hand(e) && e.id().is_some_and(|id| known.contains(&id)));
-        let published = if there { published } else { &[] };
-        let mut others = Self::default();
-        let mut seen: HashSet<&Owner> = HashSet::new();
-        let published = |id: KeyId| published.iter().any(|published| published.key.id() == id);
-        for element in standing {
-            match &element.mark {
-                Mark::Marked(mark) if mark.owner != *owner && seen.insert(&mark.owner) => {
-                    others.owners.push(mark.owner.clone());
-                }
-                Mark::Marked(_) => {}
-                Mark::None if element.id().is_some_and(published) => {}
-                Mark::None => others.unmarked += 1,
-                Mark::Unreadable(_) => others.unreadable += 1,
-            }
-        }
-        others
-    }
-
-    /// Whether the mount serves anybody but this owner.
-    pub fn any(&self) -> bool {
-        !self.owners.is_empty() || self.unmarked > 0 || self.unreadable > 0
-    }
 }
 
 /// Why no plan can be made.
@@ -279,13 +259,15 @@ impl ChainPlan {
             let action = match actions.remove(&id) {
                 Some(action) => action,
                 None if unmarked_seen.contains(&id) => KeyAction::KeepUnmarked,
+                None if refresh.waits(id) => KeyAction::Wait,
                 None if of_another.is_some() && !proof.is_own() => KeyAction::Withhold,
                 None => {
                     elements.push(Element::write(published, &refresh.mark(published)));
                     KeyAction::Add
                 }
             };
-            if let Some(other) = of_another.filter(|_| proof.is_own() || action == KeyAction::Withhold) {
+            let told = action == KeyAction::Withhold || (proof.is_own() && action != KeyAction::Wait);
+            if let Some(other) = of_another.filter(|_| told) {
                 let (kid, other, both) = (published.kid.clone(), (*other).clone(), proof.is_own());
                 copies.push(Copy { id, kid, other, both });
             }
@@ -302,7 +284,7 @@ impl ChainPlan {
             steps.push(KeyStep { id, kid, action: action.unwrap_or(KeyAction::KeepRetired) });
         }
         steps.extend(left.into_iter().map(|(_, step)| step));
-        let mut plan = Self { elements, steps, recorded, copies };
+        let mut plan = Self { elements, steps, recorded, copies, from: None };
         if plan.changes() {
             let all = [before, plan.recorded.clone()].concat();
             refresh.complete(&mut plan.elements, &all, !plan.recorded.is_empty());
@@ -312,7 +294,7 @@ impl ChainPlan {
 
     /// Whether the mount's list changes.
     pub fn changes(&self) -> bool {
-        !self.recorded.is_empty() || self.steps.iter().any(|step| step.action.changes())
+        self.from.is_some() || !self.recorded.is_empty() || self.steps.iter().any(|step| step.action.changes())
     }
 
     /// How many keys this happens to.
@@ -339,6 +321,11 @@ fn keep_the_last(
 impl Refresh<'_> {
     fn published(&self, id: KeyId) -> Option<&PublishedKey> {
         self.published.iter().find(|published| published.key.id() == id)
+    }
+
+    /// Whether a published key is not added yet.
+    fn waits(&self, id: KeyId) -> bool {
+        self.signer != Some(id) && self.unconfirmed.contains(&id)
     }
 
     /// Keys that stand for other owners who are known to have them. What earlier
@@ -414,10 +401,20 @@ impl Refresh<'_> {
     fn fate(&self, id: KeyId, mark: &Provenance) -> KeyAction {
         let retired = mark.retired.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
         if self.published(id).is_some() {
-            return if mark.retired.is_some() { KeyAction::Return } else { KeyAction::Keep };
+            return match mark.retired {
+                None => KeyAction::Keep,
+                Some(_) if self.waits(id) => KeyAction::KeepRetired,
+                Some(_) => KeyAction::Return,
+            };
         }
-        let stays =
-            self.published.is_empty() || self.signer == Some(id) || self.recent.is_some_and(|recent| !recent.lacks(id));
+        let in_use = match self.absence {
+            Absence::Gone { except } => except.contains(&id),
+            Absence::Unknown => true,
+        };
+        let stays = in_use
+            || self.published.is_empty()
+            || self.signer == Some(id)
+            || self.recent.is_some_and(|recent| !recent.lacks(id));
         match retired {
             _ if stays && retired.is_some() => KeyAction::KeepRetired,
             _ if stays => KeyAction::Keep,

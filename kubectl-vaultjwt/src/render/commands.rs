@@ -39,15 +39,15 @@ pub fn setup(report: &SetupReport, given: &Given) -> String {
     } else {
         script.push_str(&guard(&format!("auth/{mount}/config"), report.config.before.as_ref()));
     }
-    let role = report.role.as_ref().filter(|role| role.change.written);
-    // Both guards stand before the first write: half a plan helps nobody.
-    if let Some(role) = role.filter(|_| !report.vault.enabled) {
+    let roles = || report.role.iter().chain(&report.moved_roles).filter(|role| role.change.written);
+    // All guards stand before the first write: half a plan helps nobody.
+    for role in roles().filter(|_| !report.vault.enabled) {
         script.push_str(&guard(&format!("auth/{mount}/role/{}", role.name), role.change.before.as_ref()));
     }
     if report.config.written {
         script.push_str(&write(&format!("auth/{mount}/config"), &report.config));
     }
-    if let Some(role) = role {
+    for role in roles() {
         script.push_str(&write(&format!("auth/{mount}/role/{}", role.name), &role.change));
     }
     script.push_str(")\n");

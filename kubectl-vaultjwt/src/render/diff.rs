@@ -25,7 +25,7 @@ pub fn text(report: &SetupReport) -> String {
         let after = lines(&report.config.after, &report.config.after);
         text.push_str(&one(&format!("auth/{mount}/config"), &before, &after));
     }
-    if let Some(role) = report.role.as_ref().filter(|role| role.change.written) {
+    for role in report.role.iter().chain(&report.moved_roles).filter(|role| role.change.written) {
         let after = &role.change.after;
         let (before, after) = match &role.change.before {
             None => (String::new(), lines(after, after)),

@@ -16,7 +16,8 @@ pub fn painted(action: KeyAction) -> String {
         KeyAction::Add | KeyAction::Adopt | KeyAction::Return => ADDED,
         KeyAction::Retire => CHANGED,
         KeyAction::Remove => GONE,
-        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired | KeyAction::Withhold => Style::new(),
+        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired => Style::new(),
+        KeyAction::Withhold | KeyAction::Wait => CHANGED,
     };
     format!("{style}{}{style:#}", what(action))
 }
@@ -33,5 +34,6 @@ pub fn what(action: KeyAction) -> &'static str {
         KeyAction::KeepRetired => "unchanged, no longer published",
         KeyAction::Remove => "removed",
         KeyAction::Withhold => "not added, another cluster has it",
+        KeyAction::Wait => "not added, the API server does not publish it",
     }
 }

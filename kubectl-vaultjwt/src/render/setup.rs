@@ -42,6 +42,9 @@ pub fn plan(report: &SetupReport) -> String {
     if report.vault.enabled {
         lines.push(format!("auth mount \"{mount}/\" {ADDED}enabled{ADDED:#} (dry run)"));
     }
+    if let Some(from) = &report.moved_from {
+        lines.push(format!("keys of {from} {CHANGED}become keys of {}{CHANGED:#} (dry run)", report.owner));
+    }
     for key in &report.keys {
         let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
         lines.push(format!("key \"{name}\" {} (dry run)", keys::painted(key.action)));
@@ -58,7 +61,7 @@ pub fn plan(report: &SetupReport) -> String {
             }
         }
     }
-    if let Some(role) = &report.role {
+    for role in report.role.iter().chain(&report.moved_roles) {
         let (verb, style) = match (role.change.written, &role.change.before) {
             (false, _) => ("unchanged", Style::new()),
             (true, None) => ("created", ADDED),

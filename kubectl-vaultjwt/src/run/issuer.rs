@@ -24,6 +24,7 @@ pub async fn issuer(args: IssuerArgs, console: Console) -> Ending {
             site_required: args.issuer_ca_cert.is_some(),
             issuer: args.issuer,
             cluster_uid: args.cluster_uid,
+            keys_from: None,
             given: args.cloud.given(),
             ask: Ask::First,
         },

@@ -277,6 +277,18 @@ pub fn binds_an_issuer(role: &Document) -> bool {
     !bound_issuers(role).is_empty()
 }
 
+/// The role bound to exactly these issuers; the rest of it stays. What every role write
+/// resets is sent along.
+pub fn with_issuers(role: &Document, issuers: &[String]) -> Document {
+    let sent = |field: &str| !OLD_NAMES.contains(&field);
+    let mut role: Document =
+        role.iter().filter(|(field, _)| sent(field)).map(|(f, v)| (f.clone(), v.clone())).collect();
+    if let Some(Value::Object(claims)) = role.get_mut("bound_claims") {
+        claims.insert("iss".to_owned(), if let [one] = issuers { json!(one) } else { json!(issuers) });
+    }
+    role
+}
+
 /// The vault CLI command that binds `role` to `issuer` and leaves the rest of
 /// it alone. What every role write resets (`role_type`, `bound_claims_type`)
 /// and what it replaces whole (`bound_claims`) is sent along.

@@ -24,6 +24,8 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
         source: KeySource::ApiServer,
         site_unused: None,
         no_witness: None,
+        difference: Default::default(),
+        standing: None,
         keys_url: None,
         cloud: CloudWord::NotAsked,
     })

@@ -7,10 +7,13 @@
 //! accepts the tokens of the next cluster with the same issuer. Pure.
 
 use super::error::ChainError;
+use super::grounds::Grounds;
 use crate::issuer::{Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::Element;
-use crate::keychain::plan::Others;
+use crate::keychain::evidence::Reached;
+use crate::keychain::others::Others;
+use crate::keychain::provenance::Provenance;
 use crate::vault::Document;
 use crate::vault::fit::{Fit, fit};
 use crate::vault::role::takes_any_issuer;
@@ -124,6 +127,63 @@ pub fn beside(owner: &Owner, others: &Others, allow: &Allowances, roles: &Roles)
     Err(ChainError::UnboundRoles { roles: unbound, cel: cel.to_vec(), issuer: theirs })
 }
 
+/// Refuses to enroll a cluster that is on the mount under another issuer: it is reached
+/// over a recorded way of that owner, which either has the same UID or is the only one that
+/// the way stands for. A copy of a cluster that was given an issuer and a certificate
+/// authority of its own is reached by another way, and is a newcomer.
+pub fn refuse_moved(cluster: &Resolved, name: &str, elements: &[Element], grounds: &Grounds) -> Result<(), ChainError> {
+    let (owner, Some(way)) = (&cluster.owner, &grounds.way) else { return Ok(()) };
+    let is_this = |mark: &&Provenance| {
+        let same_uid = owner.cluster_uid.is_some() && mark.owner.cluster_uid == owner.cluster_uid;
+        let unknown = owner.cluster_uid.is_none() || mark.owner.cluster_uid.is_none();
+        let itself = same_uid || (unknown && way.reached() == Reached::Direct);
+        mark.owner.issuer != owner.issuer && itself && mark.authorities.contains(way)
+    };
+    match elements.iter().filter_map(Element::provenance).find(is_this) {
+        Some(mark) => Err(ChainError::Moved {
+            context: name.to_owned(),
+            enrolled: mark.cluster.clone(),
+            old: mark.owner.clone(),
+            owner: owner.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses an enrolled cluster its new issuer, unless the user allows what is new by it: a
+/// cluster that has this issuer already, and roles that accept the new issuer's tokens, but
+/// not the old one's.
+pub fn moved(
+    owner: &Owner,
+    from: &Owner,
+    others: &Others,
+    allow: &Allowances,
+    roles: &Roles,
+) -> Result<(), ChainError> {
+    let same_issuer = others.owners.iter().find(|other| other.issuer == owner.issuer);
+    if let Some(other) = same_issuer.filter(|_| !allow.same_issuer) {
+        return Err(ChainError::SameIssuer { other: other.clone() });
+    }
+    // Those beside it shared the mount with a cluster whose provider holds the keys.
+    let managed = |owner: &Owner| owner.cluster_uid.is_none() && is_managed(&owner.issuer);
+    if others.any() && managed(from) && !managed(owner) && !allow.same_trust_domain {
+        return Err(ChainError::TrustDomain { others: others.clone(), owner: owner.clone() });
+    }
+    if allow.existing_roles {
+        return Ok(());
+    }
+    let (roles, cel) = read(roles)?;
+    let fitting: BTreeMap<String, Fit> = roles
+        .iter()
+        .filter(|(_, role)| fit(role, &from.issuer).is_none())
+        .filter_map(|(name, role)| Some((name.clone(), fit(role, &owner.issuer)?)))
+        .collect();
+    if fitting.is_empty() && cel.is_empty() {
+        return Ok(());
+    }
+    Err(ChainError::ExistingRoles { roles: fitting, cel: cel.to_vec(), issuer: owner.issuer.clone() })
+}
+
 /// The roles, or why they are not known.
 fn read(roles: &Roles) -> Result<(&BTreeMap<String, Document>, &[String]), ChainError> {
     match roles {
@@ -137,11 +197,16 @@ fn read(roles: &Roles) -> Result<(&BTreeMap<String, Document>, &[String]), Chain
 /// which a restored backup shares with the cluster it was made of. Its keys tell
 /// the two apart: a rotation publishes old and new together, for a while at
 /// least.
-pub fn refuse_discontinuity(cluster: &Resolved, elements: &[Element], replace_keys: bool) -> Result<(), ChainError> {
+pub fn refuse_discontinuity(
+    cluster: &Resolved,
+    name: &str,
+    elements: &[Element],
+    replace_keys: bool,
+) -> Result<(), ChainError> {
     if replace_keys || !is_discontinuous(cluster, elements) {
         return Ok(());
     }
-    Err(ChainError::Discontinuity { owner: cluster.owner.clone() })
+    Err(ChainError::Discontinuity { context: name.to_owned(), owner: cluster.owner.clone() })
 }
 
 /// Whether a cluster that is told by its UID publishes none of the keys that
@@ -156,23 +221,4 @@ pub fn is_discontinuous(cluster: &Resolved, elements: &[Element]) -> bool {
 fn continues(cluster: &Resolved, elements: &[Element]) -> bool {
     let published = |element: &&Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     elements.iter().filter(|element| element.is_of(&cluster.owner)).any(|element| published(&element))
-}
-
-/// One issuer, once owned by itself (its site was read) and once by a cluster
-/// (it was not): the same cluster seen from two networks, or somebody who
-/// claims the issuer. The two are never taken for each other.
-pub fn refuse_other_form(cluster: &Resolved, elements: &[Element]) -> Result<(), ChainError> {
-    let owner = &cluster.owner;
-    let other_form = |element: &Element| {
-        element.provenance().is_some_and(|mark| {
-            mark.owner.issuer == owner.issuer && mark.owner.cluster_uid.is_some() != owner.cluster_uid.is_some()
-        })
-    };
-    if elements.iter().any(other_form) {
-        return Err(ChainError::OtherForm {
-            issuer: owner.issuer.clone(),
-            site_unused: cluster.site_unused.as_ref().map(ToString::to_string),
-        });
-    }
-    Ok(())
 }

@@ -4,7 +4,8 @@
 
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
-use crate::keychain::plan::{Others, PlanError};
+use crate::keychain::others::Others;
+use crate::keychain::plan::PlanError;
 use crate::shell::word;
 use crate::vault::Document;
 use crate::vault::fit::Fit;
@@ -32,9 +33,11 @@ pub enum ChainError {
     },
     /// Nothing connects the cluster with the keys that stand there as its own.
     #[error(
-        "none of the keys that it holds of {owner} is published any more: this is another cluster with the same UID, or all its keys were replaced at once"
+        "none of the keys that it has of {owner} is published any more: all keys of the cluster were replaced at once, or this is another cluster with the same UID"
     )]
     Discontinuity {
+        /// The context.
+        context: String,
         /// The owner.
         owner: Owner,
     },
@@ -44,13 +47,45 @@ pub enum ChainError {
         /// That issuer.
         bound: String,
     },
-    /// The same issuer stands there under the other form of owner.
-    #[error("it has keys of issuer \"{}\" {}", one_line(.issuer), form(.site_unused))]
-    OtherForm {
-        /// The issuer.
-        issuer: String,
-        /// Why its site was not read this time; `None` if it was.
-        site_unused: Option<String>,
+    /// The cluster is enrolled under another issuer.
+    #[error("context \"{}\" is {}, and its issuer is now \"{}\"", one_line(.context), claimed_with_issuer(.enrolled, .old), one_line(&.owner.issuer))]
+    Moved {
+        /// The context.
+        context: String,
+        /// The name that the cluster was enrolled under.
+        enrolled: String,
+        /// The owner that it is enrolled as.
+        old: Owner,
+        /// The owner that it is now.
+        owner: Owner,
+    },
+    /// The issuer that a server names is its own claim.
+    #[error("context \"{}\" {}", one_line(.context), cannot_move(.enrolled, .from, .why))]
+    CannotMove {
+        /// The context.
+        context: String,
+        /// The name that the cluster was enrolled under.
+        enrolled: String,
+        /// The owner that it claims to have been.
+        from: Owner,
+        /// Why there is no token; `None` where the way is not recorded.
+        why: Option<String>,
+    },
+    /// No keys of the owner that a cluster was.
+    #[error("it has no keys of issuer \"{}\" that this cluster could have moved from{}", one_line(.old), instead(.owners))]
+    NotMoved {
+        /// `--move-from`
+        old: String,
+        /// Owners with that issuer, which are other clusters.
+        owners: Vec<Owner>,
+    },
+    /// The cluster is enrolled under both issuers.
+    #[error("it has keys of {owner} already, and keys of {old} too")]
+    MovedAlready {
+        /// The owner that the cluster was.
+        old: Owner,
+        /// The owner that it is.
+        owner: Owner,
     },
     /// What is recorded on the mount contradicts the plan.
     #[error(transparent)]
@@ -117,6 +152,8 @@ pub enum ChainError {
     /// Keys of such an issuer come from its URL only.
     #[error("the keys of {owner} are read at its issuer URL only, which could not be read: {why}")]
     NoSite {
+        /// The context.
+        context: String,
         /// The owner.
         owner: Owner,
         /// Why not.
@@ -222,10 +259,26 @@ fn keys_of(count: usize) -> String {
     if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
 }
 
-fn form(site_unused: &Option<String>) -> String {
-    match site_unused {
-        Some(why) => format!("that were read from the issuer's own site, which was not used now: {why}"),
-        None => "that were read from an API server; now the issuer's own site was read".to_owned(),
+fn cannot_move(enrolled: &str, from: &Owner, why: &Option<String>) -> String {
+    let cluster = claimed(enrolled, from);
+    match why {
+        Some(why) => format!("reaches {cluster}, but no token verified that it is that cluster: {why}"),
+        None => format!("claims to be {cluster} with another issuer, but is reached by another way"),
+    }
+}
+
+fn instead(owners: &[Owner]) -> String {
+    let listed: Vec<String> = owners.iter().map(ToString::to_string).collect();
+    if listed.is_empty() { String::new() } else { format!("; it has keys of {}", listed.join(", ")) }
+}
+
+/// A cluster as it is enrolled, where its issuer is what matters.
+fn claimed_with_issuer(enrolled: &str, owner: &Owner) -> String {
+    let issuer = one_line(&owner.issuer);
+    if enrolled.is_empty() {
+        format!("the cluster that is enrolled with issuer \"{issuer}\"")
+    } else {
+        format!("cluster \"{}\", which is enrolled with issuer \"{issuer}\"", one_line(enrolled))
     }
 }
 
@@ -317,6 +370,8 @@ impl ChainError {
                 | Self::NotThisWay { .. }
                 | Self::Contested { .. }
                 | Self::NoSite { .. }
+                | Self::Moved { .. }
+                | Self::CannotMove { .. }
         )
     }
 }

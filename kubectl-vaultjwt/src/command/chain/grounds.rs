@@ -2,13 +2,13 @@
 //! keys come to be believed, and which ways are recorded. Pure.
 
 use super::ChainError;
-use crate::issuer::{CloudWord, IssuerError, KeySource, Resolved, is_managed};
+use crate::issuer::{CloudWord, IssuerError, KeySource, Resolved, is_a_clouds, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
 use crate::keychain::element::Element;
 use crate::keychain::evidence::{Evidence, Form, Missing, Reached, Step};
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{ChainPlan, KeyAction, authorities};
+use crate::keychain::plan::{Absence, ChainPlan, KeyAction, authorities};
 use crate::keychain::provenance::{KeyProof, Provenance};
 use std::collections::HashSet;
 
@@ -31,6 +31,16 @@ pub struct Grounds {
     pub record: Vec<Authority>,
     /// Unmanaged keys that are known to be this cluster's.
     pub adoptable: Vec<KeyId>,
+    /// Published keys that nothing shows to be this cluster's: only the issuer's URL
+    /// has them.
+    pub unconfirmed: Vec<KeyId>,
+    /// Keys that the API server publishes, and the issuer's URL does not.
+    pub also_published: Vec<KeyId>,
+    /// Whether the place that this owner's keys are read at was read.
+    pub complete: bool,
+    /// The owner whose keys become this cluster's: the same cluster before its issuer, or
+    /// the place that its keys are read at, changed.
+    pub from: Option<Owner>,
     /// Why no token of kube-system was had, where one was requested.
     pub no_possession: Option<String>,
 }
@@ -48,8 +58,17 @@ impl Grounds {
             way,
             record: Vec::new(),
             adoptable: Vec::new(),
+            unconfirmed: unconfirmed(cluster),
+            also_published: cluster.difference.api_server_only.iter().map(|key| key.key.id()).collect(),
+            complete: is_complete(cluster),
+            from: None,
             no_possession: None,
         }
+    }
+
+    /// What it means that a key is not among the published ones.
+    pub fn absence(&self) -> Absence<'_> {
+        if self.complete { Absence::Gone { except: &self.also_published } } else { Absence::Unknown }
     }
 
     /// A cluster that is enrolled by this run, over `record`.
@@ -108,6 +127,10 @@ impl Grounds {
             }
         }
         self.adoptable.extend(&other.adoptable);
+        // One context that confirms a key is enough; that a key is gone, all must agree on.
+        self.unconfirmed.retain(|id| other.unconfirmed.contains(id));
+        self.also_published.extend(&other.also_published);
+        self.complete &= other.complete;
     }
 
     /// The evidence against the ways that are recorded now: another run may have
@@ -129,12 +152,38 @@ impl Grounds {
         if lost || gained { Err(ChainError::Meanwhile) } else { Ok(self.evidence) }
     }
 
+    /// Whether the keys of `from` may become those of `cluster`, over this way.
+    pub fn check_transfer(
+        &self,
+        cluster: &Resolved,
+        name: &str,
+        elements: &[Element],
+        from: &Owner,
+    ) -> Result<(), ChainError> {
+        let recorded = authorities(elements, from);
+        let evidence = self.evidence_now(&recorded)?;
+        let step = if from.issuer == cluster.owner.issuer { Step::ChangeForm } else { Step::ChangeIssuer };
+        let allowed = form(from).allows(step, evidence);
+        allowed.map_err(|missing| {
+            let refusal = self.refusal(missing, cluster, name, elements, from);
+            let why = match &refusal {
+                ChainError::NoPossession { why, .. } => Some(why.clone()),
+                ChainError::AnotherWay { .. } => None,
+                _ => return refusal,
+            };
+            if step == Step::ChangeForm {
+                return refusal;
+            }
+            let (context, enrolled) = (name.to_owned(), enrolled_name(elements, from));
+            ChainError::CannotMove { context, enrolled, from: from.clone(), why }
+        })
+    }
+
     /// Whether the keys of an enrolled cluster may be looked at over this way, and,
     /// where `changes`, be changed.
     pub fn check(&self, cluster: &Resolved, name: &str, elements: &[Element], changes: bool) -> Result<(), ChainError> {
         let (form, owner) = (form(&cluster.owner), cluster.owner.clone());
-        let recorded = authorities(elements, &owner);
-        let evidence = match self.evidence_now(&recorded) {
+        let evidence = match self.evidence_now(&authorities(elements, &owner)) {
             Ok(evidence) => evidence,
             Err(meanwhile) => return if changes { Err(meanwhile) } else { Ok(()) },
         };
@@ -148,23 +197,56 @@ impl Grounds {
         if !changes && !another_way {
             return Ok(());
         }
-        let enrolled = enrolled_name(elements, &owner);
-        Err(match missing {
+        Err(self.refusal(missing, cluster, name, elements, &owner))
+    }
+
+    /// What is missing, about `owner`.
+    fn refusal(
+        &self,
+        missing: Missing,
+        cluster: &Resolved,
+        name: &str,
+        elements: &[Element],
+        owner: &Owner,
+    ) -> ChainError {
+        let (context, enrolled, owner) = (name.to_owned(), enrolled_name(elements, owner), owner.clone());
+        match missing {
             Missing::Way | Missing::Word => {
-                ChainError::AnotherWay { context: name.to_owned(), enrolled, recorded, way: self.way.clone(), owner }
+                let recorded = authorities(elements, &owner);
+                ChainError::AnotherWay { context, enrolled, recorded, way: self.way.clone(), owner }
             }
-            Missing::AnyWay => ChainError::NoWay { context: name.to_owned(), enrolled, owner },
+            Missing::AnyWay => ChainError::NoWay { context, enrolled, owner },
             Missing::Possession => match self.no_possession.clone() {
-                Some(why) => ChainError::NoPossession { context: name.to_owned(), enrolled, owner, why },
+                Some(why) => ChainError::NoPossession { context, enrolled, owner, why },
                 // When the connection was judged, there was nothing to change.
                 None => ChainError::Meanwhile,
             },
             Missing::Site => ChainError::NoSite {
+                context,
                 owner,
                 why: cluster.site_unused.as_ref().map(ToString::to_string).unwrap_or_default(),
             },
-        })
+        }
     }
+}
+
+/// Keys at the issuer's URL of a self-managed cluster that this cluster's API server does
+/// not publish: clusters can share such a URL, and the holder of one key would log in as
+/// any of them.
+fn unconfirmed(cluster: &Resolved) -> Vec<KeyId> {
+    if form(&cluster.owner) != Form::Issuer || cluster.source != KeySource::IssuerSite {
+        return Vec::new();
+    }
+    match &cluster.no_witness {
+        Some(_) => cluster.keys.keys.iter().map(|published| published.key.id()).collect(),
+        None => cluster.difference.site_only.clone(),
+    }
+}
+
+/// Whether the place that the owner's keys are read at was read: of an owner that is known
+/// by its issuer alone, the issuer's URL, unless its cloud vouches for the API server.
+fn is_complete(cluster: &Resolved) -> bool {
+    cluster.source != KeySource::ApiServer || cluster.owner.cluster_uid.is_some() || vouched(cluster)
 }
 
 /// What an owner's name is made of.
@@ -191,6 +273,7 @@ pub fn evidence(cluster: &Resolved, reached: Reached, recorded: &[Authority]) ->
 fn vouched(cluster: &Resolved) -> bool {
     cluster.source == KeySource::ApiServer
         && cluster.owner.cluster_uid.is_none()
+        && is_a_clouds(&cluster.owner.issuer)
         && matches!(cluster.cloud, CloudWord::Confirmed(_))
 }
 
@@ -202,6 +285,7 @@ pub fn proof(cluster: &Resolved, enrolled: bool) -> KeyProof {
         KeySource::ApiServer if vouched(cluster) => KeyProof::Cloud,
         KeySource::ApiServer if enrolled => KeyProof::Way,
         KeySource::ApiServer => KeyProof::Listed,
+        KeySource::File => KeyProof::File,
     }
 }
 

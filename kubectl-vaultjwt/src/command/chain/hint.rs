@@ -1,6 +1,8 @@
 //! What to do about each reason why a cluster is left out.
 
 use super::error::{ChainError, naming_flags};
+use super::grounds::form;
+use crate::keychain::evidence::Form;
 use crate::keychain::plan::PlanError;
 use crate::shell::word;
 use crate::vault::role::binding_command;
@@ -17,16 +19,34 @@ impl ChainError {
             Self::Unmarked { .. } => {
                 "mark them with --adopt; if they were marked before, somebody else writes the list (Terraform, an operator), and two writers undo each other".to_owned()
             }
-            Self::Discontinuity { .. } => {
-                "if it is the same cluster, add --replace-keys; a cluster made from a backup of another needs a mount of its own (--mount)".to_owned()
-            }
+            Self::Discontinuity { context, .. } => format!(
+                "if it is the same cluster, compare the keys and replace them: kubectl vaultjwt setup --context {} --mount {mount} --replace-keys; a restored backup or a copy of another cluster needs a mount of its own (--mount)",
+                word(context)
+            ),
             Self::BoundIssuer { .. } => format!(
                 "{another}; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/{mount}/config)"
             ),
-            Self::OtherForm { site_unused: Some(_), .. } => {
-                format!("run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or {another}")
+            Self::Moved { context, old, .. } => format!(
+                "if its issuer was changed, move its keys: kubectl vaultjwt setup --context {} --mount {mount} --move-from {}",
+                word(context),
+                word(&old.issuer)
+            ),
+            Self::CannotMove { from, why, .. } => {
+                let needed = if why.is_some() {
+                    "a cluster whose issuer changes must sign a token of kube-system with a key that it is enrolled with"
+                } else {
+                    "it may be another cluster; if it is the same, use a kubeconfig of a recorded way"
+                };
+                format!(
+                    "{needed}; otherwise enroll it as a new cluster, and remove the old one: kubectl vaultjwt remove --mount {mount} {}",
+                    naming_flags(from)
+                )
             }
-            Self::OtherForm { site_unused: None, .. } => another.to_owned(),
+            Self::NotMoved { .. } => format!("list the issuers on the mount: kubectl vaultjwt status --mount {mount}"),
+            Self::MovedAlready { old, .. } => format!(
+                "remove the keys of the old issuer: kubectl vaultjwt remove --mount {mount} {}",
+                naming_flags(old)
+            ),
             Self::Plan(PlanError::TooManyAuthorities { recorded, .. }) => format!(
                 "remove one that is no longer used: kubectl vaultjwt remove --mount {mount} --authority '{}'",
                 recorded.first().map(ToString::to_string).unwrap_or_default()
@@ -53,6 +73,10 @@ impl ChainError {
             ),
             Self::NotThisWay { .. } => "compare it with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it)".to_owned(),
             Self::Unsteady { .. } => "use a kubeconfig that leads straight to one API server".to_owned(),
+            Self::NoSite { context, owner, .. } if form(owner) == Form::Issuer => format!(
+                "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY), or read the keys from the API server from now on: kubectl vaultjwt setup --context {} --mount {mount} --keys-from=api-server",
+                word(context)
+            ),
             Self::NoSite { .. } => "run this where the issuer URL can be read (--issuer-ca-cert, HTTPS_PROXY)".to_owned(),
             Self::SameIssuer { .. } => format!(
                 "{another}; --allow-same-issuer lets every role of that issuer take tokens of both clusters, unless each cluster's roles have an audience of their own"

@@ -23,8 +23,10 @@ use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::Form;
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{ChainPlan, Copy, KeyAction, KeyStep, Others, Policy, Refresh};
+use crate::keychain::others::Others;
+use crate::keychain::plan::{ChainPlan, Copy, KeyAction, KeyStep, Policy, Refresh};
 use crate::keychain::recent::Recent;
+use crate::keychain::transfer::transferred;
 use crate::shell::word;
 use crate::vault::Document;
 use crate::vault::config::{ConfigConflict, Standing, StaticKeys};
@@ -60,6 +62,8 @@ impl<'a> Member<'a> {
             proof: self.grounds.proof,
             record: &self.grounds.record,
             adoptable: &self.grounds.adoptable,
+            unconfirmed: &self.grounds.unconfirmed,
+            absence: self.grounds.absence(),
             policy,
         }
     }
@@ -149,15 +153,40 @@ impl Draft {
         roles: &Roles,
     ) -> Result<ChainPlan, ChainError> {
         let owner = &member.cluster.owner;
+        let (grounds, standing) = (member.grounds, self.elements.clone());
+        let from = grounds.from.as_ref().filter(|from| standing.iter().any(|element| element.is_of(from)));
+        if let Some(from) = from {
+            grounds.check_transfer(member.cluster, member.name, &standing, from)?;
+            self.elements = transferred(&standing, from, owner);
+        }
+        let served = self.refresh(now, member, terms, roles, from);
+        if served.is_err() {
+            self.elements = standing;
+        }
+        served
+    }
+
+    /// The same, once the keys of the owner `from` are this one's.
+    fn refresh(
+        &mut self,
+        now: Timestamp,
+        member: &Member<'_>,
+        terms: &Terms,
+        roles: &Roles,
+        from: Option<&Owner>,
+    ) -> Result<ChainPlan, ChainError> {
+        let owner = &member.cluster.owner;
         let enrolled = self.elements.iter().any(|element| element.is_of(owner));
-        admission::refuse_other_form(member.cluster, &self.elements)?;
+        if !enrolled {
+            admission::refuse_moved(member.cluster, member.name, &self.elements, member.grounds)?;
+        }
         if !enrolled && !member.enrol {
             return Err(match self.unmarked(member.cluster) {
                 0 => ChainError::NotEnrolled { owner: owner.clone() },
                 keys => ChainError::Unmarked { owner: owner.clone(), keys },
             });
         }
-        admission::refuse_discontinuity(member.cluster, &self.elements, terms.replace_keys)?;
+        admission::refuse_discontinuity(member.cluster, member.name, &self.elements, terms.replace_keys)?;
         let newcomer = !enrolled || admission::is_discontinuous(member.cluster, &self.elements);
         let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
@@ -166,6 +195,7 @@ impl Draft {
         let grounds = member.grounds;
         let refresh = member.refresh(now, terms.policy);
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;
+        chain.from = from.cloned();
         if enrolled {
             grounds.check(member.cluster, member.name, &self.elements, chain.changes())?;
         }
@@ -176,6 +206,8 @@ impl Draft {
         let others = Others::of(&self.elements, owner, refresh.published, &grounds.adoptable);
         if newcomer {
             admission::newcomer(owner, &others, &terms.allow, roles)?;
+        } else if let Some(from) = from.filter(|from| from.issuer != owner.issuer) {
+            admission::moved(owner, from, &others, &terms.allow, roles)?;
         } else if bound.is_some() && others.any() {
             // Who was shut out by a bound issuer is let in by clearing it.
             admission::beside(owner, &others, &terms.allow, roles)?;
@@ -187,6 +219,7 @@ impl Draft {
             self.config.clear_bound_issuer();
         }
         self.told.extend(chain.copies.iter().map(|copy| copied(copy, owner)));
+        self.told.extend(waiting(&chain, member.cluster));
         if enrolled && !grounds.evidence.recorded && chain.recorded.is_empty() && grounds::form(owner) != Form::Managed
         {
             self.told.push(format!(
@@ -197,7 +230,9 @@ impl Draft {
         }
         self.elements = std::mem::take(&mut chain.elements);
         let added = |published: &&PublishedKey| {
-            let withheld = |step: &KeyStep| step.id == published.key.id() && step.action == KeyAction::Withhold;
+            let withheld = |step: &KeyStep| {
+                step.id == published.key.id() && matches!(step.action, KeyAction::Withhold | KeyAction::Wait)
+            };
             !chain.steps.iter().any(withheld)
         };
         self.algorithms.extend(member.cluster.keys.keys.iter().filter(added).flat_map(PublishedKey::algorithms));
@@ -227,6 +262,38 @@ fn copied(copy: &Copy, owner: &Owner) -> String {
             "key \"{key}\" of {owner} is not added: it belongs to {other}, and nothing verifies that {owner} has its private key"
         )
     }
+}
+
+/// Keys that only the issuer's URL publishes.
+fn waiting(chain: &ChainPlan, cluster: &Resolved) -> Option<String> {
+    let name = |step: &KeyStep| one_line(&step.kid.clone().unwrap_or_else(|| step.id.to_string()));
+    let waiting = chain.steps.iter().filter(|step| step.action == KeyAction::Wait);
+    let names: Vec<String> = waiting.map(|step| format!("\"{}\"", name(step))).collect();
+    let (keys, are) = match &names[..] {
+        [] => return None,
+        [one] => (format!("key {one}"), "is"),
+        many => (format!("keys {}", many.join(", ")), "are"),
+    };
+    let url = one_line(cluster.keys_url.as_deref().unwrap_or_default());
+    let why = match &cluster.no_witness {
+        Some(why) => format!("could not be compared with this API server's: {why}"),
+        None => "not published by this API server: another cluster may use the same issuer".to_owned(),
+    };
+    Some(format!(
+        "{keys} at \"{url}\" {are} not added, {why} (--allow-same-issuer adds {})",
+        if are == "is" { "it" } else { "them" }
+    ))
+}
+
+/// The owners on a mount, each once.
+pub fn owners(elements: &[Element]) -> Vec<Owner> {
+    let mut owners: Vec<Owner> = Vec::new();
+    for mark in elements.iter().filter_map(Element::provenance) {
+        if !owners.contains(&mark.owner) {
+            owners.push(mark.owner.clone());
+        }
+    }
+    owners
 }
 
 /// The elements of a configuration, whatever else it is.

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 mod adoption;
 mod evidence;
 mod existing;
+mod moves;
 
 fn key(number: u16) -> PublishedKey {
     use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
@@ -35,6 +36,8 @@ fn cluster(issuer: &str, uid: Option<&str>, keys: &[u16]) -> Resolved {
         keys_url: None,
         site_unused: None,
         no_witness: None,
+        difference: Default::default(),
+        standing: None,
         cloud: CloudWord::NotAsked,
     }
 }
@@ -158,26 +161,6 @@ fn the_same_issuer_twice_needs_a_word_of_its_own() {
     assert_eq!(refused(&mount(&[&one]), &two, &both, &none()), None);
 }
 
-#[test]
-fn the_two_forms_of_an_owner_never_meet() {
-    let mut with_site = cluster("https://i", None, &[1]);
-    let without = cluster("https://i", Some("u"), &[1]);
-    let all = allowing(|a| (a.same_trust_domain, a.same_issuer, a.unbound_roles) = (true, true, true));
-    says(
-        refused(&mount(&[&without]), &with_site, &all, &none()),
-        "it has keys of issuer \"https://i\" that were read from an API server; now the issuer's own site was read",
-        "choose another path with --mount",
-    );
-    let there = mount(&[&with_site]);
-    with_site.owner = without.owner;
-    with_site.site_unused = Some(crate::issuer::resolve::SiteUnused::Unreadable("connection refused".into()));
-    says(
-        refused(&there, &with_site, &all, &none()),
-        "it has keys of issuer \"https://i\" that were read from the issuer's own site, which was not used now: connection refused",
-        "run this where the issuer's site can be read (--issuer-ca-cert, HTTPS_PROXY), or choose another path with --mount",
-    );
-}
-
 fn roles(role: Value) -> Roles {
     Roles::Read { roles: BTreeMap::from([("app".to_owned(), role.as_object().cloned().unwrap())]), cel: vec![] }
 }
@@ -285,7 +268,7 @@ fn one_clusters_trouble_leaves_the_others_alone() {
     assert_eq!(
         words,
         [
-            "none of the keys that it holds of https://b (cluster 2) is published any more: this is another cluster with the same UID, or all its keys were replaced at once",
+            "none of the keys that it has of https://b (cluster 2) is published any more: all keys of the cluster were replaced at once, or this is another cluster with the same UID",
             "it holds no key of https://c (cluster 3)",
             "ok"
         ]
@@ -379,8 +362,8 @@ fn a_cluster_made_from_anothers_backup_does_not_take_its_place() {
     let restored = cluster("https://k", Some("u1"), &[2]);
     says(
         refused(&there, &restored, &Terms::default(), &none()),
-        "none of the keys that it holds of https://k (cluster u1) is published any more: this is another cluster with the same UID, or all its keys were replaced at once",
-        "if it is the same cluster, add --replace-keys; a cluster made from a backup of another needs a mount of its own (--mount)",
+        "none of the keys that it has of https://k (cluster u1) is published any more: all keys of the cluster were replaced at once, or this is another cluster with the same UID",
+        "if it is the same cluster, compare the keys and replace them: kubectl vaultjwt setup --context c --mount jwt --replace-keys; a restored backup or a copy of another cluster needs a mount of its own (--mount)",
     );
     let replace = Terms { replace_keys: true, ..Terms::default() };
     assert_eq!(refused(&there, &restored, &replace, &none()), None);

@@ -5,7 +5,7 @@ use super::plan::Plan;
 use super::{Ports, RemoveInput, Uid};
 use crate::cluster::Cluster;
 use crate::command::chain::grounds::{enrolled_name, form};
-use crate::command::chain::{elements, roles};
+use crate::command::chain::{elements, owners, roles};
 use crate::command::{Step, patiently, possession};
 use crate::issuer::Ask;
 use crate::issuer::resolve::{Wishes, resolve};
@@ -51,7 +51,6 @@ pub struct Seen {
 
 /// Reads the cluster, where it is asked, and the mount.
 pub async fn everything(ports: Ports<'_>, input: &RemoveInput) -> Result<Seen, RemoveError> {
-    let (target, published) = target(ports, input).await?;
     let namespace = || ports.vault.namespace().map(str::to_owned);
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", ports.vault.auth_mounts()).await?;
     match mounts.get(input.mount.as_str()) {
@@ -60,6 +59,8 @@ pub async fn everything(ports: Ports<'_>, input: &RemoveInput) -> Result<Seen, R
         None => return Err(RemoveError::NoMount { mount: input.mount.clone(), namespace: namespace() }),
     }
     let config = ports.vault.read_config(&input.mount).await?;
+    let enrolled = owners(&elements(config.document.as_ref()));
+    let (target, published) = target(ports, input, &enrolled).await?;
     if let (Target::Owner(owner), Some(from)) = (&target, ports.cluster) {
         ensure_owner(ports, input, owner, from.cluster, &config).await?;
     }
@@ -101,7 +102,11 @@ async fn ensure_owner(
     }
 }
 
-async fn target(ports: Ports<'_>, input: &RemoveInput) -> Result<(Target, Vec<KeyId>), RemoveError> {
+async fn target(
+    ports: Ports<'_>,
+    input: &RemoveInput,
+    enrolled: &[Owner],
+) -> Result<(Target, Vec<KeyId>), RemoveError> {
     let uid = input.cluster_uid.clone();
     let from = match (&input.issuer, ports.cluster) {
         (Some(issuer), _) => return Ok((Target::Issuer { issuer: issuer.clone(), uid }, Vec::new())),
@@ -111,7 +116,7 @@ async fn target(ports: Ports<'_>, input: &RemoveInput) -> Result<(Target, Vec<Ke
     // With a UID by hand, the cluster's own is not read.
     let by_hand = uid.as_ref().map(|uid| uid.wanted().unwrap_or_default().to_owned());
     let wishes = Wishes { cluster_uid: by_hand, ask: Ask::IfNeeded, ..Wishes::default() };
-    let work = resolve(from.cluster, from.sources, &wishes);
+    let work = resolve(from.cluster, from.sources, &wishes, enrolled);
     let mut found = patiently(ports.progress, "reading the issuer and its keys", work)
         .await
         .map_err(|source| RemoveError::Issuer(Box::new(source)))?;

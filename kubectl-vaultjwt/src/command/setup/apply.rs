@@ -64,6 +64,9 @@ pub async fn plan(
     };
     let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
     let mut written = None;
+    if let Some(from) = &plan.config.chain.from {
+        done(format!("the keys of {from} become keys of {}", cluster.owner));
+    }
     if plan.config.write {
         let put = patiently(ports.progress, "writing the keys", rewrite.put::<SetupError>(&wanted)).await?;
         (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
@@ -138,9 +141,15 @@ async fn role_and_login(
     proof: &IssuerProof,
     report: &mut SetupReport,
 ) -> Result<(), SetupError> {
-    if let Some(role) = &plan.role {
+    if let Some(role) = &plan.roles.role {
         let standing = write_role(ports, input, role).await?;
         if let Some(report) = &mut report.role {
+            report.change.after = standing;
+        }
+    }
+    for (at, role) in plan.roles.moved.iter().enumerate() {
+        let standing = write_role(ports, input, role).await?;
+        if let Some(report) = report.moved_roles.get_mut(at) {
             report.change.after = standing;
         }
     }
@@ -185,7 +194,7 @@ async fn login(
     plan: &Plan,
     proof: &IssuerProof,
 ) -> Result<LoginReport, SetupError> {
-    let Some(role) = plan.role.as_ref().filter(|_| input.verify) else {
+    let Some(role) = plan.roles.tested().filter(|_| input.verify) else {
         return Ok(LoginReport::NotAsked);
     };
     let Some((account, token)) = &proof.login_token else {
@@ -206,7 +215,7 @@ async fn login(
     })?;
     let revoked = ports.vault.revoke(&login.token).await;
     let policies: Vec<String> = login.policies.iter().map(|p| one_line(p)).collect();
-    let others = input.role.as_ref().map_or(0, |role| role.service_accounts.len()) > 1;
+    let others = role.accounts.len() > 1;
     ports.progress.step(Step::Done(format!(
         "logged in as \"{account}\"{} with role \"{}\": policies {}, lease {}",
         if others { " (of the others, none was tried)" } else { "" },

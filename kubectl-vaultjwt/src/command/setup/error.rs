@@ -6,7 +6,9 @@ use crate::command::chain::ChainError;
 use crate::command::chain::error::about_mount;
 use crate::command::proof::Unproven;
 use crate::command::rights::{self, Right};
-use crate::issuer::IssuerError;
+use crate::issuer::{IssuerError, Lag};
+use crate::keychain::Owner;
+use crate::keychain::key::KeyId;
 use crate::shell::word;
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
@@ -69,6 +71,35 @@ pub enum SetupError {
         /// Why.
         source: SourceConflict,
     },
+    /// The issuer's URL lacks a key of the cluster.
+    #[error("{0}")]
+    SiteLags(Lag),
+    /// The cluster publishes other keys than the user expects.
+    #[error("issuer \"{}\" does not publish the expected {}; nothing was changed", one_line(.issuer), expected(.missing))]
+    UnexpectedKeys {
+        /// The issuer.
+        issuer: String,
+        /// `--expect-key`, as far as they are missing.
+        missing: Vec<KeyId>,
+        /// What it publishes.
+        published: Vec<KeyId>,
+    },
+    /// A role that is to accept the new issuer accepts others.
+    #[error("role \"{role}\" on auth mount \"{mount}/\" is not bound to exactly issuer \"{}\"; nothing was changed", one_line(.old))]
+    NotMovable {
+        /// The path.
+        mount: MountPath,
+        /// The role.
+        role: String,
+        /// `--move-from`
+        old: String,
+    },
+    /// Another cluster has the old issuer, and its roles would accept this one.
+    #[error("{other} uses issuer \"{}\" too, and --all-roles would let this cluster log in with its roles", one_line(&.other.issuer))]
+    RolesOfAnother {
+        /// The other one.
+        other: Owner,
+    },
     /// The keys on the mount forbid it.
     #[error("{}", about_mount(mount, "this cluster's keys", source))]
     Chain {
@@ -90,6 +121,8 @@ pub enum SetupError {
         possession: Option<String>,
         /// Vault's namespace, for the command.
         namespace: Option<String>,
+        /// Whether all its keys are replaced.
+        replace_keys: bool,
     },
     /// The role would make one identity of two clusters' accounts.
     #[error("on auth mount \"{mount}/\", role \"{role}\" would take the claim \"{}\" for the identity, and another cluster's tokens can have the same value", one_line(.claim))]
@@ -166,8 +199,20 @@ impl SetupError {
                 "choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"
             )),
             Self::Source { source, .. } => Some(source.hint()),
+            Self::SiteLags(lag) => Some(lag.hint()),
+            Self::UnexpectedKeys { published, .. } => Some(format!(
+                "check --expect-key, and that the context is the right one; this cluster publishes {}",
+                published.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            )),
+            Self::NotMovable { mount, role, .. } => {
+                Some(format!("check the role: vault read auth/{mount}/role/{}", word(role)))
+            }
+            Self::RolesOfAnother { .. } => Some("name the role of this cluster with --role, one role for each run".to_owned()),
             Self::Chain { source, mount } => source.hint(mount),
-            Self::OtherWay { mount, authority, source, namespace, .. } => Some(other_way(mount, authority, source, namespace)),
+            Self::OtherWay { mount, authority, source, namespace, replace_keys, .. } => {
+                let replace = if *replace_keys { " --replace-keys" } else { "" };
+                Some(other_way(mount, authority, source, namespace, replace))
+            }
             Self::SharedIdentity { .. } => Some(
                 "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity".to_owned(),
             ),
@@ -198,9 +243,23 @@ impl SetupError {
     }
 }
 
+/// Keys that are missing.
+fn expected(missing: &[KeyId]) -> String {
+    match missing {
+        [one] => format!("key {one}"),
+        many => format!("keys {}", many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
 /// How a person records another way: what it is compared with comes from somewhere else
 /// than this connection.
-fn other_way(mount: &MountPath, authority: &Option<String>, source: &ChainError, namespace: &Option<String>) -> String {
+fn other_way(
+    mount: &MountPath,
+    authority: &Option<String>,
+    source: &ChainError,
+    namespace: &Option<String>,
+    replace: &str,
+) -> String {
     let (
         Some(authority),
         ChainError::AnotherWay { context, .. }
@@ -212,7 +271,7 @@ fn other_way(mount: &MountPath, authority: &Option<String>, source: &ChainError,
     };
     let namespace = namespace.as_ref().map(|name| format!(" --vault-namespace {}", word(name))).unwrap_or_default();
     format!(
-        "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{namespace} --authority {}",
+        "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{namespace}{replace} --authority {}",
         word(context),
         word(authority)
     )

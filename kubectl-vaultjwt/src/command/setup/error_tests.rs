@@ -35,9 +35,10 @@ fn words_and_hints() {
                 authority: Some("sha256:AA api.example.com".into()),
                 possession: None,
                 namespace: Some("admin/team".into()),
+                replace_keys: true,
             },
             "context \"kind\" claims to be cluster \"prod\" (UID u1), and no way to that cluster is recorded, because an earlier version enrolled it",
-            "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context kind --mount jwt --vault-namespace admin/team --authority 'sha256:AA api.example.com'",
+            "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context kind --mount jwt --vault-namespace admin/team --replace-keys --authority 'sha256:AA api.example.com'",
         ),
         (
             SetupError::SharedIdentity { mount: mount(), role: "app".into(), claim: "sub".into() },

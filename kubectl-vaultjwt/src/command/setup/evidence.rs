@@ -5,8 +5,9 @@
 use super::Ports;
 use super::error::SetupError;
 use super::input::SetupInput;
-use super::observe::MountState;
+use super::observe::{MountState, as_of};
 use super::prove::IssuerProof;
+use crate::command::chain::admission::is_discontinuous;
 use crate::command::chain::error::claimed;
 use crate::command::chain::grounds::{enrolled_name, form};
 use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
@@ -15,8 +16,9 @@ use crate::issuer::Resolved;
 use crate::keychain::authority::Authority;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::{Reached, Step, Word};
+use crate::keychain::key::KeyId;
 use crate::keychain::plan::authorities;
-use crate::keychain::provenance::Provenance;
+use crate::keychain::provenance::{KeyProof, Provenance};
 use shared::text::one_line;
 
 /// What a change of the keys rests on.
@@ -27,14 +29,21 @@ pub async fn gather(
     state: &MountState,
     proof: &IssuerProof,
 ) -> Result<Grounds, SetupError> {
-    let (document, date) = match state {
-        MountState::Missing => (None, None),
-        MountState::Jwt(jwt) => (jwt.config.document.as_ref(), jwt.config.date),
+    let (document, date, from) = match state {
+        MountState::Missing => (None, None, None),
+        MountState::Jwt(jwt) => (jwt.config.document.as_ref(), jwt.config.date, jwt.from.as_ref()),
     };
-    let standing = elements(document);
+    let before = elements(document);
+    let standing = as_of(cluster, before.clone(), from);
     let recorded = authorities(&standing, &cluster.owner);
+    if is_discontinuous(cluster, &standing) {
+        replaced(ports, cluster, &standing);
+    }
     let evidence = grounds::evidence(cluster, ports.cluster.reached(&recorded), &recorded);
     let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), ports.cluster.way());
+    if input.terms.allow.same_issuer {
+        grounds.unconfirmed.clear();
+    }
     grounds.signer = proof.signer();
     let request = possession::Request {
         owner: &cluster.owner,
@@ -42,6 +51,19 @@ pub async fn gather(
         reached: evidence.reached,
         nonce: &input.nonce,
     };
+    if let Some(from) = from {
+        let moves = from.issuer != cluster.owner.issuer;
+        if evidence.reached == Reached::Indirect || (moves && evidence.reached == Reached::Direct) {
+            match possession::show(ports.cluster, ports.progress, request).await {
+                Ok(_) => grounds.evidence.possession = true,
+                Err(why) => grounds.no_possession = Some(why),
+            }
+        }
+        ensure_unchanged(ports, input, &grounds, false)?;
+        grounds.from = Some(from.clone());
+        let checked = grounds.check_transfer(cluster, &input.cluster_name, &before, from);
+        checked.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+    }
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
     let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let by_hand = standing.iter().any(|element| element.mark == Mark::None && published(element));
@@ -59,6 +81,9 @@ pub async fn gather(
         let ways = ways::to_record(ports.cluster, ports.progress, way).await;
         ensure_unchanged(ports, input, &grounds, true)?;
         grounds.enroll(cluster, ways);
+        return Ok(grounds);
+    }
+    if from.is_some() {
         return Ok(grounds);
     }
     let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds: &grounds, recent: None };
@@ -144,6 +169,7 @@ async fn confirm(
         authority: grounds.way.as_ref().map(ToString::to_string),
         possession: grounds.no_possession.clone(),
         namespace: ports.vault.namespace().map(str::to_owned),
+        replace_keys: input.terms.replace_keys,
     };
     let way = recordable(input, grounds)?;
     let say = |line: String| ports.progress.step(command::Step::Warning(line));
@@ -177,6 +203,44 @@ async fn confirm(
     Ok(())
 }
 
+/// What a person compares where a cluster publishes none of the keys that the mount has of it.
+pub fn replaced(ports: Ports<'_>, cluster: &Resolved, standing: &[Element]) {
+    let name = |kid: Option<String>, id: KeyId| one_line(&kid.unwrap_or_else(|| id.to_string()));
+    let say = |line: String| ports.progress.step(command::Step::Warning(line));
+    let (Some(oldest), ours) = keys_of(cluster, standing) else { return };
+    say(format!(
+        "none of the {} keys on the mount is published any more, the oldest added {}",
+        ours.len(),
+        one_line(oldest)
+    ));
+    for element in ours {
+        let (Some(id), Some(mark)) = (element.id(), element.provenance()) else { continue };
+        let retired = mark.retired.as_ref().map(|time| format!(", retired {}", one_line(time))).unwrap_or_default();
+        let proof = mark.proof.map_or("none", KeyProof::word);
+        say(format!(
+            "on the mount: key \"{}\", added {}{retired}, proof {proof}",
+            name(mark.kid(), id),
+            one_line(&mark.added)
+        ));
+    }
+    for published in &cluster.keys.keys {
+        say(format!("published now: key \"{}\"", name(published.kid.clone(), published.key.id())));
+    }
+    for way in authorities(standing, &cluster.owner) {
+        say(format!("recorded: {way}"));
+    }
+    if let Some(way) = ports.cluster.way() {
+        say(format!("this run: {way}"));
+    }
+}
+
+/// The keys that stand for a cluster, and when the oldest was added.
+fn keys_of<'a>(cluster: &Resolved, standing: &'a [Element]) -> (Option<&'a str>, Vec<&'a Element>) {
+    let ours: Vec<&Element> = standing.iter().filter(|element| element.is_of(&cluster.owner)).collect();
+    let oldest = ours.iter().filter_map(|e| e.provenance()).map(|mark: &Provenance| mark.added.as_str()).min();
+    (oldest, ours)
+}
+
 /// What a person compares before another way is recorded.
 fn compared(
     cluster: &Resolved,
@@ -185,10 +249,9 @@ fn compared(
     way: &Authority,
     no_possession: Option<&str>,
 ) -> Vec<String> {
-    let ours: Vec<&Element> = standing.iter().filter(|element| element.is_of(&cluster.owner)).collect();
+    let (oldest, ours) = keys_of(cluster, standing);
     let published = |element: &&&Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let common = ours.iter().filter(published).count();
-    let oldest = ours.iter().filter_map(|e| e.provenance()).map(|mark: &Provenance| mark.added.as_str()).min();
     let ways: Vec<String> = recorded.iter().map(ToString::to_string).collect();
     let mut lines = vec![
         format!(

@@ -5,6 +5,7 @@ use crate::cluster::ServiceAccount;
 use crate::command::chain::Terms;
 use crate::issuer::resolve::Wishes;
 use crate::keychain::authority::Authority;
+use crate::keychain::key::KeyId;
 use jiff::Timestamp;
 use shared::mount::MountPath;
 
@@ -19,6 +20,10 @@ pub struct SetupInput {
     pub wishes: Wishes,
     /// Name of the cluster for people: the context, or the cluster entry.
     pub cluster_name: String,
+    /// `--move-from`
+    pub moves: Option<MoveInput>,
+    /// `--expect-key`: keys that the cluster must publish.
+    pub expected: Vec<KeyId>,
     /// Whether an unproven issuer is believed.
     pub trust_issuer: bool,
     /// `--authority`: the way that is not recorded, as a person compared it.
@@ -38,6 +43,17 @@ pub struct SetupInput {
     pub terms: Terms,
     /// A random audience, new for each run: it makes a token provably fresh.
     pub nonce: String,
+}
+
+/// The cluster's issuer changed, and its keys are to move to the new one.
+#[derive(Clone, Debug)]
+pub struct MoveInput {
+    /// The issuer that it is enrolled with.
+    pub from: String,
+    /// The role that is to accept the new issuer too.
+    pub role: Option<String>,
+    /// Whether all roles are to that are bound to exactly the old issuer.
+    pub all_roles: bool,
 }
 
 /// The role that was asked for.

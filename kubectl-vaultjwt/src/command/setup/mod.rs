@@ -1,6 +1,7 @@
 //! `setup`: from a cluster and a Vault to a role that pods can log in with.
 //!
-//! `input` is what was asked for, `observe` reads both sides, `plan` decides
+//! `input` is what was asked for, `observe` reads both sides, `moves` finds the owner that
+//! the cluster was before its issuer or its source of keys changed, `plan` decides
 //! (pure), `prove` asks the cluster for a token that proves the issuer, `evidence`
 //! shows who answers and asks before another way is recorded,
 //! `rights` asks Vault whether the token may do all of it,
@@ -11,6 +12,7 @@ mod apply;
 pub mod error;
 mod evidence;
 pub mod input;
+mod moves;
 mod observe;
 pub mod plan;
 mod prove;
@@ -22,11 +24,12 @@ pub use error::{Failed, SetupError};
 pub use input::SetupInput;
 pub use report::SetupReport;
 
+use super::chain::{elements, owners};
 use super::{Confirm, Progress, Step};
 use crate::cluster::Cluster;
 use crate::issuer::Sources;
 use crate::vault::Vault;
-use plan::{Plan, RolePlan};
+use plan::{Plan, RolesPlan};
 use prove::IssuerProof;
 
 /// The ways out of the program that `setup` uses.
@@ -46,18 +49,22 @@ pub struct Ports<'a> {
 
 /// Runs `setup`; with `input.dry_run`, up to the plan and no further.
 pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
-    let cluster = observe::cluster(ports, input).await?;
-    let vault = observe::vault(ports, input, &cluster).await?;
-    let cluster = observe::without_weak_keys(ports, cluster, &vault)?;
+    let mount = observe::mount(ports, input).await?;
+    let standing = elements(mount.as_ref().and_then(|config| config.document.as_ref()));
+    let cluster = observe::cluster(ports, input, &owners(&standing)).await?;
+    let cluster = observe::without_weak_keys(ports, cluster, &standing)?;
+    observe::expected(input, &cluster)?;
+    let from = moves::from(ports, input, &cluster, &standing).await?;
+    let vault = observe::vault(ports, input, &cluster, mount, from).await?;
     // The role first: a clash there is what the user can act on at once.
-    let role = RolePlan::make(input, &cluster, &vault)?;
-    let proof = if input.prove_enrolled || input.role.is_some() || !vault.enrolled(&cluster) {
-        prove::issuer(ports, input, &cluster, role.as_ref()).await?
+    let roles = RolesPlan::make(input, &cluster, &vault)?;
+    let proof = if input.prove_enrolled || roles.tested().is_some() || !vault.enrolled(&cluster) {
+        prove::issuer(ports, input, &cluster, roles.tested()).await?
     } else {
         IssuerProof::none()
     };
     let grounds = evidence::gather(ports, input, &cluster, &vault, &proof).await?;
-    let plan = Plan::make(input, &cluster, &vault, role, &grounds)?;
+    let plan = Plan::make(input, &cluster, &vault, roles, &grounds)?;
     observe::warnings(ports, input, &cluster, &plan).await;
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {

@@ -9,6 +9,10 @@ use crate::command::chain::{self, Roles, roles};
 use crate::command::patiently;
 use crate::issuer::CloudWord;
 use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
+use crate::keychain::Owner;
+use crate::keychain::element::Element;
+use crate::keychain::key::KeyId;
+use crate::keychain::transfer::transferred;
 use crate::vault::fit::fit;
 use crate::vault::role::shared_identity;
 use crate::vault::source::{KeySource as VaultsSource, KeysMode};
@@ -32,7 +36,7 @@ impl MountState {
     pub fn enrolled(&self, cluster: &Resolved) -> bool {
         match self {
             Self::Missing => false,
-            Self::Jwt(jwt) => enrolled(jwt.config.document.as_ref(), cluster),
+            Self::Jwt(jwt) => enrolled(jwt.config.document.as_ref(), cluster, jwt.from.as_ref()),
         }
     }
 }
@@ -44,30 +48,33 @@ pub struct Jwt {
     pub config: Config,
     /// `auth/<mount>/role/<name>` of the role that was asked for.
     pub role: Option<Document>,
-    /// All roles, where this cluster would be new to the mount.
+    /// All roles, where this cluster would be new to the mount, or its issuer changes.
     pub roles: Roles,
+    /// The owner whose keys become this cluster's.
+    pub from: Option<Owner>,
 }
 
 impl Default for Jwt {
     fn default() -> Self {
-        Self { config: Config::default(), role: None, roles: Roles::NotRead }
+        Self { config: Config::default(), role: None, roles: Roles::NotRead, from: None }
     }
 }
 
-fn enrolled(document: Option<&Document>, cluster: &Resolved) -> bool {
-    let ours = chain::elements(document).iter().any(|key| key.is_of(&cluster.owner));
-    ours || source::fetches(document, cluster)
+fn enrolled(document: Option<&Document>, cluster: &Resolved, from: Option<&Owner>) -> bool {
+    let is_ours = |key: &Element| key.is_of(&cluster.owner) || from.is_some_and(|from| key.is_of(from));
+    chain::elements(document).iter().any(is_ours) || source::fetches(document, cluster)
 }
 
 /// Issuer, owner and keys; claimed, not proven.
-pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, SetupError> {
-    let work = resolve(ports.cluster, ports.sources, &input.wishes);
+pub async fn cluster(ports: Ports<'_>, input: &SetupInput, enrolled: &[Owner]) -> Result<Resolved, SetupError> {
+    let work = resolve(ports.cluster, ports.sources, &input.wishes, enrolled);
     let resolved = patiently(ports.progress, "reading the issuer and its keys", work).await?;
     let keys = resolved.keys.keys.len();
     let from = match resolved.source {
         KeySource::IssuerSite => "its own site",
         // With the issuer that most clusters have, the line fits 80 columns.
         KeySource::ApiServer => "the API",
+        KeySource::File => "the file",
     };
     let issuer = one_line(&resolved.owner.issuer);
     let plural = if keys == 1 { "key" } else { "keys" };
@@ -86,6 +93,9 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
     if let Some(why) = &resolved.no_witness {
         ports.progress.step(Step::Skipped(format!("the API server's own key set was not compared: {why}")));
     }
+    if let Some(lag) = resolved.lag() {
+        ports.progress.step(Step::Warning(lag.to_string()));
+    }
     for skipped in &resolved.keys.skipped {
         ports.progress.step(Step::Warning(skipped.to_string()));
     }
@@ -93,17 +103,23 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput) -> Result<Resolved, S
 }
 
 /// Leaves out keys whose private key can be computed, and says which.
-pub fn without_weak_keys(ports: Ports<'_>, cluster: Resolved, state: &MountState) -> Result<Resolved, SetupError> {
-    let document = match state {
-        MountState::Missing => None,
-        MountState::Jwt(jwt) => jwt.config.document.as_ref(),
-    };
+pub fn without_weak_keys(ports: Ports<'_>, cluster: Resolved, standing: &[Element]) -> Result<Resolved, SetupError> {
     let told = cluster.keys.skipped.len();
-    let cluster = chain::grounds::without_weak_keys(cluster, &chain::elements(document))?;
+    let cluster = chain::grounds::without_weak_keys(cluster, standing)?;
     for skipped in cluster.keys.skipped.iter().skip(told) {
         ports.progress.step(Step::Warning(skipped.to_string()));
     }
     Ok(cluster)
+}
+
+/// Refuses a key set that lacks a key which the user expects, before anything is changed.
+pub fn expected(input: &SetupInput, cluster: &Resolved) -> Result<(), SetupError> {
+    let published: Vec<KeyId> = cluster.keys.keys.iter().map(|published| published.key.id()).collect();
+    let missing: Vec<KeyId> = input.expected.iter().filter(|id| !published.contains(id)).copied().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(SetupError::UnexpectedKeys { issuer: cluster.owner.issuer.clone(), missing, published })
 }
 
 fn tell_of_cloud(ports: Ports<'_>, word: &CloudWord) {
@@ -126,42 +142,12 @@ fn tell_of_cloud(ports: Ports<'_>, word: &CloudWord) {
     }
 }
 
-/// What is at the mount path.
-pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> Result<MountState, SetupError> {
+/// The configuration of the mount; `None` where there is no mount.
+pub async fn mount(ports: Ports<'_>, input: &SetupInput) -> Result<Option<Config>, SetupError> {
     let work = ports.vault.auth_mounts();
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", work).await?;
     match mounts.get(input.mount.as_str()) {
-        Some(kind) if kind == JWT => {
-            let mut config = ports.vault.read_config(&input.mount).await?;
-            let role = match &input.role {
-                Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
-                None => None,
-            };
-            let on_it = |document: Option<&Document>| {
-                enrolled(document, cluster) && !chain::admission::is_discontinuous(cluster, &chain::elements(document))
-            };
-            let mut enrolled = on_it(config.document.as_ref());
-            let standing = chain::elements(config.document.as_ref());
-            let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
-            let roles = if enrolled && !input.terms.clear_bound_issuer {
-                Roles::NotRead
-            } else {
-                roles(ports.vault, &input.mount, config.document.as_ref()).await
-            };
-            if !enrolled && chain::roles::fit_issuer(&roles, &cluster.owner.issuer) {
-                config = ports.vault.read_config(&input.mount).await?;
-                enrolled = on_it(config.document.as_ref());
-            }
-            if !enrolled {
-                if input.terms.allow.existing_roles {
-                    warn_of_fitting_roles(ports, input, cluster, &roles);
-                }
-                if !standing.is_empty() || fetching {
-                    warn_of_shared_identities(ports, &roles);
-                }
-            }
-            Ok(MountState::Jwt(Box::new(Jwt { config, role, roles })))
-        }
+        Some(kind) if kind == JWT => Ok(Some(ports.vault.read_config(&input.mount).await?)),
         Some(kind) => Err(SetupError::MountTaken { mount: input.mount.clone(), kind: one_line(kind) }),
         None => {
             // Vault refuses a mount below or above another one; say it before anything is written.
@@ -170,9 +156,57 @@ pub async fn vault(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved) -> 
             };
             match mounts.keys().find(|path| nested(path)) {
                 Some(path) => Err(SetupError::MountNested { mount: input.mount.clone(), other: one_line(path) }),
-                None => Ok(MountState::Missing),
+                None => Ok(None),
             }
         }
+    }
+}
+
+/// What is at the mount path, where `mount` is its configuration.
+pub async fn vault(
+    ports: Ports<'_>,
+    input: &SetupInput,
+    cluster: &Resolved,
+    mount: Option<Config>,
+    from: Option<Owner>,
+) -> Result<MountState, SetupError> {
+    let Some(mut config) = mount else { return Ok(MountState::Missing) };
+    let role = match &input.role {
+        Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
+        None => None,
+    };
+    let on_it = |document: Option<&Document>| {
+        let standing = as_of(cluster, chain::elements(document), from.as_ref());
+        enrolled(document, cluster, from.as_ref()) && !chain::admission::is_discontinuous(cluster, &standing)
+    };
+    let mut enrolled = on_it(config.document.as_ref());
+    let standing = chain::elements(config.document.as_ref());
+    let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
+    let roles = if enrolled && !input.terms.clear_bound_issuer && input.moves.is_none() {
+        Roles::NotRead
+    } else {
+        roles(ports.vault, &input.mount, config.document.as_ref()).await
+    };
+    if !enrolled && chain::roles::fit_issuer(&roles, &cluster.owner.issuer) {
+        config = ports.vault.read_config(&input.mount).await?;
+        enrolled = on_it(config.document.as_ref());
+    }
+    if !enrolled {
+        if input.terms.allow.existing_roles {
+            warn_of_fitting_roles(ports, input, cluster, &roles);
+        }
+        if !standing.is_empty() || fetching {
+            warn_of_shared_identities(ports, &roles);
+        }
+    }
+    Ok(MountState::Jwt(Box::new(Jwt { config, role, roles, from })))
+}
+
+/// The keys on the mount, with those of `from` as this cluster's.
+pub fn as_of(cluster: &Resolved, standing: Vec<Element>, from: Option<&Owner>) -> Vec<Element> {
+    match from {
+        Some(from) => transferred(&standing, from, &cluster.owner),
+        None => standing,
     }
 }
 
@@ -215,7 +249,7 @@ pub async fn warnings(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, 
     }
     // A policy that does not exist gives nothing, without a word of Vault's.
     let policies = input.role.iter().flat_map(|role| &role.policies);
-    for policy in policies.filter(|_| plan.role.as_ref().is_some_and(|role| role.write)) {
+    for policy in policies.filter(|_| plan.roles.role.as_ref().is_some_and(|role| role.write)) {
         match ports.vault.policy_exists(policy).await {
             Ok(true) => {}
             Ok(false) => {

@@ -3,11 +3,14 @@
 
 use super::error::SetupError;
 use super::input::SetupInput;
-use super::observe::{Jwt, MountState};
-use super::source;
+use super::observe::{Jwt, MountState, as_of};
+use super::{moves, source};
+use crate::cluster::ServiceAccount;
 use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
-use crate::keychain::plan::{ChainPlan, KeyAction, Others};
+use crate::keychain::others::Others;
+use crate::keychain::plan::{ChainPlan, KeyAction};
+use crate::shell::word;
 use crate::vault::Document;
 use crate::vault::config::Standing;
 use crate::vault::role::{DEFAULT_AUDIENCE, DEFAULT_MAX_TTL, RoleSpec, changed_fields, shared_identity};
@@ -21,8 +24,19 @@ pub struct Plan {
     pub enable_mount: bool,
     /// The mount's configuration.
     pub config: ConfigPlan,
-    /// The role, where one was asked for.
+    /// The roles.
+    pub roles: RolesPlan,
+}
+
+/// What will become of roles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RolesPlan {
+    /// The role that was asked for.
     pub role: Option<RolePlan>,
+    /// Roles that accept the cluster's new issuer too.
+    pub moved: Vec<RolePlan>,
+    /// Roles that are bound to exactly its old issuer, and stay so.
+    pub left: Vec<String>,
 }
 
 /// What will become of the mount's configuration.
@@ -62,7 +76,8 @@ impl ConfigPlan {
         let before = standing.document;
         let standing = Standing { document: emptied.as_ref().or(before), ..standing };
         let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds, recent: None };
-        if !grounds.enrolls && !elements(standing.document).iter().any(|element| element.is_of(&cluster.owner)) {
+        let known = as_of(cluster, elements(standing.document), grounds.from.as_ref());
+        if !grounds.enrolls && !known.iter().any(|element| element.is_of(&cluster.owner)) {
             // Nobody confirmed that it may be enrolled: it was, and is not any more.
             return Err(SetupError::Chain { mount: mount(), source: ChainError::Meanwhile });
         }
@@ -74,6 +89,7 @@ impl ConfigPlan {
         let chain = members.into_iter().next().unwrap_or(Err(ChainError::Meanwhile));
         let chain = chain.map_err(|source| SetupError::Chain { mount: mount(), source })?;
         let standing = elements(standing.document);
+        let standing = as_of(cluster, standing, grounds.from.as_ref());
         let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, &grounds.adoptable).any();
         Ok(Self { chain, document, keys, shared, write, warnings })
     }
@@ -92,6 +108,29 @@ pub struct RolePlan {
     pub write: bool,
     /// The fields that change; empty for a new role.
     pub changes: Vec<String>,
+    /// What stands there.
+    pub before: Option<Document>,
+    /// Service accounts that it accepts.
+    pub accounts: Vec<ServiceAccount>,
+}
+
+impl RolesPlan {
+    /// Decides on the roles.
+    pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Self, SetupError> {
+        let role = RolePlan::make(input, cluster, state)?;
+        let (moved, left) = moves::roles(input, cluster, state)?;
+        Ok(Self { role, moved, left })
+    }
+
+    /// The role that is tested by a login.
+    pub fn tested(&self) -> Option<&RolePlan> {
+        self.role.as_ref().or(self.moved.first())
+    }
+
+    /// Those that are written.
+    pub fn all(&self) -> impl Iterator<Item = &RolePlan> {
+        self.role.iter().chain(&self.moved)
+    }
 }
 
 impl RolePlan {
@@ -121,7 +160,15 @@ impl Plan {
                 "{keys} stand on the mount without a mark and will not be refreshed: --adopt marks them"
             ));
         }
-        let Some(role) = &self.role else { return warnings };
+        let moved = self.roles.left.iter().map(|name| {
+            format!(
+                "role \"{}\" is bound to the old issuer and refuses new tokens of this cluster: add --role {} to accept the new issuer too",
+                one_line(name),
+                word(name)
+            )
+        });
+        warnings.extend(moved);
+        let Some(role) = &self.roles.role else { return warnings };
         if let (Some(claim), true) = (shared_identity(&role.document), self.config.shared) {
             warnings.push(format!(
                 "role \"{}\" takes the claim \"{}\" for the identity: another cluster's tokens with the same value share its Vault entity",
@@ -151,7 +198,7 @@ impl Plan {
 
     /// Whether anything is written at all.
     pub fn changes(&self) -> bool {
-        self.enable_mount || self.config.write || self.role.as_ref().is_some_and(|r| r.write)
+        self.enable_mount || self.config.write || self.roles.all().any(|role| role.write)
     }
 
     /// Decides, or refuses with the reason.
@@ -159,7 +206,7 @@ impl Plan {
         input: &SetupInput,
         cluster: &Resolved,
         state: &MountState,
-        role: Option<RolePlan>,
+        roles: RolesPlan,
         grounds: &Grounds,
     ) -> Result<Self, SetupError> {
         let missing = Jwt { roles: Roles::none(), ..Jwt::default() };
@@ -170,10 +217,10 @@ impl Plan {
         let now = jwt.config.date.unwrap_or(input.now);
         let standing = Standing { document: jwt.config.document.as_ref(), now };
         let config = ConfigPlan::make(input, cluster, standing, &jwt.roles, grounds)?;
-        if let Some(role) = &role {
+        if let Some(role) = &roles.role {
             refuse_shared_identity(input, &config, role)?;
         }
-        Ok(Self { enable_mount: *state == MountState::Missing, config, role })
+        Ok(Self { enable_mount: *state == MountState::Missing, config, roles })
     }
 }
 
@@ -216,6 +263,14 @@ impl RolePlan {
         })?;
         let changes = existing.map(|existing| changed_fields(existing, &document)).unwrap_or_default();
         let exists = existing.is_some();
-        Ok(Some(Self { name: role.name.clone(), exists, write: !exists || !changes.is_empty(), changes, document }))
+        Ok(Some(Self {
+            name: role.name.clone(),
+            exists,
+            write: !exists || !changes.is_empty(),
+            changes,
+            document,
+            before: existing.cloned(),
+            accounts: role.service_accounts.clone(),
+        }))
     }
 }

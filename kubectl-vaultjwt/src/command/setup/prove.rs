@@ -49,7 +49,7 @@ pub async fn issuer(
     let audience = role.map_or_else(|| DEFAULT_AUDIENCE.to_owned(), |role| role.audience());
     // The second audience exists for this run only: no token from elsewhere has it.
     let audiences = [audience, input.nonce.clone()];
-    let wanted: &[ServiceAccount] = input.role.as_ref().map_or(&[], |role| &role.service_accounts);
+    let wanted: &[ServiceAccount] = role.map_or(&[], |role| &role.accounts);
     let refusal = match proof::ask(ports.cluster, ports.progress, cluster, wanted, &audiences, Timestamp::now()).await {
         Ok(Proven { account, token, proof, passed_over }) => {
             ports.progress.step(Step::Done(format!("issuer proven by a token of service account \"{account}\"")));

@@ -4,13 +4,13 @@
 use super::Ports;
 use super::input::SetupInput;
 use super::observe::MountState;
-use super::plan::Plan;
+use super::plan::{Plan, RolePlan};
 use super::prove::IssuerProof;
 use crate::command::chain::elements;
 use crate::command::report::{ChangeReport, CloudReport, KeyReport, Place};
 use crate::issuer::proof::Proof;
 use crate::issuer::rotation::{self, Rotation};
-use crate::issuer::{KeySource, NamedBy, Resolved};
+use crate::issuer::{KeySource, Lag, NamedBy, Resolved};
 use crate::keychain::Owner;
 use crate::keychain::freshness::Freshness;
 use crate::vault::source::KeysMode;
@@ -41,6 +41,9 @@ pub struct SetupReport {
     pub keys_mode: KeysMode,
     /// Whether anything keeps them fresh.
     pub freshness: Option<Freshness>,
+    /// The issuer's URL lacks a key that the API server publishes.
+    #[serde(skip)]
+    pub lag: Option<Lag>,
     /// Keys of this owner.
     pub keys: Vec<KeyReport>,
     /// Published keys that were left out, in words.
@@ -53,6 +56,12 @@ pub struct SetupReport {
     pub config: ChangeReport,
     /// The role, where one was asked for.
     pub role: Option<RoleReport>,
+    /// Roles that accept the cluster's new issuer too.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub moved_roles: Vec<RoleReport>,
+    /// The owner whose keys became this cluster's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<Owner>,
     /// The proof of the role.
     pub login: LoginReport,
     /// Why it ended before its end; what is reported as written may then not be.
@@ -142,9 +151,19 @@ impl SetupReport {
         proof: &IssuerProof,
     ) -> Self {
         let target = ports.cluster.target();
-        let (config, role) = match state {
-            MountState::Missing => (None, None),
-            MountState::Jwt(jwt) => (jwt.config.document.clone(), jwt.role.clone()),
+        let config = match state {
+            MountState::Missing => None,
+            MountState::Jwt(jwt) => jwt.config.document.clone(),
+        };
+        let role = |planned: &RolePlan| RoleReport {
+            name: planned.name.clone(),
+            service_accounts: planned.accounts.iter().map(ToString::to_string).collect(),
+            audience: planned.audience(),
+            change: ChangeReport {
+                written: planned.write,
+                before: planned.before.clone(),
+                after: planned.document.clone(),
+            },
         };
         Self {
             dry_run: input.dry_run,
@@ -154,6 +173,7 @@ impl SetupReport {
             named_by: cluster.named_by,
             cloud: CloudReport::of(&cluster.cloud),
             key_source: cluster.source,
+            lag: cluster.lag(),
             rotation: rotation::of(&cluster.owner.issuer),
             keys_mode: input.keys.mode,
             freshness: match input.keys.mode {
@@ -168,17 +188,9 @@ impl SetupReport {
             }),
             vault: VaultReport { place: Place::of(ports.vault, &input.mount), enabled: plan.enable_mount },
             config: ChangeReport { written: plan.config.write, before: config, after: plan.config.document.clone() },
-            role: plan.role.as_ref().map(|planned| RoleReport {
-                name: planned.name.clone(),
-                service_accounts: input
-                    .role
-                    .iter()
-                    .flat_map(|r| &r.service_accounts)
-                    .map(ToString::to_string)
-                    .collect(),
-                audience: planned.audience(),
-                change: ChangeReport { written: planned.write, before: role, after: planned.document.clone() },
-            }),
+            role: plan.roles.role.as_ref().map(role),
+            moved_roles: plan.roles.moved.iter().map(role).collect(),
+            moved_from: plan.config.chain.from.clone(),
             login: LoginReport::NotAsked,
             failure: None,
         }

@@ -17,7 +17,7 @@ fn needed(input: &SetupInput, plan: &Plan) -> Vec<Right> {
     if plan.config.write {
         all.push(Right::new(format!("auth/{mount}/config"), &["read", "update"]));
     }
-    if let Some(role) = plan.role.as_ref().filter(|role| role.write) {
+    for role in plan.roles.all().filter(|role| role.write) {
         let write = if role.exists { "update" } else { "create" };
         all.push(Right::new(format!("auth/{mount}/role/{}", role.name), &["read", write]));
     }

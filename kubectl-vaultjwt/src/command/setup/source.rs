@@ -8,7 +8,8 @@ use crate::command::chain::{ChainError, Grounds, Roles, admission, elements};
 use crate::issuer::{Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
-use crate::keychain::plan::{ChainPlan, Others};
+use crate::keychain::others::Others;
+use crate::keychain::plan::ChainPlan;
 use crate::vault::Document;
 use crate::vault::config::{BOUND_ISSUER, ConfigConflict, Standing};
 use crate::vault::source::{self, KeySource, KeysMode, Place};
@@ -49,6 +50,14 @@ pub enum SourceConflict {
         /// What is there.
         found: String,
     },
+    /// Vault would accept keys that are not this cluster's.
+    #[error("\"{}\" publishes {keys} that this API server does not, and Vault would accept tokens signed with {them}", one_line(.url), keys = counted(*.keys), them = if *.keys == 1 { "it" } else { "them" })]
+    SharedUrl {
+        /// URL of the key set.
+        url: String,
+        /// How many keys.
+        keys: usize,
+    },
     /// This server has no `jwks_pairs`.
     #[error("OpenBao has no jwks_pairs")]
     NoPairs,
@@ -67,9 +76,17 @@ impl SourceConflict {
             Self::Others { .. } => {
                 "choose another path with --mount: what other clusters log in with is not thrown away".to_owned()
             }
+            Self::SharedUrl { .. } => {
+                "another cluster may use the same issuer: leave --keys out; or, if all clusters of that issuer may log in, add --allow-same-issuer"
+                    .to_owned()
+            }
             Self::NoPairs => "choose another path with --mount for each cluster, and --keys=jwks-url".to_owned(),
         }
     }
+}
+
+fn counted(keys: usize) -> String {
+    if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
 }
 
 /// Whether `document` fetches this cluster's keys: from the site that they were read at.
@@ -99,6 +116,10 @@ pub fn plan(
         let why = cluster.site_unused.as_ref().map_or_else(String::new, ToString::to_string);
         return Err(conflict(SourceConflict::NoSite { why }));
     };
+    if !grounds.unconfirmed.is_empty() {
+        let (url, keys) = (keys_url.clone(), grounds.unconfirmed.len());
+        return Err(conflict(SourceConflict::SharedUrl { url, keys }));
+    }
     if input.keys.mode == KeysMode::JwksPairs && current.is_some_and(|d| d.contains_key("status")) {
         return Err(conflict(SourceConflict::NoPairs));
     }
@@ -140,7 +161,8 @@ pub fn plan(
     }
     let document = source::fetching(current, &wanted, issuer);
     let write = !source::same(current, &document);
-    let chain = ChainPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new() };
+    let chain =
+        ChainPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new(), from: None };
     Ok(ConfigPlan { chain, document, keys: 0, shared, write, warnings: Vec::new() })
 }
 
@@ -253,6 +275,8 @@ mod tests {
             keys_url: uid.is_none().then(|| "https://issuer.example.com/keys".to_owned()),
             site_unused: None,
             no_witness: None,
+            difference: Default::default(),
+            standing: None,
             cloud: CloudWord::NotAsked,
         }
     }

@@ -4,7 +4,7 @@ use crate::cluster::ClusterError;
 use crate::command::chain::ChainError;
 use crate::command::chain::error::about_mount;
 use crate::command::proof::Unproven;
-use crate::issuer::IssuerError;
+use crate::issuer::{IssuerError, Lag};
 use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
@@ -94,6 +94,9 @@ pub enum MemberError {
         /// The first reason.
         why: Option<ClusterError>,
     },
+    /// The issuer's URL lacks a key of the cluster.
+    #[error("{0}")]
+    SiteLags(Lag),
     /// The mount.
     #[error("{}", about_mount(mount, "its keys", source))]
     Chain {
@@ -122,6 +125,7 @@ impl MemberError {
             Self::Issuer(e) => e.hint(),
             Self::Unproven(e) => e.hint(),
             Self::BlindPrune { .. } => Some("leave --prune out: keys leave after the grace then".to_owned()),
+            Self::SiteLags(lag) => Some(lag.hint()),
             Self::Chain { mount, source } => source.hint(mount),
         }
     }

@@ -41,6 +41,9 @@ pub async fn gather(
     let recorded = authorities(standing, &cluster.owner);
     let evidence = grounds::evidence(cluster, api.reached(&recorded), &recorded);
     let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), api.way());
+    if input.terms.allow.same_issuer {
+        grounds.unconfirmed.clear();
+    }
     let request = possession::Request {
         owner: &cluster.owner,
         elements: standing,
@@ -77,7 +80,12 @@ pub async fn gather(
     };
     let mut plan = outlook(&grounds);
     // Another cluster that copied a key must not keep its owner from it.
-    let withholds = plan.as_ref().is_ok_and(|plan| plan.count(KeyAction::Withhold) > 0);
+    let withholds = |plan: &ChainPlan| {
+        // The key that signs is this cluster's, whether its key set can be read or not.
+        let waits = cluster.no_witness.is_some() && plan.count(KeyAction::Wait) > 0;
+        waits || plan.count(KeyAction::Withhold) > 0
+    };
+    let withholds = plan.as_ref().is_ok_and(withholds);
     if enrolled && withholds && grounds.signer.is_none() {
         grounds.signer = signer(progress, input, api, cluster, false).await.ok().flatten();
         plan = outlook(&grounds);

@@ -77,14 +77,14 @@ async fn cluster(
     mount: &Config,
 ) -> Result<Found, MemberError> {
     let api = ports.clusters.connect(context).await?;
-    let cluster = resolve(api.as_ref(), ports.sources, &input.wishes).await?;
+    let cluster = resolve(api.as_ref(), ports.sources, &input.wishes, &chain::owners(standing)).await?;
     let cluster = grounds::without_weak_keys(cluster, standing)?;
-    // For each context, before those of one owner are put together: a cluster
-    // made from another's backup would hide behind the other's keys.
-    chain::admission::refuse_discontinuity(&cluster, standing, input.terms.replace_keys)
-        .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
     let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
     let name = name.unwrap_or_else(|| api.target().cluster.clone());
+    // For each context, before those of one owner are put together: a cluster
+    // made from another's backup would hide behind the other's keys.
+    chain::admission::refuse_discontinuity(&cluster, &name, standing, input.terms.replace_keys)
+        .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
     let mount = evidence::Mount { standing, now: mount.date.unwrap_or(input.now) };
     let grounds = evidence::gather(ports.progress, input, api.as_ref(), &cluster, &name, mount).await?;
     Ok(Found { target: api.target().clone(), cluster, grounds })

@@ -159,6 +159,12 @@ impl SyncReport {
             Some(Ok(chain)) => {
                 row.outcome = outcome(chain);
                 row.keys = chain.steps.iter().map(KeyReport::of).collect();
+                // What the URL has is on the mount; what it lacks is not, and may sign.
+                if let Some(lag) = place.cluster.lag() {
+                    row.outcome = Outcome::Failed;
+                    let error = MemberError::SiteLags(lag);
+                    (row.error, row.hint) = (Some(error.to_string()), error.hint());
+                }
             }
             Some(Err(source)) => {
                 let stranger = matches!(source, ChainError::NotEnrolled { .. }) && sync.passes_over_strangers();
@@ -175,8 +181,12 @@ impl SyncReport {
 
 /// A cluster none of whose keys was there is new on the mount.
 fn outcome(chain: &ChainPlan) -> Outcome {
-    let new =
-        |action| matches!(action, KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmarked | KeyAction::Withhold);
+    let new = |action| {
+        matches!(
+            action,
+            KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmarked | KeyAction::Withhold | KeyAction::Wait
+        )
+    };
     if !chain.changes() {
         Outcome::Unchanged
     } else if chain.steps.iter().all(|step| new(step.action)) {

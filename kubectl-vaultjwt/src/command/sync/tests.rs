@@ -36,6 +36,8 @@ fn seen(context: &str, uid: &str, keys: &[u8], joins: bool) -> Observed {
         keys_url: None,
         site_unused: None,
         no_witness: None,
+        difference: Default::default(),
+        standing: None,
         cloud: CloudWord::NotAsked,
     };
     let target = Target {

@@ -172,7 +172,7 @@ fn done(action: KeyAction) -> &'static str {
         KeyAction::Retire => "retired",
         KeyAction::Remove => "removed",
         KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired => "kept",
-        KeyAction::Withhold => "not added",
+        KeyAction::Withhold | KeyAction::Wait => "not added",
     }
 }
 

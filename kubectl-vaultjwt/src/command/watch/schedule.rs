@@ -30,7 +30,7 @@ impl Pace {
 
     fn of(self, source: KeySource) -> Duration {
         match source {
-            KeySource::ApiServer => self.api_server,
+            KeySource::ApiServer | KeySource::File => self.api_server,
             KeySource::IssuerSite => self.issuer,
         }
     }

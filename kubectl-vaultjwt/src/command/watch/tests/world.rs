@@ -14,7 +14,7 @@ use crate::keychain::element::Element;
 use crate::keychain::evidence::Reached;
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::plan::tests::key;
-use crate::keychain::plan::{ChainPlan, Policy, Refresh};
+use crate::keychain::plan::{Absence, ChainPlan, Policy, Refresh};
 use crate::keychain::provenance::KeyProof;
 use crate::vault::error::Refused;
 use crate::vault::own_token::{Credentials, Lease, OwnToken};
@@ -418,6 +418,8 @@ pub fn enrol(world: &World, contexts: &[&str]) {
                 name: format!("{context}.example.com"),
             }],
             adoptable: &[],
+            unconfirmed: &[],
+            absence: Absence::Gone { except: &[] },
             policy: Policy::default(),
         };
         elements = ChainPlan::make(&elements, &refresh).unwrap().elements;

@@ -1,0 +1,92 @@
+//! How the key set at an issuer's URL differs from the API server's own. Pure.
+
+use super::resolve::{KeySource, Resolved};
+use crate::keychain::jwk::{KeySet, PublishedKey};
+use crate::keychain::key::KeyId;
+use shared::text::one_line;
+use std::fmt;
+
+/// Keys that only one of the two has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyDifference {
+    /// The API server publishes them, and the issuer's URL does not.
+    pub api_server_only: Vec<PublishedKey>,
+    /// The issuer's URL publishes them, and the API server does not.
+    pub site_only: Vec<KeyId>,
+}
+
+impl KeyDifference {
+    /// Compares the key set at the issuer's URL with the API server's.
+    pub fn between(site: &KeySet, api_server: &KeySet) -> Self {
+        let lacks = |set: &KeySet, key: &PublishedKey| !set.keys.iter().any(|known| known.key == key.key);
+        Self {
+            api_server_only: api_server.keys.iter().filter(|key| lacks(site, key)).cloned().collect(),
+            site_only: site.keys.iter().filter(|key| lacks(api_server, key)).map(|key| key.key.id()).collect(),
+        }
+    }
+}
+
+/// The key set at an issuer's URL is out of date.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lag {
+    /// The URL of the key set.
+    pub url: String,
+    /// Names of the keys that it lacks.
+    pub keys: Vec<String>,
+}
+
+impl fmt::Display for Lag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted: Vec<String> = self.keys.iter().map(|key| format!("\"{}\"", one_line(key))).collect();
+        let (noun, that) = if quoted.len() == 1 { ("key", "it") } else { ("keys", "them") };
+        let (url, keys) = (one_line(&self.url), quoted.join(", "));
+        write!(
+            f,
+            "the key set at \"{url}\" is out of date: it lacks {noun} {keys}, which the API server publishes; \
+             Vault refuses tokens signed with {that}"
+        )
+    }
+}
+
+impl Lag {
+    /// The one thing to do next.
+    pub fn hint(&self) -> String {
+        format!(
+            "update the key set at \"{}\" (kubectl get --raw /openid/v1/jwks prints the current one), then run the command again",
+            one_line(&self.url)
+        )
+    }
+}
+
+impl Resolved {
+    /// Whether the issuer's URL lacks a key that the API server publishes.
+    pub fn lag(&self) -> Option<Lag> {
+        let keys = &self.difference.api_server_only;
+        let url = self.keys_url.clone().filter(|_| self.source == KeySource::IssuerSite && !keys.is_empty())?;
+        let name = |key: &PublishedKey| key.kid.clone().unwrap_or_else(|| key.key.id().to_string());
+        Some(Lag { url, keys: keys.iter().map(name).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_words() {
+        let url = "https://i/keys".to_owned();
+        let one = Lag { url: url.clone(), keys: vec!["k1".into()] };
+        assert_eq!(
+            one.to_string(),
+            "the key set at \"https://i/keys\" is out of date: it lacks key \"k1\", which the API server publishes; \
+             Vault refuses tokens signed with it"
+        );
+        assert_eq!(
+            one.hint(),
+            "update the key set at \"https://i/keys\" (kubectl get --raw /openid/v1/jwks prints the current one), then \
+             run the command again"
+        );
+        let two = Lag { url, keys: vec!["k1".into(), "k\n2".into()] };
+        assert!(two.to_string().contains("it lacks keys \"k1\", \"k\\u{a}2\", which the API server publishes"));
+    }
+}

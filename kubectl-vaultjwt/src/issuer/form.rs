@@ -1,0 +1,72 @@
+//! Which of the two forms the owner of a cluster's keys has on a mount: its issuer, where
+//! the keys come from the issuer's URL, or issuer and UID, where they come from the API
+//! server or a file.
+
+use super::difference::KeyDifference;
+use super::hosts::is_a_clouds;
+use super::resolve::{KeySource, NamedBy, Resolved, SiteUnused, Wishes};
+use super::{CloudWord, IssuerError};
+use crate::cluster::Cluster;
+use crate::keychain::Owner;
+use crate::keychain::jwk::KeySet;
+
+/// The owner among `enrolled` that is this cluster, by its issuer and UID. Both can be
+/// copied: what may be done to that owner's keys is decided by the connection.
+pub(super) async fn standing(
+    cluster: &dyn Cluster,
+    wishes: &Wishes,
+    issuer: &str,
+    enrolled: &[Owner],
+) -> Result<Option<Owner>, IssuerError> {
+    let of_issuer = || enrolled.iter().filter(|owner| owner.issuer == issuer);
+    let by_issuer = of_issuer().find(|owner| owner.cluster_uid.is_none()).cloned();
+    if is_a_clouds(issuer) || !of_issuer().any(|owner| owner.cluster_uid.is_some()) {
+        return Ok(by_issuer);
+    }
+    match uid(cluster, wishes).await {
+        Ok(uid) => {
+            let by_uid = of_issuer().find(|owner| owner.cluster_uid.as_ref() == Some(&uid)).cloned();
+            Ok(by_uid.or(by_issuer))
+        }
+        Err(_) if by_issuer.is_some() => Ok(by_issuer),
+        // It may be one of those that are there, and must not be enrolled beside itself.
+        Err(error) => Err(error),
+    }
+}
+
+/// The cluster's UID: its own, or the one given where it cannot be read.
+pub(super) async fn uid(cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, IssuerError> {
+    match (&wishes.cluster_uid, cluster.uid().await) {
+        (Some(wanted), Ok(found)) if *wanted != found => Err(IssuerError::OtherUid { wanted: wanted.clone(), found }),
+        (Some(wanted), _) => Ok(wanted.clone()),
+        (None, found) => found.map_err(IssuerError::Uid),
+    }
+}
+
+/// A cluster whose keys are in a file. A cloud's issuer counts as verified by others on
+/// the mount, and a file cannot show that.
+pub(super) async fn of_file(
+    cluster: &dyn Cluster,
+    wishes: &Wishes,
+    issuer: String,
+    named_by: NamedBy,
+    standing: Option<Owner>,
+    keys: KeySet,
+) -> Result<Resolved, IssuerError> {
+    if is_a_clouds(&issuer) {
+        return Err(IssuerError::FileForCloud(issuer));
+    }
+    let uid = uid(cluster, wishes).await?;
+    Ok(Resolved {
+        owner: Owner { issuer, cluster_uid: Some(uid) },
+        named_by,
+        keys,
+        keys_url: None,
+        source: KeySource::File,
+        site_unused: Some(SiteUnused::None("--keys-from=file")),
+        no_witness: None,
+        difference: KeyDifference::default(),
+        standing,
+        cloud: CloudWord::NotAsked,
+    })
+}
