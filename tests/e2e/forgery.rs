@@ -3,16 +3,16 @@
 //! issuers, UIDs, keys and tokens.
 
 mod aggregated;
-mod clusters;
+pub mod clusters;
 mod enrollment;
-mod entries;
+pub mod entries;
 mod honest;
 mod hosts;
 mod in_pod;
 mod marks;
 mod owners;
 mod roles;
-mod scene;
+pub mod scene;
 mod ways;
 mod weak;
 

@@ -28,6 +28,7 @@ mod login;
 mod look;
 mod many_sidecars;
 mod marks;
+mod place;
 mod pod;
 mod pods;
 mod race;

@@ -291,8 +291,14 @@ each_product!(a_cluster_that_claims_anothers_issuer, |product| {
     refused(
         &rig,
         &trusting,
-        &format!("issuer \"{issuer}\" and this API server publish no common key: they are not the same cluster"),
-        "look at what the API server claims: kubectl get --raw /.well-known/openid-configuration",
+        &format!(
+            "the key set at \"{issuer}/openid/v1/jwks\" and this API server have no key in common: the key set is out of \
+             date, or issuer \"{issuer}\" is not this cluster's"
+        ),
+        &format!(
+            "compare the two (kubectl get --raw /openid/v1/jwks prints the API server's); if the cluster replaced its keys, \
+             update the key set at \"{issuer}/openid/v1/jwks\""
+        ),
     );
     assert_eq!(rig.data("auth/jwt/config"), Value::Null);
 
@@ -304,13 +310,15 @@ each_product!(a_cluster_that_claims_anothers_issuer, |product| {
     assert_eq!(report["owner"], json!({"issuer": issuer}));
     assert_eq!(report["keySource"], "issuerSite");
 
-    // Where the issuer's site is not believed, the liar has the same issuer in another form: refused.
+    // Where the issuer's URL cannot be read, the liar claims to be the owner: refused.
     let before = rig.mount_state();
     let ran = rig.setup(&ROLE);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
         ran.stderr.contains(&format!(
-            "error: auth mount \"jwt/\" cannot take this cluster's keys: it has keys of issuer \"{issuer}\" that were read from the issuer's own site, which was not used now: "
+            "error: context \"{}\" claims to be cluster \"{}\" (issuer {issuer}) but is reached by another way\n",
+            liar.context(),
+            owner.context()
         )),
         "{}",
         ran.stderr

@@ -13,7 +13,7 @@ pub struct KeysFlags {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = KeysName::Static, hide_possible_values = true)]
     pub keys: KeysName,
 
-    /// Where the keys are read. One of: (issuer, api-server, file:PATH); issuer is the JWKS URL of the issuer, PATH is a JWKS or PEM public keys. Only with --keys=static. An enrolled cluster keeps its source; another one is written with this flag only
+    /// Where the keys are read. One of: (issuer, api-server), or file:PATH with a JWKS or PEM public keys. An enrolled cluster keeps its source unless this flag changes it. Only with --keys=static
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     pub keys_from: Option<SourceName>,
 

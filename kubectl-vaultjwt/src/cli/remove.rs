@@ -36,7 +36,7 @@ pub struct RemoveArgs {
     #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority, conflicts_with_all = ["roles", "context"])]
     pub authority: Option<Authority>,
 
-    /// Delete the roles that are bound to this issuer alone, too
+    /// Delete the roles that are bound to this issuer alone, and remove the issuer from roles that accept others too
     #[arg(long)]
     pub roles: bool,
 

@@ -1,8 +1,10 @@
 //! Owns the flags of `status`.
 
+use super::kube::KubeFlags;
 use super::vault::VaultFlags;
 use clap::Args;
 use shared::mount::MountPath;
+use std::path::PathBuf;
 
 /// `kubectl vaultjwt status`
 #[derive(Args, Debug)]
@@ -10,7 +12,8 @@ use shared::mount::MountPath;
     help_template = super::help::COMMAND,
     before_help = "Lists the keys on the mount in the order in which Vault tries them. A key is active, retired (its \
                   issuer no longer publishes it and it leaves after the grace), foreign (without a mark of this \
-                  program, put there by somebody else) or unreadable. Only Vault is asked; no cluster is.",
+                  program, put there by somebody else) or unreadable. No cluster is asked, unless --check-clusters is given: \
+                  then each context is compared as by 'sync --dry-run=client', and nothing is changed.",
     after_help = EXAMPLES
 )]
 pub struct StatusArgs {
@@ -21,6 +24,18 @@ pub struct StatusArgs {
     /// Output format. One of: (table, wide, json, yaml, name)
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output, default_value = "table")]
     pub output: Output,
+
+    /// Compare the keys with what the clusters of the kubeconfig publish now (with --context: one of them)
+    #[arg(long)]
+    pub check_clusters: bool,
+
+    /// PEM CA bundle used to verify the issuers' URLs instead of the system roots
+    #[arg(long, value_name = "FILE", requires = "check_clusters")]
+    pub issuer_ca_cert: Option<PathBuf>,
+
+    /// Which clusters, and as whom.
+    #[command(flatten)]
+    pub kube: KubeFlags,
 
     /// Which Vault.
     #[command(flatten)]
@@ -34,7 +49,11 @@ const EXAMPLES: &str = "Examples:
   # With UIDs, times and fingerprints
   kubectl vaultjwt status --mount k8s -o wide
 
-Exit codes: 0 done, 1 failed, 2 wrong call, 130 interrupted.";
+  # Are the keys those that the clusters publish now?
+  kubectl vaultjwt status --check-clusters
+
+Exit codes: 0 done, 1 failed, or a cluster could not be checked, 2 wrong call,
+130 interrupted.";
 
 /// How the chain is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

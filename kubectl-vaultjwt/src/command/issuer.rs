@@ -212,7 +212,8 @@ pub async fn run(
         Err(error) => {
             report.unproven = Some(error.to_string());
             // That no token may be created contradicts nothing.
-            let refuted = matches!(error, proof::Unproven::Refuted(_)).then_some(FindError::Refuted(error));
+            let refuted = matches!(error, proof::Unproven::Refuted(_) | proof::Unproven::NotPublished { .. })
+                .then_some(FindError::Refuted(error));
             (report, contradiction.or(refuted))
         }
     }

@@ -86,5 +86,5 @@ pub async fn adoptable(
 /// stand in for a token again.
 pub fn is_trusted(elements: &[Element], owner: &Owner) -> bool {
     let mut marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
-    marks.any(|mark| mark.proof == Some(KeyProof::Trusted))
+    marks.any(|mark| matches!(mark.proof, Some(KeyProof::Trusted | KeyProof::File)))
 }

@@ -34,6 +34,14 @@ pub enum Unproven {
     /// A token contradicts the issuer.
     #[error("the issuer is not proven: {0}")]
     Refuted(#[source] ProofError),
+    /// The key that signs is not at the issuer's URL.
+    #[error("the issuer is not proven: {source}")]
+    NotPublished {
+        /// What the token showed.
+        source: ProofError,
+        /// The URL of the key set.
+        url: String,
+    },
     /// No token to prove it with, for the first reason.
     #[error("the issuer is not proven, because no token could be created{}", .0.as_ref().map(|s| format!(": {s}")).unwrap_or_default())]
     NoToken(Option<ClusterError>),
@@ -67,6 +75,10 @@ impl Unproven {
             Self::Refuted(_) => Some(
                 "nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
             ),
+            Self::NotPublished { url, .. } => Some(format!(
+                "nothing was changed; if the cluster has a new key, update the key set at \"{}\" (kubectl get --raw /openid/v1/jwks prints the current one)",
+                one_line(url)
+            )),
             Self::NoToken(Some(ClusterError::TokenForbidden { account, .. })) => Some(format!(
                 "get the right to 'create serviceaccounts/token' (kubectl auth can-i create serviceaccounts --subresource=token -n {}), or believe the issuer with --trust-issuer",
                 account.namespace
@@ -132,7 +144,10 @@ pub async fn ask(
             audiences,
             now,
         };
-        let proof = proof::check(&token, claim).map_err(Unproven::Refuted)?;
+        let proof = proof::check(&token, claim).map_err(|error| match (&error, &resolved.keys_url) {
+            (ProofError::NoKey { .. }, Some(url)) => Unproven::NotPublished { source: error, url: url.clone() },
+            _ => Unproven::Refuted(error),
+        })?;
         return Ok(Proven { account, token, proof, passed_over });
     }
     Err(Unproven::NoToken(passed_over))

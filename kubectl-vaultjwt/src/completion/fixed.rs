@@ -7,10 +7,11 @@ use clap::{Arg, Command};
 
 /// Values of flags that clap has no list of. Each is tried with the flag itself, as
 /// not every command takes all of them.
-const TRIED: [(&str, &[&str]); 4] = [
+const TRIED: [(&str, &[&str]); 5] = [
     ("output", &["table", "wide", "json", "yaml", "name", "commands"]),
     ("dry-run", &["none", "client"]),
     ("log-format", &["text", "json"]),
+    ("keys-from", &["issuer", "api-server"]),
     ("color", &["auto", "always", "never"]),
 ];
 

@@ -1,7 +1,7 @@
 //! Owns the text forms of `remove`: what was taken away in kubectl's manner,
 //! and what to say about Vault tokens that are still about.
 
-use super::keys::{self, GONE};
+use super::keys::{self, CHANGED, GONE};
 use crate::command::remove::RemoveReport;
 use crate::command::remove::authority::AuthorityReport;
 use crate::vault::config::{KEYS, differing};
@@ -26,6 +26,13 @@ pub fn text(report: &RemoveReport) -> String {
     }
     for role in &report.roles.deleted {
         lines.push(format!("role \"{}\" {GONE}deleted{GONE:#}{mark}", one_line(&role.name)));
+    }
+    for role in &report.roles.changed {
+        lines.push(format!(
+            "role \"{}\" {CHANGED}changed{CHANGED:#}: issuer \"{}\" removed{mark}",
+            one_line(&role.name),
+            one_line(&report.owner.issuer)
+        ));
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }

@@ -25,6 +25,7 @@ fn report(dry_run: bool, also: &[&str]) -> RemoveReport {
             after: document(json!({"jwt_validation_pubkeys": ["b"], "jwt_supported_algs": ["RS256"]})),
         },
         roles: RolesReport {
+            changed: vec![],
             deleted: vec![DeletedRole { name: "app".into(), document: document(json!({})) }],
             kept: vec![],
             unreadable: None,

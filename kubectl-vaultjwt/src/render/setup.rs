@@ -3,6 +3,7 @@
 
 use super::keys::{self, ADDED, CHANGED};
 use super::snippet;
+use crate::command::chain::error::naming_flags;
 use crate::command::setup::SetupReport;
 use crate::issuer::rotation::Rotation;
 use crate::keychain::freshness::Freshness;
@@ -24,6 +25,16 @@ pub fn fresh(report: &SetupReport, context: Option<&str>, mount: &str) -> Option
     // Until something has come back for them.
     let alone = matches!(report.freshness, Some(Freshness::Nothing { .. }));
     keep_fresh(report.rotation.filter(|_| alone), context, mount)
+}
+
+/// What is left to do when a cluster's issuer changed.
+pub fn moved(report: &SetupReport) -> Option<String> {
+    let from = report.moved_from.as_ref().filter(|from| !report.dry_run && from.issuer != report.owner.issuer)?;
+    let mount = word(&report.vault.place.mount);
+    Some(format!(
+        "hint: when no token of the old issuer is in use any more, remove it from the roles: kubectl vaultjwt remove --mount {mount} {} --roles",
+        naming_flags(from)
+    ))
 }
 
 fn keep_fresh(rotation: Option<Rotation>, context: Option<&str>, mount: &str) -> Option<(String, String)> {

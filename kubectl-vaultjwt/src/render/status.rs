@@ -4,6 +4,7 @@
 use super::{age, table};
 use crate::command::status::StatusReport;
 use crate::command::status::report::{KeyReport, OwnerReport, State};
+use crate::command::sync::{Outcome, Row, SyncReport};
 use crate::keychain::freshness::Freshness;
 use crate::keychain::provenance::KeyProof;
 use crate::shell::word;
@@ -140,6 +141,18 @@ pub fn notes(report: &StatusReport) -> Vec<String> {
             word(mount)
         ));
     }
+    for copy in &report.copies {
+        let (owner, other) = (&copy.owner, &copy.other);
+        notes.push(match &copy.key {
+            Some(key) => format!(
+                "key \"{}\" belongs to both {owner} and {other}: one cluster is a copy of the other, and each can act as the other",
+                one_line(key)
+            ),
+            None => format!(
+                "{owner} and {other} have the same UID: one is a restored copy of the other, or the issuer changed (setup --move-from)"
+            ),
+        });
+    }
     if let Some(bound) = &report.bound_issuer {
         notes.push(format!("only tokens of issuer \"{}\" are let in (bound_issuer)", one_line(bound)));
     }
@@ -147,6 +160,39 @@ pub fn notes(report: &StatusReport) -> Vec<String> {
         notes.push(format!("no command here changes \"{mount}/\": {}", one_line(why)));
     }
     notes
+}
+
+/// What the clusters say of their keys, one line for each context.
+pub fn checked(report: &SyncReport) -> String {
+    let verdict = |row: &Row| match row.outcome {
+        Outcome::Unchanged => ("up to date", Style::new()),
+        Outcome::Changed | Outcome::Enrolled => ("out of date", AnsiColor::Yellow.on_default()),
+        Outcome::NotEnrolled => ("not enrolled", Style::new().dimmed()),
+        Outcome::Failed => ("failed", AnsiColor::Red.on_default()),
+    };
+    let rows: Vec<Vec<String>> = report
+        .clusters
+        .iter()
+        .map(|row| vec![table::middle_cut(&one_line(&row.context), ROW - 20), verdict(row).0.to_owned()])
+        .collect();
+    let styles = std::iter::once(table::TITLES).chain(report.clusters.iter().map(|row| verdict(row).1));
+    let lines = table::lines(&["CONTEXT", "KEYS"], &rows);
+    lines.iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
+}
+
+/// Contexts whose keys `sync` would change.
+pub fn out_of_date(report: &SyncReport) -> Vec<String> {
+    let changed = report.clusters.iter().filter(|row| row.outcome == Outcome::Changed);
+    let note = |row: &Row| {
+        format!(
+            "the keys of context \"{}\" on \"{}/\" are out of date: kubectl vaultjwt sync --context {} --mount {}",
+            one_line(&row.context),
+            report.vault.mount,
+            word(&row.context),
+            word(&report.vault.mount)
+        )
+    };
+    changed.map(note).collect()
 }
 
 /// An owner whose keys nothing keeps fresh, and what does.

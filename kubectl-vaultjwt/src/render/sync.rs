@@ -68,19 +68,23 @@ fn style(outcome: Outcome) -> Style {
     }
 }
 
+/// The contexts that failed.
+pub fn failures(report: &SyncReport) -> Vec<Trouble> {
+    let failed = report.clusters.iter().filter(|row| row.outcome == Outcome::Failed);
+    let trouble = failed.map(|row| Trouble::Error {
+        text: format!(
+            "context \"{}\": {}",
+            one_line(&row.context),
+            row.error.as_deref().unwrap_or("nothing is known of it")
+        ),
+        hint: row.hint.clone(),
+    });
+    trouble.collect()
+}
+
 /// What is wrong with which context, and what to do about it.
 pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
-    let mut troubles: Vec<Trouble> = Vec::new();
-    for row in report.clusters.iter().filter(|row| row.outcome == Outcome::Failed) {
-        troubles.push(Trouble::Error {
-            text: format!(
-                "context \"{}\": {}",
-                one_line(&row.context),
-                row.error.as_deref().unwrap_or("nothing is known of it")
-            ),
-            hint: row.hint.clone(),
-        });
-    }
+    let mut troubles = failures(report);
     if report.nobody() {
         troubles.push(Trouble::Error {
             text: format!("none of these contexts is on auth mount \"{}/\"", report.vault.mount),

@@ -64,6 +64,9 @@ pub async fn setup(args: SetupArgs, console: Console) -> Ending {
         None if report.dry_run => painted(&render_setup::plan(&report))?,
         None => out(&render_setup::snippet(&report))?,
     }
+    if let Some(hint) = render_setup::moved(&report) {
+        console.say(&hint);
+    }
     // Last, where it is seen.
     let (context, mount) = (report.cluster.context.as_deref(), report.vault.place.mount.as_str());
     if let Some((warning, hint)) = render_setup::fresh(&report, context, mount) {

@@ -72,6 +72,8 @@ pub struct Scene {
     pub rig: Rig,
     /// Read where it is an issuer's site.
     pub trusts: Option<String>,
+    /// Proxies, say.
+    pub environment: Vec<(&'static str, String)>,
     failures: RefCell<Vec<String>>,
 }
 
@@ -87,7 +89,7 @@ impl Scene {
     pub fn empty(product: Product) -> Self {
         let rig = Rig::with(Owned::Shared(victim()), VaultOptions::new(product));
         rig.vault.write_policy("app-read", "path \"kv/app\" { capabilities = [\"read\"] }").expect("a policy");
-        Self { rig, trusts: None, failures: RefCell::default() }
+        Self { rig, trusts: None, environment: Vec::new(), failures: RefCell::default() }
     }
 
     /// `kubectl vaultjwt` with these words, not run.
@@ -95,6 +97,7 @@ impl Scene {
         let config = self.rig.folder.write("kubeconfig", kubeconfig(entries)).expect("a kubeconfig is written");
         let mut command = self.rig.kubectl(&[&["vaultjwt"], words].concat());
         command.env("KUBECONFIG", config).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         if let Some(trusts) = &self.trusts {
             let file = self.rig.folder.write("trusted.pem", trusts).expect("a file is written");
             command.env("SSL_CERT_FILE", file);

@@ -134,6 +134,19 @@ impl Cluster {
         })
     }
 
+    /// Gives the cluster another issuer; tokens of the one before are still accepted, as
+    /// after a new `--service-account-issuer` in front of the old one. Only for a cluster
+    /// with an API server of its own.
+    ///
+    /// # Errors
+    /// The API server does not come back.
+    pub fn change_issuer(&mut self, issuer: &str) -> Result<(), ServerError> {
+        let old = self.issuer();
+        self.options.issuer = Issuer::Url(issuer.to_owned());
+        self.options.extra_issuers.insert(0, old);
+        self.restart_api_server()
+    }
+
     /// Leads to the API server with the keys of now.
     pub(super) fn switch(&self, line: &Line, proxy: &SwitchingProxy) -> Result<(), ServerError> {
         proxy.point_at(&[line.server(&self.signing_keys())?]);

@@ -211,6 +211,11 @@ impl VaultServer {
         environment
     }
 
+    /// A client that sends no token: for logins.
+    pub fn client(&self) -> Http {
+        self.http.clone()
+    }
+
     /// One request with the root token; `path` is without `/v1/`.
     ///
     /// # Errors

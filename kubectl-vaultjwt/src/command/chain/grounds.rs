@@ -73,7 +73,8 @@ impl Grounds {
 
     /// A cluster that is enrolled by this run, over `record`.
     pub fn enroll(&mut self, cluster: &Resolved, record: Vec<Authority>) {
-        self.proof = if self.signer.is_none() { KeyProof::Trusted } else { proof(cluster, false) };
+        let unverified = self.signer.is_none() && cluster.source != KeySource::File;
+        self.proof = if unverified { KeyProof::Trusted } else { proof(cluster, false) };
         self.enrolls = true;
         self.record = record;
     }

@@ -3,13 +3,14 @@
 
 use super::error::RemoveError;
 use super::plan::{ConfigPlan, Plan};
-use super::report::{DeletedRole, KeptRole, RemoveReport};
+use super::report::{ChangedRole, DeletedRole, KeptRole, RemoveReport};
 use super::roles::{Part, Staying, part};
 use super::{Ports, RemoveInput};
 use crate::command::{Step, patiently};
 use crate::keychain::Owner;
 use crate::vault::config::Standing;
 use crate::vault::rewrite::Rewrite;
+use crate::vault::role::{bound_issuers, with_issuers};
 use shared::text::one_line;
 
 /// Carries out `plan`, and says in `report` what stands then.
@@ -22,6 +23,7 @@ pub async fn plan(
     let (mount, owner) = (&input.mount, &plan.owner);
     let done = |text: String| ports.progress.step(Step::Done(text));
     report.roles.deleted.clear();
+    report.roles.changed.clear();
     // The plan is made anew on what stands there at the moment of writing.
     let wanted = |standing: Standing<'_>| {
         let config = ConfigPlan::make(mount, owner, standing)?;
@@ -46,6 +48,39 @@ pub async fn plan(
     for name in plan.deleted() {
         role(ports, input, owner, &staying, name, report).await?;
     }
+    for name in plan.changed() {
+        listed(ports, input, owner, &staying, name, report).await?;
+    }
+    Ok(())
+}
+
+/// Removes the owner's issuer from one role, unless somebody changed whom it is for.
+async fn listed(
+    ports: Ports<'_>,
+    input: &RemoveInput,
+    owner: &Owner,
+    staying: &Staying,
+    name: &str,
+    report: &mut RemoveReport,
+) -> Result<(), RemoveError> {
+    let shown = one_line(name);
+    let found = ports.vault.read_role(&input.mount, name).await?.unwrap_or_default();
+    let Part::Listed(others) = part(&found, owner, staying) else {
+        let why = "it was changed by another writer".to_owned();
+        ports.progress.step(Step::Warning(format!("role \"{shown}\" stays: {why}")));
+        report.roles.kept.push(KeptRole { name: name.to_owned(), why });
+        return Ok(());
+    };
+    let wanted = with_issuers(&found, &others);
+    ports.vault.write_role(&input.mount, name, &wanted).await?;
+    let after = ports.vault.read_role(&input.mount, name).await?.unwrap_or_default();
+    if bound_issuers(&after) != others {
+        return Err(RemoveError::RoleIsBack { mount: input.mount.clone(), role: name.to_owned() });
+    }
+    report.roles.changed.push(ChangedRole { name: name.to_owned(), before: found, after });
+    ports
+        .progress
+        .step(Step::Done(format!("role \"{shown}\" changed: issuer \"{}\" removed", one_line(&owner.issuer))));
     Ok(())
 }
 
@@ -66,6 +101,7 @@ async fn role(
     let why = match part(&document, owner, staying) {
         Part::Sole => None,
         Part::Shared(why) => Some(why.to_string()),
+        Part::Listed(_) => Some("it accepts other issuers meanwhile".to_owned()),
         Part::None => Some("it was bound to somebody else meanwhile".to_owned()),
     };
     if let Some(why) = why {

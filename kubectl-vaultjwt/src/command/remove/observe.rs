@@ -157,6 +157,12 @@ fn words(input: &RemoveInput, plan: &Plan, published: &[KeyId]) -> Vec<String> {
         warnings.push(format!("role \"{}\" stays: {why}", one_line(name)));
     }
     if !plan.delete_roles {
+        for name in plan.roles.listed.keys() {
+            warnings.push(format!(
+                "role \"{}\" accepts this issuer among others and stays as it is: --roles removes the issuer from it",
+                one_line(name)
+            ));
+        }
         for name in plan.roles.sole.keys() {
             warnings.push(format!(
                 "role \"{}\" is bound to this issuer alone and stays: --roles deletes it",

@@ -141,7 +141,7 @@ impl Plan {
             Err(why) => (OwnersRoles::default(), Some(why.to_string())),
         };
         // Roles are left where an earlier run was interrupted after the keys.
-        let something = config.write() || (input.roles && !roles.sole.is_empty());
+        let something = config.write() || (input.roles && !(roles.sole.is_empty() && roles.listed.is_empty()));
         if !something {
             let alike = alike(&elements, &owner.issuer).into_iter().filter(|other| *other != owner).collect();
             return Err(RemoveError::NotThere { mount: mount(), owner, alike });
@@ -163,6 +163,11 @@ impl Plan {
         if self.delete_roles { self.roles.sole.keys().collect() } else { Vec::new() }
     }
 
+    /// Names of the roles that this issuer is removed from.
+    pub fn changed(&self) -> Vec<&String> {
+        if self.delete_roles { self.roles.listed.keys().collect() } else { Vec::new() }
+    }
+
     /// The rights it needs, measured on Vault 1.21 and OpenBao 2.7.
     pub fn rights(&self, mount: &MountPath) -> Vec<Right> {
         let mut all = Vec::new();
@@ -171,6 +176,9 @@ impl Plan {
         }
         for name in self.deleted() {
             all.push(Right::new(format!("auth/{mount}/role/{name}"), &["read", "delete"]));
+        }
+        for name in self.changed() {
+            all.push(Right::new(format!("auth/{mount}/role/{name}"), &["read", "update"]));
         }
         all
     }
@@ -186,6 +194,12 @@ impl Plan {
             [] => {}
             [one] => what.push(format!("delete role {one}")),
             many => what.push(format!("delete roles {}", many.join(", "))),
+        }
+        let roles: Vec<String> = self.changed().iter().map(|name| format!("\"{}\"", one_line(name))).collect();
+        match &roles[..] {
+            [] => {}
+            [one] => what.push(format!("remove its issuer from role {one}")),
+            many => what.push(format!("remove its issuer from roles {}", many.join(", "))),
         }
         let what = what.join(", and ");
         let mut letters = what.chars();

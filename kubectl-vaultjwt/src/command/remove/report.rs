@@ -8,6 +8,7 @@ use crate::command::report::{ChangeReport, KeyReport, Place};
 use crate::keychain::Owner;
 use crate::shell::word;
 use crate::vault::Document;
+use crate::vault::role::with_issuers;
 use serde::Serialize;
 
 /// The report of `remove`; its JSON form is what `-o json` prints.
@@ -39,6 +40,8 @@ pub struct RemoveReport {
 pub struct RolesReport {
     /// Deleted, or would be.
     pub deleted: Vec<DeletedRole>,
+    /// Those that the owner's issuer was, or would be, removed from.
+    pub changed: Vec<ChangedRole>,
     /// Not deleted.
     pub kept: Vec<KeptRole>,
     /// Why they could not be read, where they could not.
@@ -53,6 +56,18 @@ pub struct DeletedRole {
     pub name: String,
     /// As it was.
     pub document: Document,
+}
+
+/// A role that accepts one issuer less.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedRole {
+    /// Its name.
+    pub name: String,
+    /// As it was.
+    pub before: Document,
+    /// As it is, or would be.
+    pub after: Document,
 }
 
 /// A role that stays.
@@ -79,8 +94,22 @@ impl RemoveReport {
     /// The report before anything is changed.
     pub(super) fn new(ports: Ports<'_>, input: &RemoveInput, seen: &Seen, plan: &Plan) -> Self {
         let shared = plan.roles.shared.iter().map(|(name, why)| KeptRole { name: name.clone(), why: why.to_string() });
-        let mut roles =
-            RolesReport { deleted: Vec::new(), kept: shared.collect(), unreadable: plan.roles_unreadable.clone() };
+        let mut roles = RolesReport {
+            deleted: Vec::new(),
+            changed: Vec::new(),
+            kept: shared.collect(),
+            unreadable: plan.roles_unreadable.clone(),
+        };
+        for (name, others) in &plan.roles.listed {
+            let found = seen.roles.as_ref().ok().and_then(|roles| roles.get(name));
+            match found {
+                Some(before) if plan.delete_roles => {
+                    let after = with_issuers(before, others);
+                    roles.changed.push(ChangedRole { name: name.clone(), before: before.clone(), after });
+                }
+                _ => roles.kept.push(KeptRole { name: name.clone(), why: "--roles was not given".to_owned() }),
+            }
+        }
         for (name, document) in &plan.roles.sole {
             if plan.delete_roles {
                 roles.deleted.push(DeletedRole { name: name.clone(), document: document.clone() });

@@ -6,18 +6,12 @@ use crate::vault::Document;
 use crate::vault::role::bound_issuers;
 use serde::Serialize;
 use serde_json::Value;
-use shared::text::one_line;
 use std::collections::BTreeMap;
 
 /// Why a role that takes the owner's tokens is never deleted with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "why", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Shared {
-    /// It names other issuers too.
-    OtherIssuers {
-        /// Those.
-        issuers: Vec<String>,
-    },
     /// Another owner of the same issuer is on the mount.
     OtherOwner {
         /// That one.
@@ -40,10 +34,6 @@ pub struct Staying {
 impl std::fmt::Display for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::OtherIssuers { issuers } => {
-                let quoted: Vec<String> = issuers.iter().map(|issuer| format!("\"{}\"", one_line(issuer))).collect();
-                write!(f, "it takes tokens of {} too", quoted.join(", "))
-            }
             Self::OtherOwner { owner } => write!(f, "{owner} uses it too"),
             Self::Strangers => {
                 f.write_str("keys of no known owner are on the mount, and may be of a cluster with the same issuer")
@@ -59,6 +49,8 @@ pub enum Part {
     None,
     /// It is the owner's alone.
     Sole,
+    /// It accepts these issuers too, and not the owner's any more when that is removed from it.
+    Listed(Vec<String>),
     /// Others use it too.
     Shared(Shared),
 }
@@ -72,14 +64,12 @@ pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
         return Part::None;
     }
     let others: Vec<String> = issuers.into_iter().filter(|issuer| *issuer != owner.issuer).collect();
-    if !others.is_empty() {
-        return Part::Shared(Shared::OtherIssuers { issuers: others });
-    }
     match staying.owners.iter().find(|other| other.issuer == owner.issuer) {
         Some(other) => Part::Shared(Shared::OtherOwner { owner: other.clone() }),
         // An issuer with a site of its own is one cluster's; kubeadm's is everybody's.
         None if staying.strangers && owner.cluster_uid.is_some() => Part::Shared(Shared::Strangers),
-        None => Part::Sole,
+        None if others.is_empty() => Part::Sole,
+        None => Part::Listed(others),
     }
 }
 
@@ -88,6 +78,8 @@ pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
 pub struct OwnersRoles {
     /// Its own, by name.
     pub sole: BTreeMap<String, Document>,
+    /// Those that accept other issuers too, by name, with these.
+    pub listed: BTreeMap<String, Vec<String>>,
     /// Shared ones, by name.
     pub shared: BTreeMap<String, Shared>,
 }
@@ -101,6 +93,9 @@ impl OwnersRoles {
                 Part::None => {}
                 Part::Sole => {
                     found.sole.insert(name.clone(), role.clone());
+                }
+                Part::Listed(others) => {
+                    found.listed.insert(name.clone(), others);
                 }
                 Part::Shared(why) => {
                     found.shared.insert(name.clone(), why);
@@ -125,14 +120,13 @@ mod tests {
         let role = |value: Value| value.as_object().cloned().unwrap();
         let bound = |iss: Value| role(json!({"role_type": "jwt", "bound_claims": {"iss": iss, "sub": ["s"]}}));
         let other = Owner { issuer: "https://b".into(), cluster_uid: None };
-        let shared = |issuers: &[&str]| {
-            Part::Shared(Shared::OtherIssuers { issuers: issuers.iter().map(|i| (*i).to_owned()).collect() })
-        };
+        let listed = |issuers: &[&str]| Part::Listed(issuers.iter().map(|i| (*i).to_owned()).collect());
         let twin = || Part::Shared(Shared::OtherOwner { owner: owner(None) });
         for (document, staying, expected) in [
             (bound(json!("https://a")), vec![other.clone()], Part::Sole),
             (bound(json!(["https://a", "https://a"])), vec![], Part::Sole),
-            (bound(json!(["https://a", "https://b"])), vec![], shared(&["https://b"])),
+            (bound(json!(["https://a", "https://b"])), vec![], listed(&["https://b"])),
+            (bound(json!(["https://a", "https://b"])), vec![owner(None)], twin()),
             (bound(json!("https://a")), vec![other.clone(), owner(None)], twin()),
             (bound(json!("https://a/")), vec![], Part::None),
             (role(json!({"role_type": "jwt", "bound_subject": "s"})), vec![], Part::None),
@@ -155,11 +149,6 @@ mod tests {
 
     #[test]
     fn why_a_role_stays() {
-        let issuers = vec!["https://b".to_owned(), "https://c\n".to_owned()];
-        assert_eq!(
-            Shared::OtherIssuers { issuers }.to_string(),
-            "it takes tokens of \"https://b\", \"https://c\\u{a}\" too"
-        );
         assert_eq!(
             Shared::Strangers.to_string(),
             "keys of no known owner are on the mount, and may be of a cluster with the same issuer"

@@ -12,7 +12,7 @@ use crate::command::chain::error::claimed;
 use crate::command::chain::grounds::{enrolled_name, form};
 use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
 use crate::command::{self, Reply, possession, ways};
-use crate::issuer::Resolved;
+use crate::issuer::{KeysFrom, Resolved};
 use crate::keychain::authority::Authority;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::{Reached, Step, Word};
@@ -133,10 +133,12 @@ async fn show_possession(
     }
     // Whom the user believed at enrollment, the user may believe again.
     let trusted = possession::is_trusted(request.elements, request.owner);
-    if trusted && input.trust_issuer && request.reached == Reached::Indirect {
-        ports.progress.step(command::Step::Warning(
-            "the issuer is not verified, and neither is the API server (--trust-issuer)".to_owned(),
-        ));
+    let by_file = matches!(input.wishes.keys_from, Some(KeysFrom::File(_)));
+    if trusted && (input.trust_issuer || by_file) && request.reached == Reached::Indirect {
+        let flag = if by_file { "--keys-from" } else { "--trust-issuer" };
+        ports.progress.step(command::Step::Warning(format!(
+            "the issuer is not verified, and neither is the API server ({flag})"
+        )));
         grounds.evidence.possession = true;
     }
 }

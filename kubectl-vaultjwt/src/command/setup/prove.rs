@@ -8,8 +8,8 @@ use super::plan::RolePlan;
 use super::{Ports, Step};
 use crate::cluster::{ClusterError, ServiceAccount};
 use crate::command::proof::{self, LIFETIME, Proven, Unproven};
-use crate::issuer::Resolved;
 use crate::issuer::proof::Proof;
+use crate::issuer::{KeySource, Resolved};
 use crate::keychain::key::KeyId;
 use crate::vault::role::DEFAULT_AUDIENCE;
 use jiff::Timestamp;
@@ -63,14 +63,17 @@ pub async fn issuer(
                 no_login: passed_over.map(|e| e.to_string()),
             });
         }
-        Err(Unproven::NoToken(refusal)) if input.trust_issuer => refusal,
+        Err(Unproven::NoToken(refusal)) if input.trust_issuer || cluster.source == KeySource::File => refusal,
         Err(unproven) => return Err(unproven.into()),
     };
     proof::can_be_believed(cluster)?;
-    ports.progress.step(Step::Warning(format!(
-        "the issuer \"{}\" is believed without proof (--trust-issuer)",
-        shared::text::one_line(&cluster.owner.issuer)
-    )));
+    let issuer = shared::text::one_line(&cluster.owner.issuer);
+    ports.progress.step(Step::Warning(match cluster.source {
+        KeySource::File => format!(
+            "no token could be created: nothing verifies that the keys of the file belong to issuer \"{issuer}\" (--keys-from)"
+        ),
+        _ => format!("the issuer \"{issuer}\" is believed without proof (--trust-issuer)"),
+    }));
     Ok(IssuerProof { shown: None, login_token: None, no_login: refusal.map(|e| e.to_string()) })
 }
 

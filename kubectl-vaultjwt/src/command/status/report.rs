@@ -54,6 +54,47 @@ pub struct StatusReport {
     pub owners: Vec<OwnerReport>,
     /// The keys, in the order in which Vault tries them.
     pub keys: Vec<KeyReport>,
+    /// Clusters that are, or may be, copies of each other.
+    pub copies: Vec<CopyReport>,
+}
+
+/// Two clusters of which one is, or may be, a copy of the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CopyReport {
+    /// One.
+    pub owner: Owner,
+    /// The other.
+    pub other: Owner,
+    /// The key that both are known to have; `null` where only their UID is the same.
+    pub key: Option<String>,
+}
+
+impl CopyReport {
+    /// All pairs among `elements`, each once.
+    fn all(elements: &[Element]) -> Vec<Self> {
+        let marked: Vec<(&Element, &Provenance)> =
+            elements.iter().filter_map(|element| Some((element, element.provenance()?))).collect();
+        let mut copies: Vec<Self> = Vec::new();
+        for (at, (element, mark)) in marked.iter().enumerate() {
+            for (other, theirs) in marked.iter().skip(at + 1).filter(|(_, theirs)| theirs.owner != mark.owner) {
+                let own = |mark: &Provenance| mark.proof.is_some_and(KeyProof::is_own);
+                let both = element.id().is_some() && element.id() == other.id() && own(mark) && own(theirs);
+                let uid = mark.owner.cluster_uid.is_some() && mark.owner.cluster_uid == theirs.owner.cluster_uid;
+                let pair = [&mark.owner, &theirs.owner];
+                let told = |copy: &Self| pair.contains(&&copy.owner) && pair.contains(&&copy.other);
+                if !both && !uid {
+                    continue;
+                }
+                let key = both.then(|| mark.kid().or_else(|| element.id().map(|id| id.to_string()))).flatten();
+                match copies.iter_mut().find(|copy| told(copy)) {
+                    Some(copy) => copy.key = copy.key.take().or(key),
+                    None => copies.push(Self { owner: mark.owner.clone(), other: theirs.owner.clone(), key }),
+                }
+            }
+        }
+        copies
+    }
 }
 
 /// A field of the configuration that names where keys come from.
@@ -202,6 +243,7 @@ impl StatusReport {
             not_writable,
             owners,
             keys: elements.iter().map(KeyReport::of).collect(),
+            copies: CopyReport::all(&elements),
         })
     }
 

@@ -9,10 +9,6 @@ fn way(name: &str) -> Authority {
     Authority::Direct { id: AuthorityId::of_spki(b"ca"), name: format!("{name}.example.com") }
 }
 
-fn owner(issuer: &str, uid: Option<&str>) -> Owner {
-    Owner { issuer: issuer.into(), cluster_uid: uid.map(str::to_owned) }
-}
-
 /// A mount where these clusters are enrolled, each over its way.
 fn enrolled(clusters: &[(&Resolved, Authority)]) -> Document {
     let grounds: Vec<Grounds> = clusters
