@@ -10,6 +10,7 @@ mod honest;
 mod hosts;
 mod in_pod;
 mod marks;
+mod moves;
 mod owners;
 mod roles;
 pub mod scene;

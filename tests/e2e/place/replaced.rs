@@ -1,6 +1,6 @@
 //! All keys of a cluster are replaced at once, and a cluster that is gone.
 
-use super::scene::{Place, cluster, entry};
+use super::scene::{Place, cluster, entry, hinted};
 use crate::watching::Watching;
 use harness::each_product;
 use harness::keys::Alg;
@@ -39,6 +39,31 @@ each_product!(all_keys_at_once, |product| {
     assert_eq!(states, ["retired"]);
     place.unchanged(&["sync", "--context", "a"], &entries);
     place.end(5);
+});
+
+// Something between could answer too, and no key of before signs: it may be another cluster.
+each_product!(all_keys_at_once_behind_a_proxy, |product| {
+    let a = cluster("https://place.svc");
+    let (place, entries) = (Place::new(product, None), [entry("a", &a).unnamed()]);
+    place.enroll("a", &[], &entries);
+    a.rotate(Alg::Rs256).expect("it rotates");
+    a.drop_old_keys().expect("it drops its first key");
+    place.begins();
+    let ran =
+        place.refused(1, &["sync", "--context", "a"], &entries, &["setup --context a --mount jwt --replace-keys;"]);
+    let no_token = "context \"a\" reaches cluster \"a\" (UID ";
+    let replace = hinted(&ran.stderr);
+    let words: Vec<&str> = replace.iter().map(String::as_str).collect();
+    let ran = place.refused(1, &words, &entries, &[no_token, " --mount jwt --replace-keys --authority '"]);
+    let confirmed = hinted(&ran.stderr);
+    let words: Vec<&str> = confirmed.iter().map(String::as_str).collect();
+    place.refused(1, &words, &entries, &["it serves others already", "add --same-trust-domain"]);
+    let words = [&words[..], &["--same-trust-domain"]].concat();
+    place.refused(1, &words, &entries, &["role \"app\" already accepts tokens", "add --allow-existing-roles"]);
+    place.types(&[&words[..], &["--allow-existing-roles"]].concat(), &entries).ok();
+    place.lets_in(&a);
+    place.unchanged(&["sync", "--context", "a"], &entries);
+    place.end(6);
 });
 
 // Nothing is left of it but its keys and roles on the mount.

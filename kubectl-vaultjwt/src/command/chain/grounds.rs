@@ -41,6 +41,8 @@ pub struct Grounds {
     /// The owner whose keys become this cluster's: the same cluster before its issuer, or
     /// the place that its keys are read at, changed.
     pub from: Option<Owner>,
+    /// Whether this run goes on because a person confirmed its way.
+    pub confirmed: bool,
     /// Why no token of kube-system was had, where one was requested.
     pub no_possession: Option<String>,
 }
@@ -62,6 +64,7 @@ impl Grounds {
             also_published: cluster.difference.api_server_only.iter().map(|key| key.key.id()).collect(),
             complete: is_complete(cluster),
             from: None,
+            confirmed: false,
             no_possession: None,
         }
     }
@@ -82,6 +85,7 @@ impl Grounds {
     /// Ways that this run records, on a person's word.
     pub fn record(&mut self, record: Vec<Authority>) {
         (self.evidence.reached, self.evidence.recorded) = (Reached::Direct, true);
+        self.confirmed = true;
         self.record = record;
     }
 

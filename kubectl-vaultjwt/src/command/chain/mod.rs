@@ -20,7 +20,7 @@ pub use roles::roles;
 use crate::issuer::Resolved;
 use crate::keychain::Owner;
 use crate::keychain::element::{Element, Mark};
-use crate::keychain::evidence::Form;
+use crate::keychain::evidence::{Form, Reached};
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key::KeyId;
 use crate::keychain::others::Others;
@@ -187,7 +187,9 @@ impl Draft {
             });
         }
         admission::refuse_discontinuity(member.cluster, member.name, &self.elements, terms.replace_keys)?;
-        let newcomer = !enrolled || admission::is_discontinuous(member.cluster, &self.elements);
+        // Over a recorded direct way it is the cluster, whatever it signs with.
+        let is_itself = member.grounds.evidence.reached == Reached::Direct && !member.grounds.confirmed;
+        let newcomer = !enrolled || (!is_itself && admission::is_discontinuous(member.cluster, &self.elements));
         let bound = self.config.bound_issuer().filter(|bound| *bound != owner.issuer).map(str::to_owned);
         if let Some(bound) = bound.clone().filter(|_| !terms.clear_bound_issuer) {
             return Err(ChainError::BoundIssuer { bound });

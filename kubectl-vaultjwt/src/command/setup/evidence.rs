@@ -171,7 +171,7 @@ async fn confirm(
         authority: grounds.way.as_ref().map(ToString::to_string),
         possession: grounds.no_possession.clone(),
         namespace: ports.vault.namespace().map(str::to_owned),
-        replace_keys: input.terms.replace_keys,
+        replace_keys: input.terms.replace_keys || is_discontinuous(cluster, standing),
     };
     let way = recordable(input, grounds)?;
     let say = |line: String| ports.progress.step(command::Step::Warning(line));

@@ -10,6 +10,8 @@ use crate::command::chain::{self, Grounds, grounds};
 use crate::issuer::Resolved;
 use crate::issuer::resolve::resolve;
 use crate::keychain::element::Element;
+use crate::keychain::evidence::Reached;
+use crate::keychain::plan::authorities;
 use crate::vault::Config;
 use futures_util::stream::{self, StreamExt as _};
 use shared::text::one_line;
@@ -83,8 +85,12 @@ async fn cluster(
     let name = name.unwrap_or_else(|| api.target().cluster.clone());
     // For each context, before those of one owner are put together: a cluster
     // made from another's backup would hide behind the other's keys.
-    chain::admission::refuse_discontinuity(&cluster, &name, standing, input.terms.replace_keys)
-        .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+    // Over another way, that is what is wrong.
+    let recorded = authorities(standing, &cluster.owner);
+    if recorded.is_empty() || api.reached(&recorded) != Reached::Unrecorded {
+        chain::admission::refuse_discontinuity(&cluster, &name, standing, input.terms.replace_keys)
+            .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
+    }
     let mount = evidence::Mount { standing, now: mount.date.unwrap_or(input.now) };
     let grounds = evidence::gather(ports.progress, input, api.as_ref(), &cluster, &name, mount).await?;
     Ok(Found { target: api.target().clone(), cluster, grounds })

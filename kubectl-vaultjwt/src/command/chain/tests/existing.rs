@@ -129,17 +129,36 @@ fn an_enrolled_cluster_is_not_asked_until_its_keys_are_replaced() {
     for roles in [&left, &Roles::NotRead] {
         assert_eq!(refused(&there, &rotated, &Terms::default(), roles), None);
     }
-    // None of its keys is published any more: it may be another cluster.
+    // None of its keys is published any more: it may be another cluster, unless it is
+    // reached over a recorded direct way.
     let anew = cluster("https://k", Some("u1"), &[2]);
-    let replace = Terms { replace_keys: true, ..Terms::default() };
-    let error = refused(&there, &anew, &replace, &left);
-    assert!(matches!(error, Some(ChainError::ExistingRoles { .. })), "{error:?}");
-    assert_eq!(refused(&there, &anew, &Terms { replace_keys: true, ..allowed() }, &left), None);
-    // And a newcomer among others.
     let other = cluster("https://o", Some("u9"), &[9]);
     let shared = mount(&[&standing, &other]);
-    let error = refused(&shared, &anew, &Terms { replace_keys: true, ..allowed() }, &none());
-    assert!(matches!(error, Some(ChainError::TrustDomain { .. })), "{error:?}");
+    let replace = Terms { replace_keys: true, ..Terms::default() };
+    for there in [&there, &shared] {
+        assert_eq!(refused(there, &anew, &replace, &left), None);
+    }
+    let replaced = |there: &Document, terms: Terms, roles: &Roles| {
+        for (reached, possession) in [(Reached::Direct, false), (Reached::Indirect, true)] {
+            let evidence = Evidence { reached, recorded: true, possession, ..Evidence::NONE };
+            let mut grounds = Grounds::new(&anew, evidence, vec![], None);
+            grounds.confirmed = reached == Reached::Direct;
+            let terms = Terms { replace_keys: true, ..terms };
+            let plan = plan(Some(there), &[Member { grounds: &grounds, ..member(&anew, true) }], &terms, roles);
+            let error = plan.members.into_iter().next().unwrap().err();
+            if !terms.allow.existing_roles {
+                assert!(matches!(error, Some(ChainError::ExistingRoles { .. })), "{reached:?} {error:?}");
+            } else if std::ptr::eq(there, &shared) {
+                // And a newcomer among others.
+                assert!(matches!(error, Some(ChainError::TrustDomain { .. })), "{reached:?} {error:?}");
+            } else {
+                assert_eq!(error, None, "{reached:?}");
+            }
+        }
+    };
+    replaced(&there, Terms::default(), &left);
+    replaced(&there, allowed(), &left);
+    replaced(&shared, allowed(), &none());
 }
 
 #[test]
