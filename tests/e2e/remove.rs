@@ -167,7 +167,7 @@ each_product!(without_any_cluster_and_with_its_roles, |product| {
     let ran = remove(&rig, &[&gone[..], &["--cluster-uid", "none", "--yes"]].concat()).ok();
     assert!(
         ran.stderr.starts_with(
-            "warning: role \"both\" stays: it takes tokens of \"https://else\" too\n\
+            "warning: role \"both\" stays: https://gone (cluster 7) uses it too\n\
              warning: role \"gone\" stays: https://gone (cluster 7) uses it too\n"
         ),
         "{}",
@@ -207,7 +207,8 @@ each_product!(without_any_cluster_and_with_its_roles, |product| {
         dry.stdout,
         "key \"k1\" removed (dry run)\n\
          config jwt_supported_algs: [\"RS256\",\"ES256\"] -> [\"RS256\"]\n\
-         role \"gone\" deleted (dry run)\n"
+         role \"gone\" deleted (dry run)\n\
+         role \"both\" changed: issuer \"https://gone\" removed (dry run)\n"
     );
     assert_eq!(rig.mount_state(), state);
     let ran = remove(&rig, &[&gone[..], &["--roles", "--yes", "-o", "json"]].concat()).ok();
@@ -217,6 +218,13 @@ each_product!(without_any_cluster_and_with_its_roles, |product| {
     assert_eq!(report["config"]["before"]["jwt_validation_pubkeys"].as_array().map(Vec::len), Some(2));
     assert_eq!(report["roles"]["deleted"][0]["name"], "gone");
     assert_eq!(report["roles"]["deleted"][0]["document"]["bound_claims"], json!({"iss": "https://gone"}));
+    let changed = &report["roles"]["changed"][0];
+    assert_eq!(
+        (&changed["name"], changed["after"]["bound_claims"].clone()),
+        (&json!("both"), json!({"iss": "https://else"}))
+    );
+    let both = rig.data("auth/jwt/role/both");
+    assert_eq!(both, changed["after"]);
     assert_eq!(report["leases"]["command"], "vault lease revoke -prefix auth/jwt/login");
     assert!(
         ran.stderr

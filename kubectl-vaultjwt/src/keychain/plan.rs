@@ -206,6 +206,11 @@ impl ChainPlan {
         let mut unmarked_seen: BTreeSet<KeyId> = BTreeSet::new();
         let owned: BTreeSet<KeyId> =
             standing.iter().filter(|e| e.is_of(refresh.owner)).filter_map(Element::id).collect();
+        let known_as_own: BTreeSet<KeyId> = standing
+            .iter()
+            .filter(|e| e.is_of(refresh.owner) && e.provenance().is_some_and(Provenance::is_own))
+            .filter_map(Element::id)
+            .collect();
         let mut actions: BTreeMap<KeyId, KeyAction> = BTreeMap::new();
         let mut left = Vec::new();
         // With where each stood, so that none changes its place.
@@ -266,9 +271,11 @@ impl ChainPlan {
                     KeyAction::Add
                 }
             };
-            let told = action == KeyAction::Withhold || (proof.is_own() && action != KeyAction::Wait);
+            // What is known of the key that stands here counts too.
+            let is_own = proof.is_own() || known_as_own.contains(&id);
+            let told = action == KeyAction::Withhold || (is_own && action != KeyAction::Wait);
             if let Some(other) = of_another.filter(|_| told) {
-                let (kid, other, both) = (published.kid.clone(), (*other).clone(), proof.is_own());
+                let (kid, other, both) = (published.kid.clone(), (*other).clone(), is_own);
                 copies.push(Copy { id, kid, other, both });
             }
             steps.push(KeyStep { id, kid: published.kid.clone(), action });
@@ -294,7 +301,12 @@ impl ChainPlan {
 
     /// Whether the mount's list changes.
     pub fn changes(&self) -> bool {
-        self.from.is_some() || !self.recorded.is_empty() || self.steps.iter().any(|step| step.action.changes())
+        !self.recorded.is_empty() || self.changes_keys()
+    }
+
+    /// Whether keys change, and not only what is recorded about the ways to their owner.
+    pub fn changes_keys(&self) -> bool {
+        self.from.is_some() || self.steps.iter().any(|step| step.action.changes())
     }
 
     /// How many keys this happens to.

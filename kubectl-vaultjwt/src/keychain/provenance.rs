@@ -168,6 +168,11 @@ impl Provenance {
         text
     }
 
+    /// Whether the owner is known to have the key; see [`KeyProof::is_own`].
+    pub fn is_own(&self) -> bool {
+        self.proof.is_some_and(KeyProof::is_own)
+    }
+
     /// Reads a text that begins with [`FAMILY`].
     pub fn parse(text: &str) -> Result<Self, ProvenanceError> {
         let mut lines = text.lines();

@@ -51,9 +51,16 @@ pub struct Web {
 
 impl Web {
     pub fn start() -> Self {
-        let site = OidcSite::start(&[HOST]).expect("a site starts");
+        Self::of(&[HOST])
+    }
+
+    /// URLs at these hosts.
+    pub fn of(hosts: &[&str]) -> Self {
+        let site = OidcSite::start(hosts).expect("a site starts");
         let proxy = ConnectProxy::start().expect("a proxy starts");
-        proxy.route(&format!("{HOST}:443"), site.port());
+        for host in hosts {
+            proxy.route(&format!("{host}:443"), site.port());
+        }
         Self { site, proxy }
     }
 

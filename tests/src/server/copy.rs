@@ -10,6 +10,7 @@ use super::cluster::{Cluster, ClusterOptions, Issuer};
 use super::{ServerError, success};
 use crate::http::Http;
 use crate::keys::SigningKey;
+use crate::process::locked;
 
 /// What is copied.
 #[derive(Debug, Clone)]
@@ -49,6 +50,24 @@ impl Cluster {
             copy.restart_api_server()?;
         }
         Ok(copy)
+    }
+
+    /// Starts a cluster that was restored from a backup of `original`: with its UID and its
+    /// signing keys, private halves included, and a certificate authority of its own.
+    ///
+    /// # Errors
+    /// A server does not become ready, or etcd refuses.
+    pub fn restored_from(original: &Cluster, options: ClusterOptions) -> Result<Self, ServerError> {
+        let restored = Self::start(options)?;
+        {
+            let mut keys = locked(&restored.keys);
+            let mut of_original = original.signing_keys();
+            if let Some(newest) = of_original.pop() {
+                (keys.newest, keys.older) = (newest, of_original);
+            }
+        }
+        restored.take_the_uid_of(original)?;
+        Ok(restored)
     }
 
     /// Publishes these keys too, and restarts the API server. It does not have

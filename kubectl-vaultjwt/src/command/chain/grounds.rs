@@ -47,6 +47,28 @@ pub struct Grounds {
     pub no_possession: Option<String>,
 }
 
+/// What a plan changes of an enrolled cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    Nothing,
+    /// The recorded ways, and no key.
+    Ways,
+    /// Its keys.
+    Keys,
+}
+
+impl Change {
+    /// Of a plan.
+    pub fn of(plan: &ChainPlan) -> Self {
+        match (plan.changes_keys(), plan.changes()) {
+            (true, _) => Self::Keys,
+            (false, true) => Self::Ways,
+            (false, false) => Self::Nothing,
+        }
+    }
+}
+
 impl Grounds {
     /// Of a cluster that was resolved; `evidence` is what the connection shows,
     /// compared with `seen`, the recorded ways.
@@ -184,22 +206,35 @@ impl Grounds {
         })
     }
 
-    /// Whether the keys of an enrolled cluster may be looked at over this way, and,
-    /// where `changes`, be changed.
-    pub fn check(&self, cluster: &Resolved, name: &str, elements: &[Element], changes: bool) -> Result<(), ChainError> {
+    /// Whether the keys of an enrolled cluster may be looked at over this way, and what
+    /// `change` says be done.
+    pub fn check(
+        &self,
+        cluster: &Resolved,
+        name: &str,
+        elements: &[Element],
+        change: Change,
+    ) -> Result<(), ChainError> {
         let (form, owner) = (form(&cluster.owner), cluster.owner.clone());
         let evidence = match self.evidence_now(&authorities(elements, &owner)) {
             Ok(evidence) => evidence,
-            Err(meanwhile) => return if changes { Err(meanwhile) } else { Ok(()) },
+            Err(meanwhile) => return if change == Change::Nothing { Ok(()) } else { Err(meanwhile) },
         };
         let records = form != Form::Managed || self.enrolls;
         let another_way = records && evidence.recorded && evidence.reached == Reached::Unrecorded;
         let missing = match form.allows(Step::ChangeKeys, evidence) {
+            // Who answers comes before what is read.
+            Err(Missing::Site) | Ok(()) if another_way => Missing::Way,
             Err(missing) => missing,
-            Ok(()) if another_way => Missing::Way,
             Ok(()) => return Ok(()),
         };
-        if !changes && !another_way {
+        let needed = match change {
+            Change::Nothing => another_way,
+            // Where keys are read does not matter to how the cluster is reached.
+            Change::Ways => another_way || missing != Missing::Site,
+            Change::Keys => true,
+        };
+        if !needed {
             return Ok(());
         }
         Err(self.refusal(missing, cluster, name, elements, &owner))

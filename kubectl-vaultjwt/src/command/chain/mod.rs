@@ -14,7 +14,7 @@ pub mod roles;
 
 pub use admission::{Allowances, Roles};
 pub use error::ChainError;
-pub use grounds::Grounds;
+pub use grounds::{Change, Grounds};
 pub use roles::roles;
 
 use crate::issuer::Resolved;
@@ -199,7 +199,7 @@ impl Draft {
         let mut chain = ChainPlan::make(&self.elements, &refresh)?;
         chain.from = from.cloned();
         if enrolled {
-            grounds.check(member.cluster, member.name, &self.elements, chain.changes())?;
+            grounds.check(member.cluster, member.name, &self.elements, Change::of(&chain))?;
         }
         if !chain.elements.iter().any(|element| element.is_of(owner)) {
             // Its keys would be trusted, and nobody would ever refresh them.

@@ -78,8 +78,7 @@ impl CopyReport {
         let mut copies: Vec<Self> = Vec::new();
         for (at, (element, mark)) in marked.iter().enumerate() {
             for (other, theirs) in marked.iter().skip(at + 1).filter(|(_, theirs)| theirs.owner != mark.owner) {
-                let own = |mark: &Provenance| mark.proof.is_some_and(KeyProof::is_own);
-                let both = element.id().is_some() && element.id() == other.id() && own(mark) && own(theirs);
+                let both = element.id().is_some() && element.id() == other.id() && mark.is_own() && theirs.is_own();
                 let uid = mark.owner.cluster_uid.is_some() && mark.owner.cluster_uid == theirs.owner.cluster_uid;
                 let pair = [&mark.owner, &theirs.owner];
                 let told = |copy: &Self| pair.contains(&&copy.owner) && pair.contains(&&copy.other);

@@ -4,7 +4,7 @@
 use super::error::MemberError;
 use super::input::SyncInput;
 use crate::cluster::Cluster;
-use crate::command::chain::{ChainError, Grounds, Member, grounds};
+use crate::command::chain::{ChainError, Change, Grounds, Member, grounds};
 use crate::command::proof::{self, Unproven};
 use crate::command::{Progress, Step, possession, ways};
 use crate::issuer::{KeySource, Resolved};
@@ -115,7 +115,8 @@ pub async fn gather(
         // For each context by itself, before those of one owner are put together: none
         // brings keys by another's evidence.
         let brings = plan.as_ref().map_or(true, grounds::brings_keys);
-        grounds.check(cluster, name, standing, brings).map_err(chain)?;
+        let change = if brings { Change::Keys } else { Change::Nothing };
+        grounds.check(cluster, name, standing, change).map_err(chain)?;
     }
     Ok(grounds)
 }

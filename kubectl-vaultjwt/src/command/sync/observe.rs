@@ -100,6 +100,13 @@ async fn cluster(
 fn tell(ports: Ports<'_>, observed: &[Observed]) {
     for Observed { context, found } in observed {
         let Ok(found) = found else { continue };
+        if let (false, Some(why)) = (found.grounds.complete, &found.cluster.site_unused) {
+            let of = context.as_deref().or(found.target.context.as_deref()).unwrap_or(&found.target.cluster);
+            ports.progress.step(Step::Warning(format!(
+                "context \"{}\": the issuer URL could not be read, and its keys stay as they are: {why}",
+                one_line(of)
+            )));
+        }
         for skipped in &found.cluster.keys.skipped {
             let of = context.as_deref().or(found.target.context.as_deref()).unwrap_or(&found.target.cluster);
             ports.progress.step(Step::Warning(format!("context \"{}\": {skipped}", one_line(of))));

@@ -304,3 +304,34 @@ fn what_stays_as_it_is_needs_no_evidence() {
     assert!(!outlook.changes() && outlook.count(KeyAction::KeepRetired) == 1);
     assert_eq!(why(&there, later), None);
 }
+
+/// How a cluster is reached, and where its keys are read, are two things.
+#[test]
+fn a_way_is_recorded_while_the_issuers_url_cannot_be_read() {
+    let prod = cluster("https://i", None, &[1]);
+    let there = enrolled(&prod, &[way("api")]);
+    let mut down = prod.clone();
+    down.source = KeySource::ApiServer;
+    let member = |published: &[u16], reached: Reached, record: Option<Authority>| {
+        let mut cluster = down.clone();
+        cluster.keys = self::cluster("https://i", None, published).keys;
+        let cluster: &'static Resolved = Box::leak(Box::new(cluster));
+        let mut grounds = Grounds::new(cluster, evidence(reached), vec![way("api")], Some(way("new")));
+        if let Some(way) = record {
+            grounds.record(vec![way]);
+        }
+        Member { grounds: Box::leak(Box::new(grounds)), ..self::member(cluster, true) }
+    };
+    // By another writer's change, the judgment may be of ways that are no longer there.
+    let gone = enrolled(&prod, &[way("other")]);
+    let recorded = || member(&[1], Reached::Direct, Some(way("new")));
+    assert_eq!(why(&there, recorded()), None);
+    assert_eq!(why(&gone, recorded()), Some(ChainError::Meanwhile));
+    // A key does not come by it.
+    let error = why(&there, member(&[1, 2], Reached::Direct, Some(way("new"))));
+    assert!(matches!(error, Some(ChainError::NoSite { .. })), "{error:?}");
+    for published in [&[1][..], &[1, 2]] {
+        let error = why(&there, member(published, Reached::Unrecorded, None));
+        assert!(matches!(error, Some(ChainError::AnotherWay { .. })), "{error:?}");
+    }
+}
