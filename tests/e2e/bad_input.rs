@@ -158,10 +158,11 @@ each_product!(about_vault, |product| {
         ),
     );
     rig.vault.seal().expect("Vault is sealed");
+    // The mount is read before the cluster.
     with(&rig, &[], &[]).failed(
         1,
         &format!(
-            "{ok}error: Vault at \"{address}\" is sealed\nhint: unseal it: vault operator unseal -address={address}\n"
+            "error: Vault at \"{address}\" is sealed\nhint: unseal it: vault operator unseal -address={address}\n"
         ),
     );
 });

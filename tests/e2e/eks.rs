@@ -315,3 +315,34 @@ fn the_site_of_an_issuer_that_differs_by_a_slash() {
         ran.stderr
     );
 }
+
+// Both keys of the last sync are gone: the issuer is AWS's, and no word is needed.
+each_product!(not_synced_for_two_rotations, |product| {
+    let clouds = Clouds::start();
+    let (cluster, _, kubeconfig) = clouds.eks("eu-central-1", "prod", &[]);
+    cluster.create_service_account("shop", "app").expect("a service account is made");
+    let vault = PooledVault::take(VaultOptions::new(product)).expect("Vault starts");
+    let vaultjwt = |words: &[&str]| {
+        let words = [&["vaultjwt"], words].concat();
+        run(with_vault(&mut clouds.kubectl(&cluster, &kubeconfig, &[], &words), &vault))
+    };
+    let logs_in = || {
+        let jwt = cluster.token("shop", "app", &["vault"]).expect("a token");
+        let body = json!({"role": "app", "jwt": jwt.expose()});
+        vault.http("POST", "auth/jwt/login", Some(&body)).expect("Vault answers").is_success()
+    };
+    vaultjwt(&[&["setup"], &ROLE[..]].concat()).ok();
+    for _ in 0..2 {
+        cluster.rotate(harness::keys::Alg::Rs256).expect("the key is rotated");
+        cluster.drop_old_keys().expect("the old key is gone");
+    }
+    assert!(!logs_in());
+    let status = vaultjwt(&["status", "--check-clusters"]).ok();
+    let (_, command) = status.stderr.split_once("are out of date: kubectl vaultjwt ").expect("a command");
+    let words: Vec<&str> = command.lines().next().unwrap_or_default().split_whitespace().collect();
+    assert_eq!((words[0], words[3]), ("sync", "--mount"), "{}", status.stderr);
+    let words: Vec<String> = words.iter().map(|word| word.trim_matches('\'').to_owned()).collect();
+    vaultjwt(&words.iter().map(String::as_str).collect::<Vec<_>>()).ok();
+    assert!(logs_in(), "{}", harness::suite::NEVER_FLAKY);
+    assert!(vaultjwt(&["status", "--check-clusters"]).ok().stdout.contains("up to date"));
+});

@@ -179,7 +179,7 @@ impl IssuerError {
                 CloudWord::Failed(error) => error.hint(),
                 _ => "run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned(),
             }),
-            Self::Site { .. } => Some("check --issuer-ca-cert, or leave it out to take the keys from the API server".to_owned()),
+            Self::Site { .. } => Some("check that the issuer URL can be reached from here (HTTPS_PROXY), and --issuer-ca-cert".to_owned()),
             Self::OtherUid { .. } => Some("leave --cluster-uid out: it is for where the UID cannot be read".to_owned()),
             Self::Uid(_) => Some(
                 "give it with --cluster-uid; somebody who may read it runs: kubectl get namespace kube-system -o jsonpath={.metadata.uid}"

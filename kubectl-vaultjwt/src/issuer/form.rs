@@ -10,32 +10,51 @@ use crate::cluster::Cluster;
 use crate::keychain::Owner;
 use crate::keychain::jwk::KeySet;
 
-/// The owner among `enrolled` that is this cluster, by its issuer and UID. Both can be
-/// copied: what may be done to that owner's keys is decided by the connection.
-pub(super) async fn standing(
-    cluster: &dyn Cluster,
-    wishes: &Wishes,
-    issuer: &str,
-    enrolled: &[Owner],
-) -> Result<Option<Owner>, IssuerError> {
-    let of_issuer = || enrolled.iter().filter(|owner| owner.issuer == issuer);
-    let by_issuer = of_issuer().find(|owner| owner.cluster_uid.is_none()).cloned();
-    if is_a_clouds(issuer) || !of_issuer().any(|owner| owner.cluster_uid.is_some()) {
-        return Ok(by_issuer);
-    }
-    match uid(cluster, wishes).await {
-        Ok(uid) => {
-            let by_uid = of_issuer().find(|owner| owner.cluster_uid.as_ref() == Some(&uid)).cloned();
-            Ok(by_uid.or(by_issuer))
+/// The cluster as the mount knows it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Standing {
+    /// The owner that is this cluster, by its issuer and UID. Both can be copied: what may
+    /// be done to that owner's keys is decided by the connection.
+    pub(super) owner: Option<Owner>,
+    /// The cluster's UID, where it had to be read.
+    uid: Option<String>,
+}
+
+impl Standing {
+    /// Finds it among `enrolled`.
+    pub(super) async fn find(
+        cluster: &dyn Cluster,
+        wishes: &Wishes,
+        issuer: &str,
+        enrolled: &[Owner],
+    ) -> Result<Self, IssuerError> {
+        let of_issuer = || enrolled.iter().filter(|owner| owner.issuer == issuer);
+        let by_issuer = of_issuer().find(|owner| owner.cluster_uid.is_none()).cloned();
+        if is_a_clouds(issuer) || !of_issuer().any(|owner| owner.cluster_uid.is_some()) {
+            return Ok(Self { owner: by_issuer, uid: None });
         }
-        Err(_) if by_issuer.is_some() => Ok(by_issuer),
-        // It may be one of those that are there, and must not be enrolled beside itself.
-        Err(error) => Err(error),
+        match read_uid(cluster, wishes).await {
+            Ok(uid) => {
+                let by_uid = of_issuer().find(|owner| owner.cluster_uid.as_ref() == Some(&uid)).cloned();
+                Ok(Self { owner: by_uid.or(by_issuer), uid: Some(uid) })
+            }
+            Err(_) if by_issuer.is_some() => Ok(Self { owner: by_issuer, uid: None }),
+            // It may be one of those that are there, and must not be enrolled beside itself.
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The cluster's UID; read once.
+    pub(super) async fn uid(&self, cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, IssuerError> {
+        match &self.uid {
+            Some(uid) => Ok(uid.clone()),
+            None => read_uid(cluster, wishes).await,
+        }
     }
 }
 
 /// The cluster's UID: its own, or the one given where it cannot be read.
-pub(super) async fn uid(cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, IssuerError> {
+async fn read_uid(cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, IssuerError> {
     match (&wishes.cluster_uid, cluster.uid().await) {
         (Some(wanted), Ok(found)) if *wanted != found => Err(IssuerError::OtherUid { wanted: wanted.clone(), found }),
         (Some(wanted), _) => Ok(wanted.clone()),
@@ -50,13 +69,13 @@ pub(super) async fn of_file(
     wishes: &Wishes,
     issuer: String,
     named_by: NamedBy,
-    standing: Option<Owner>,
+    standing: Standing,
     keys: KeySet,
 ) -> Result<Resolved, IssuerError> {
     if is_a_clouds(&issuer) {
         return Err(IssuerError::FileForCloud(issuer));
     }
-    let uid = uid(cluster, wishes).await?;
+    let uid = standing.uid(cluster, wishes).await?;
     Ok(Resolved {
         owner: Owner { issuer, cluster_uid: Some(uid) },
         named_by,
@@ -66,7 +85,7 @@ pub(super) async fn of_file(
         site_unused: Some(SiteUnused::None("--keys-from=file")),
         no_witness: None,
         difference: KeyDifference::default(),
-        standing,
+        standing: standing.owner,
         cloud: CloudWord::NotAsked,
     })
 }

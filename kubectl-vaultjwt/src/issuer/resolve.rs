@@ -6,12 +6,13 @@
 //! advertises is never followed; the one on the issuer's own site is, since
 //! that site is the authority on its keys.
 
+use super::IssuerError;
 use super::cloud::{Cloud, CloudWord};
 use super::difference::KeyDifference;
+use super::form::{self, Standing};
 use super::hosts::{is_a_clouds, is_cluster_internal};
 use super::named::named;
 use super::site::{Discovery, IssuerSite, discovery_url};
-use super::{IssuerError, form};
 use crate::cloud::{Entry, Given};
 use crate::cloud_api::Clouds;
 use crate::cluster::Cluster;
@@ -156,8 +157,8 @@ pub async fn resolve(
     let mut cloud = Cloud::of(entry, &wishes.given, sources.clouds);
     let (issuer, named_by) = named(cluster, &mut cloud, wishes).await?;
     check(&issuer)?;
-    let standing = form::standing(cluster, wishes, &issuer, enrolled).await?;
-    let site_unused = match Place::of(wishes.keys_from.as_ref(), standing.as_ref()) {
+    let standing = Standing::find(cluster, wishes, &issuer, enrolled).await?;
+    let site_unused = match Place::of(wishes.keys_from.as_ref(), standing.owner.as_ref()) {
         Place::File(keys) => return form::of_file(cluster, wishes, issuer, named_by, standing, keys.clone()).await,
         Place::ApiServer { asked: true } => SiteUnused::None("--keys-from=api-server"),
         Place::ApiServer { asked: false } => {
@@ -165,7 +166,7 @@ pub async fn resolve(
         }
         Place::Site { required } => match from_site(sources.site, &issuer).await? {
             Ok((keys, url)) => {
-                let found = Found { issuer, named_by, standing, cloud: cloud.into_word() };
+                let found = Found { issuer, named_by, standing: standing.owner, cloud: cloud.into_word() };
                 return compared(cluster, found, keys, &url).await;
             }
             Err(why) if required || wishes.site_required => {
@@ -180,13 +181,13 @@ pub async fn resolve(
         return Err(IssuerError::CloudIssuer { issuer, why: site_unused.to_string(), cloud });
     }
     let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
-    let by_issuer = standing.as_ref().is_some_and(|owner| owner.cluster_uid.is_none());
+    let by_issuer = standing.owner.as_ref().is_some_and(|owner| owner.cluster_uid.is_none());
     // The cloud gives no two clusters one issuer: it stands for the cluster as it does
     // where its site was read, so that both ways to its keys find the same owner.
     let cluster_uid = match wishes.keys_from {
         _ if clouds => None,
         None if by_issuer => None,
-        _ => Some(form::uid(cluster, wishes).await?),
+        _ => Some(standing.uid(cluster, wishes).await?),
     };
     Ok(Resolved {
         owner: Owner { issuer, cluster_uid },
@@ -197,7 +198,7 @@ pub async fn resolve(
         site_unused: Some(site_unused),
         no_witness: None,
         difference: KeyDifference::default(),
-        standing,
+        standing: standing.owner,
         cloud: cloud.into_word(),
     })
 }

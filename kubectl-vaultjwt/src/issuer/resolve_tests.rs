@@ -116,7 +116,7 @@ async fn a_site_that_was_asked_for_is_not_passed_over() {
     assert_eq!(error.to_string(), "the site of issuer \"https://i\" could not be read: connection refused");
     assert_eq!(
         error.hint().as_deref(),
-        Some("check --issuer-ca-cert, or leave it out to take the keys from the API server")
+        Some("check that the issuer URL can be reached from here (HTTPS_PROXY), and --issuer-ca-cert")
     );
 }
 

@@ -1,5 +1,6 @@
 //! `status` from typed arguments to text.
 
+use super::sync::one_cluster;
 use super::{Ending, out, painted, text};
 use crate::cli::kube::KubeFlags;
 use crate::cli::status::{Output, StatusArgs};
@@ -30,6 +31,9 @@ struct Document<'a> {
 
 /// Runs `status`.
 pub async fn status(args: StatusArgs, console: Console) -> Ending {
+    if args.check_clusters && args.kube.context.is_none() {
+        one_cluster("status", &args.kube)?;
+    }
     let vault = super::vault(&args.vault, &console).await?;
     let work = status::run(&vault, &args.mount, jiff::Timestamp::now());
     let report = patiently(&console, "reading the mount's keys", work).await?;

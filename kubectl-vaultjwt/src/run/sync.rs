@@ -2,6 +2,7 @@
 
 use super::setup::wishes;
 use super::{Ending, out, painted, terms, text};
+use crate::cli::kube::KubeFlags;
 use crate::cli::sync::{Output, SyncArgs};
 use crate::cli::values::DryRun;
 use crate::cloud_api::{Apis, Kept};
@@ -58,18 +59,8 @@ pub async fn sync(args: SyncArgs, console: Console) -> Ending {
 /// Refuses what clap cannot: flags that do not go together.
 pub(super) fn check(args: &SyncArgs) -> Result<(), Error> {
     let several = args.all_contexts || !args.contexts.is_empty();
-    let kube = &args.kube;
-    let one_clusters = kube.server.is_some()
-        || kube.cluster.is_some()
-        || kube.user.is_some()
-        || kube.client_certificate.is_some()
-        || kube.client_key.is_some()
-        || kube.certificate_authority.is_some()
-        || kube.tls_server_name.is_some();
-    // One user's credential must not go to every API server of the kubeconfig.
-    if several && one_clusters {
-        let why = "flags that choose one server, its certificate or one user would hold for every context";
-        return Err(Error::usage("sync", why));
+    if several {
+        one_cluster("sync", &args.kube)?;
     }
     if several && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
         let why = "--issuer and --cluster-uid are about one cluster, not about several contexts";
@@ -79,6 +70,23 @@ pub(super) fn check(args: &SyncArgs) -> Result<(), Error> {
         let why =
             "--cloud, --cloud-cluster and --azure-resource-group are about one cluster, not about several contexts";
         return Err(Error::usage("sync", why));
+    }
+    Ok(())
+}
+
+/// Refuses flags that choose one server or one user, where several contexts are read: one
+/// user's credential must not go to every API server of the kubeconfig.
+pub(super) fn one_cluster(command: &'static str, kube: &KubeFlags) -> Result<(), Error> {
+    let chosen = kube.server.is_some()
+        || kube.cluster.is_some()
+        || kube.user.is_some()
+        || kube.client_certificate.is_some()
+        || kube.client_key.is_some()
+        || kube.certificate_authority.is_some()
+        || kube.tls_server_name.is_some();
+    if chosen {
+        let why = "flags that choose one server, its certificate or one user would hold for every context";
+        return Err(Error::usage(command, why));
     }
     Ok(())
 }

@@ -116,6 +116,7 @@ async fn target(
     // With a UID by hand, the cluster's own is not read.
     let by_hand = uid.as_ref().map(|uid| uid.wanted().unwrap_or_default().to_owned());
     let wishes = Wishes { cluster_uid: by_hand, ask: Ask::IfNeeded, ..Wishes::default() };
+    let enrolled = if uid.is_some() { &[] } else { enrolled };
     let work = resolve(from.cluster, from.sources, &wishes, enrolled);
     let mut found = patiently(ports.progress, "reading the issuer and its keys", work)
         .await
