@@ -14,7 +14,7 @@ use crate::cli::vault::VaultFlags;
 use crate::cli::{Cli, Command};
 use crate::command::chain::{Allowances, Terms};
 use crate::error::Error;
-use crate::keychain::plan::Policy;
+use crate::keychain::refresh::Policy;
 use crate::render::console::Console;
 use crate::render::terminal::signs;
 use crate::render::text;

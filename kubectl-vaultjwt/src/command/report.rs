@@ -1,7 +1,7 @@
 //! Owns what the reports of several commands have in common.
 
 use crate::issuer::CloudWord;
-use crate::keychain::plan::{KeyAction, KeyStep};
+use crate::keychain::action::{KeyAction, KeyStep};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
 use shared::mount::MountPath;

@@ -6,7 +6,7 @@ use crate::cluster::Cluster;
 use crate::keychain::Owner;
 use crate::keychain::authority::{AUTHORITIES_AT_MOST, Authority, AuthorityId};
 use crate::keychain::element::Element;
-use crate::keychain::plan::authorities;
+use crate::keychain::element::authorities;
 use std::collections::HashSet;
 
 /// Authorities of pods that one enrollment records: one, and its successor.

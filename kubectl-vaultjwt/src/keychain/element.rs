@@ -2,6 +2,7 @@
 //! the key in it, and whose it is.
 
 use super::Owner;
+use super::authority::Authority;
 use super::jwk::PublishedKey;
 use super::key::{KeyId, PublicKey};
 use super::provenance::{FAMILY, Provenance};
@@ -102,4 +103,17 @@ impl Element {
             Mark::None | Mark::Unreadable(_) => None,
         }
     }
+}
+
+/// The ways recorded for an owner: the union over its keys, in order.
+pub fn authorities(elements: &[Element], owner: &Owner) -> Vec<Authority> {
+    let mut all = Vec::new();
+    for provenance in elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner) {
+        for authority in &provenance.authorities {
+            if !all.contains(authority) {
+                all.push(authority.clone());
+            }
+        }
+    }
+    all
 }

@@ -1,15 +1,16 @@
 //! The domain: public keys, whose they are, and how several clusters' keys
 //! live on one mount. Pure: no I/O, no HTTP, no clock of its own.
 //!
-//! `jwk` reads what an issuer publishes, `key` is one public key, `key_file`
-//! reads such keys from a file, `provenance`
-//! the text that travels with it, `authority` a recorded way to a cluster,
-//! `evidence` which step needs which evidence, `element` one entry of Vault's
-//! `jwt_validation_pubkeys`, `plan` what has to change to refresh an owner's
-//! keys, `recent` when one of them counts as gone, `removal` what to take it off,
-//! `others` who else a mount serves, `transfer` keys that get another owner,
-//! `weak` the keys that must not be trusted.
+//! `jwk` reads what an issuer publishes, `key` is one public key, `key_file` reads
+//! such keys from a file, `provenance` the text that travels with a key, `authority` a
+//! recorded way to a cluster, `evidence` which step needs which evidence, `element` one
+//! entry of Vault's `jwt_validation_pubkeys`. `refresh` says whose keys are to be right
+//! and what becomes of each, `plan` what has to change on a mount, `action` what happens
+//! to a key, `recent` when one counts as gone, `removal` what to take off, `others` who
+//! else a mount serves, `transfer` keys that get another owner, `weak` the keys that must
+//! not be trusted.
 
+pub mod action;
 pub mod authority;
 pub mod element;
 pub mod evidence;
@@ -21,6 +22,7 @@ pub mod others;
 pub mod plan;
 pub mod provenance;
 pub mod recent;
+pub mod refresh;
 pub mod removal;
 pub mod signature;
 pub mod transfer;

@@ -2,12 +2,16 @@
 //! once, nothing leaves before its time, and nobody is left without a key.
 
 use super::super::jwk::KeySet;
+use super::super::jwk::PublishedKey;
+use super::super::provenance::KeyProof;
+use super::super::recent::Recent;
+use super::super::refresh::{Absence, Policy};
 use super::super::removal::Removal;
 use super::*;
 use crate::keychain::authority::AuthorityId;
 use crate::keychain::key::PublicKey;
 use crate::keychain::others::Others;
-use crate::keychain::transfer::transferred;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 /// A distinct real key for each number: Ed25519 takes any of these points.
@@ -24,15 +28,15 @@ pub fn keys(numbers: impl IntoIterator<Item = u8>) -> Vec<PublishedKey> {
     numbers.into_iter().map(key).collect()
 }
 
-fn owner(name: &str) -> Owner {
+pub fn owner(name: &str) -> Owner {
     Owner { issuer: format!("https://{name}"), cluster_uid: None }
 }
 
-fn at(minute: i64) -> Timestamp {
+pub fn at(minute: i64) -> Timestamp {
     "2026-11-24T12:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
 }
 
-fn refresh<'a>(owner: &'a Owner, published: &'a [PublishedKey]) -> Refresh<'a> {
+pub fn refresh<'a>(owner: &'a Owner, published: &'a [PublishedKey]) -> Refresh<'a> {
     Refresh {
         owner,
         published,
@@ -49,7 +53,7 @@ fn refresh<'a>(owner: &'a Owner, published: &'a [PublishedKey]) -> Refresh<'a> {
     }
 }
 
-fn way(name: &str) -> Authority {
+pub fn way(name: &str) -> Authority {
     Authority::Direct { id: AuthorityId::of_spki(name.as_bytes()), name: format!("{name}.example.com") }
 }
 
@@ -58,11 +62,11 @@ fn texts(elements: &[Element]) -> Vec<&str> {
 }
 
 /// As Vault gives them back: trimmed, and read anew.
-fn stored(elements: &[Element]) -> Vec<Element> {
+pub fn stored(elements: &[Element]) -> Vec<Element> {
     elements.iter().map(|element| Element::read(element.text.trim())).collect()
 }
 
-fn chain(owner: &Owner, published: &[PublishedKey]) -> Vec<Element> {
+pub fn chain(owner: &Owner, published: &[PublishedKey]) -> Vec<Element> {
     stored(&ChainPlan::make(&[], &refresh(owner, published)).unwrap().elements)
 }
 
@@ -470,62 +474,5 @@ fn a_key_that_somebody_else_retired_does_not_leave_on_one_answer() {
         recent.see(&new);
         let refresh = Refresh { now: at(500), recent: Some(&recent), ..refresh(&me, &new) };
         assert_eq!(actions(&ChainPlan::make(&standing, &refresh).unwrap()), [KeyAction::Keep, action]);
-    }
-}
-
-/// A key that only the issuer's URL publishes: another cluster can have the same issuer.
-#[test]
-fn what_nothing_confirms_is_not_added() {
-    let (me, published) = (owner("me"), keys([1, 2]));
-    let unconfirmed = [key(2).key.id()];
-    let waiting = Refresh { unconfirmed: &unconfirmed, ..refresh(&me, &published) };
-    let plan = ChainPlan::make(&[], &waiting).unwrap();
-    assert_eq!((plan.count(KeyAction::Add), plan.count(KeyAction::Wait), plan.elements.len()), (1, 1, 1));
-    assert!(!ChainPlan::make(&stored(&plan.elements), &waiting).unwrap().changes());
-    // The key that signs is this cluster's.
-    let signs = Refresh { signer: Some(unconfirmed[0]), ..waiting.clone() };
-    assert_eq!(ChainPlan::make(&[], &signs).unwrap().count(KeyAction::Add), 2);
-    // What is on the mount stays, but does not come back from retirement.
-    let both = stored(&ChainPlan::make(&[], &refresh(&me, &published)).unwrap().elements);
-    assert_eq!(ChainPlan::make(&both, &waiting).unwrap().count(KeyAction::Keep), 2);
-    let one = keys([1]);
-    let retired = stored(&ChainPlan::make(&both, &refresh(&me, &one)).unwrap().elements);
-    let again = ChainPlan::make(&retired, &waiting).unwrap();
-    assert_eq!((again.changes(), again.count(KeyAction::KeepRetired)), (false, 1));
-    assert_eq!(ChainPlan::make(&retired, &refresh(&me, &published)).unwrap().count(KeyAction::Return), 1);
-}
-
-#[test]
-fn what_is_absent_is_not_always_gone() {
-    let (me, both, one) = (owner("me"), keys([1, 2]), keys([1]));
-    let standing = stored(&ChainPlan::make(&[], &refresh(&me, &both)).unwrap().elements);
-    let prune = Policy { prune: true, ..Policy::default() };
-    let other = [key(2).key.id()];
-    for policy in [Policy::default(), prune] {
-        for absence in [Absence::Unknown, Absence::Gone { except: &other }] {
-            let plan = ChainPlan::make(&standing, &Refresh { policy, absence, ..refresh(&me, &one) }).unwrap();
-            assert!(!plan.changes() && plan.count(KeyAction::Keep) == 2, "{policy:?} {absence:?}");
-        }
-    }
-}
-
-#[test]
-fn a_transfer_changes_the_owner_and_nothing_else() {
-    let (old, new, other) = (owner("old"), owner("new"), owner("other"));
-    let ways = [way("api")];
-    let first = Refresh { record: &ways, ..refresh(&old, &[]) };
-    let published = keys([1, 2]);
-    let mine = ChainPlan::make(&chain(&other, &keys([9])), &Refresh { published: &published, ..first }).unwrap();
-    let standing = stored(&mine.elements);
-    let moved = stored(&transferred(&standing, &old, &new));
-    assert_eq!(authorities(&moved, &new), ways);
-    for (before, after) in standing.iter().zip(&moved) {
-        assert_eq!(before.id(), after.id());
-        if before.is_of(&old) {
-            let back = after.remarked(|mark| mark.owner = old.clone());
-            assert_eq!(back.text, before.text);
-        } else {
-            assert_eq!(after.text, before.text);
-        }
     }
 }

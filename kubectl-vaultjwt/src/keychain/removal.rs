@@ -2,9 +2,9 @@
 //! taken off it: its own, all of them, and nothing else. Pure.
 
 use super::Owner;
+use super::action::{KeyAction, KeyStep};
 use super::authority::Authority;
 use super::element::Element;
-use super::plan::{KeyAction, KeyStep};
 use super::provenance::Provenance;
 
 /// The list with one way less to `owner`. Nothing else changes.

@@ -13,3 +13,33 @@ pub fn transferred(standing: &[Element], from: &Owner, to: &Owner) -> Vec<Elemen
     };
     standing.iter().map(transferred).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::element::authorities;
+    use super::super::plan::ChainPlan;
+    use super::super::plan::tests::{chain, keys, owner, refresh, stored, way};
+    use super::super::refresh::Refresh;
+    use super::*;
+
+    #[test]
+    fn a_transfer_changes_the_owner_and_nothing_else() {
+        let (old, new, other) = (owner("old"), owner("new"), owner("other"));
+        let ways = [way("api")];
+        let first = Refresh { record: &ways, ..refresh(&old, &[]) };
+        let published = keys([1, 2]);
+        let mine = ChainPlan::make(&chain(&other, &keys([9])), &Refresh { published: &published, ..first }).unwrap();
+        let standing = stored(&mine.elements);
+        let moved = stored(&transferred(&standing, &old, &new));
+        assert_eq!(authorities(&moved, &new), ways);
+        for (before, after) in standing.iter().zip(&moved) {
+            assert_eq!(before.id(), after.id());
+            if before.is_of(&old) {
+                let back = after.remarked(|mark| mark.owner = old.clone());
+                assert_eq!(back.text, before.text);
+            } else {
+                assert_eq!(after.text, before.text);
+            }
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Owns the words, and their colours, for what happens to a key.
 
-use crate::keychain::plan::KeyAction;
+use crate::keychain::action::KeyAction;
 use anstyle::{AnsiColor, Style};
 
 /// What comes.

@@ -89,7 +89,7 @@ fn put(line: &str) {
 mod tests {
     use super::*;
     use crate::command::watch::About;
-    use crate::keychain::plan::KeyAction;
+    use crate::keychain::action::KeyAction;
 
     fn key() -> Event {
         Event::Key {

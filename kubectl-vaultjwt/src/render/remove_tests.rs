@@ -4,7 +4,7 @@ use super::*;
 use crate::command::remove::report::{DeletedRole, LeasesReport, RolesReport};
 use crate::command::report::{ChangeReport, KeyReport, Place};
 use crate::keychain::Owner;
-use crate::keychain::plan::KeyAction;
+use crate::keychain::action::KeyAction;
 use serde_json::json;
 
 fn report(dry_run: bool, also: &[&str]) -> RemoveReport {

@@ -4,7 +4,7 @@
 use super::console::Trouble;
 use super::table::{TITLES, lines as columns, middle_cut};
 use crate::command::sync::{Outcome, Row, SyncReport};
-use crate::keychain::plan::KeyAction;
+use crate::keychain::action::KeyAction;
 use crate::shell::word;
 use anstyle::{AnsiColor, Effects, Style};
 use shared::text::one_line;

@@ -5,7 +5,7 @@
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
 use crate::keychain::others::Others;
-use crate::keychain::plan::PlanError;
+use crate::keychain::refresh::PlanError;
 use crate::shell::word;
 use crate::vault::Document;
 use crate::vault::fit::Fit;

@@ -4,12 +4,15 @@
 use super::ChainError;
 use crate::issuer::{CloudWord, IssuerError, KeySource, Resolved, is_a_clouds, is_managed};
 use crate::keychain::Owner;
+use crate::keychain::action::KeyAction;
 use crate::keychain::authority::Authority;
 use crate::keychain::element::Element;
+use crate::keychain::element::authorities;
 use crate::keychain::evidence::{Evidence, Form, Missing, Reached, Step};
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::{Absence, ChainPlan, KeyAction, authorities};
+use crate::keychain::plan::ChainPlan;
 use crate::keychain::provenance::{KeyProof, Provenance};
+use crate::keychain::refresh::Absence;
 use std::collections::HashSet;
 
 /// What a change of one cluster's keys rests on.

@@ -3,7 +3,7 @@
 use super::error::{ChainError, naming_flags};
 use super::grounds::form;
 use crate::keychain::evidence::Form;
-use crate::keychain::plan::PlanError;
+use crate::keychain::refresh::PlanError;
 use crate::shell::word;
 use crate::vault::role::binding_command;
 use shared::mount::MountPath;

@@ -19,13 +19,15 @@ pub use roles::roles;
 
 use crate::issuer::Resolved;
 use crate::keychain::Owner;
+use crate::keychain::action::{KeyAction, KeyStep};
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::{Form, Reached};
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key::KeyId;
 use crate::keychain::others::Others;
-use crate::keychain::plan::{ChainPlan, Copy, KeyAction, KeyStep, Policy, Refresh};
+use crate::keychain::plan::{ChainPlan, Copy};
 use crate::keychain::recent::Recent;
+use crate::keychain::refresh::{Policy, Refresh};
 use crate::keychain::transfer::transferred;
 use crate::shell::word;
 use crate::vault::Document;

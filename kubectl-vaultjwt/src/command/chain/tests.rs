@@ -4,10 +4,10 @@
 use super::*;
 use crate::issuer::{CloudWord, KeySource, NamedBy};
 use crate::keychain::Owner;
+use crate::keychain::action::KeyAction;
 use crate::keychain::evidence::{Evidence, Reached};
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
-use crate::keychain::plan::KeyAction;
 use serde_json::{Value, json};
 use shared::mount::MountPath;
 use std::collections::BTreeMap;

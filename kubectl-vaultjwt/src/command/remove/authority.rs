@@ -10,7 +10,7 @@ use crate::command::report::{ChangeReport, Place};
 use crate::command::{Reply, Step, patiently, rights};
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
-use crate::keychain::plan::authorities;
+use crate::keychain::element::authorities;
 use crate::keychain::removal::without_authority;
 use crate::vault::config::{Standing, StaticKeys};
 use crate::vault::rewrite::{Rewrite, Wanted};

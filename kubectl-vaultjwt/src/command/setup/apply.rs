@@ -11,7 +11,7 @@ use super::{Ports, Step};
 use crate::command::chain::{Grounds, Roles, roles};
 use crate::command::patiently;
 use crate::issuer::Resolved;
-use crate::keychain::plan::KeyAction;
+use crate::keychain::action::KeyAction;
 use crate::vault::config::Standing;
 use crate::vault::rewrite::{Rewrite, Wanted};
 use crate::vault::role::changed_fields;

@@ -14,10 +14,10 @@ use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
 use crate::command::{self, Reply, possession, ways};
 use crate::issuer::{KeysFrom, Resolved};
 use crate::keychain::authority::Authority;
+use crate::keychain::element::authorities;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::{Reached, Step, Word};
 use crate::keychain::key::KeyId;
-use crate::keychain::plan::authorities;
 use crate::keychain::provenance::{KeyProof, Provenance};
 use shared::text::one_line;
 

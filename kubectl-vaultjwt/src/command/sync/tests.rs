@@ -10,11 +10,12 @@ use crate::issuer::CloudWord;
 use crate::issuer::resolve::Wishes;
 use crate::issuer::{KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
+use crate::keychain::action::KeyAction;
 use crate::keychain::authority::{Authority, AuthorityId, Root};
 use crate::keychain::evidence::{Evidence, Reached};
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::PublicKey;
-use crate::keychain::plan::{KeyAction, Policy};
+use crate::keychain::refresh::Policy;
 use crate::vault::Document;
 use shared::mount::MountPath;
 

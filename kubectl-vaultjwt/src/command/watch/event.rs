@@ -1,7 +1,7 @@
 //! Owns what a run that goes on tells: one event for each change, and nothing
 //! while nothing changes. How it looks is the renderer's business.
 
-use crate::keychain::plan::KeyAction;
+use crate::keychain::action::KeyAction;
 use serde::Serialize;
 use shared::text::one_line;
 use std::fmt;

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::keychain::authority::{Authority, AuthorityId, Root};
-use crate::keychain::plan::authorities;
+use crate::keychain::element::authorities;
 
 fn way(name: &str) -> Authority {
     Authority::Direct { id: AuthorityId::of_spki(b"ca"), name: format!("{name}.example.com") }
