@@ -120,7 +120,7 @@ each_product!(what_is_pruned_goes_at_once_but_not_unseen, |product| {
     assert!(
         ran.stderr.ends_with(&format!(
             "none of the keys that it has of https://gamma.svc (cluster {uid}) is published any more: all keys of the cluster were replaced at once, or this is another cluster with the same UID\n\
-             hint: if it is the same cluster, compare the keys and replace them: kubectl vaultjwt setup --context {} --mount jwt --replace-keys; a restored backup or a copy of another cluster needs a mount of its own (--mount)\n",
+             hint: if all keys of the cluster were replaced, compare and replace them: kubectl vaultjwt setup --context {} --mount jwt --replace-keys; if it is a copy of the cluster, give the copy its own issuer and keys first\n",
             rig.cluster.context()
         )),
         "{}",

@@ -296,8 +296,8 @@ each_product!(a_cluster_that_claims_anothers_issuer, |product| {
              date, or issuer \"{issuer}\" is not this cluster's"
         ),
         &format!(
-            "compare the two (kubectl get --raw /openid/v1/jwks prints the API server's); if the cluster replaced its keys, \
-             update the key set at \"{issuer}/openid/v1/jwks\""
+            "compare the two (the API server's: kubectl get --raw /openid/v1/jwks); if the cluster replaced its keys, add the \
+             new ones to the key set at \"{issuer}/openid/v1/jwks\""
         ),
     );
     assert_eq!(rig.data("auth/jwt/config"), Value::Null);

@@ -13,7 +13,7 @@ pub struct KeysFlags {
     #[arg(long, value_name = "HOW", value_enum, default_value_t = KeysName::Static, hide_possible_values = true)]
     pub keys: KeysName,
 
-    /// Where the keys are read. One of: (issuer, api-server), or file:PATH with a JWKS or PEM public keys. An enrolled cluster keeps its source unless this flag changes it. Only with --keys=static
+    /// Where the keys are read. One of: (issuer, api-server), or file:PATH with a JWKS or PEM public keys, which is read once. Without this flag, an enrolled cluster keeps its source. Only with --keys=static
     #[arg(long, value_name = "SOURCE", value_parser = parse_source)]
     pub keys_from: Option<SourceName>,
 
@@ -21,11 +21,11 @@ pub struct KeysFlags {
     #[arg(long = "expect-key", value_name = "SHA256", value_parser = parse_key_id)]
     pub expected_keys: Vec<KeyId>,
 
-    /// Move the keys of this cluster here from the issuer that it had before; roles get the new issuer with --role or --all-roles
+    /// Move the keys from the cluster's previous issuer; --role or --all-roles let roles accept the new one too
     #[arg(long, value_name = "ISSUER")]
     pub move_from: Option<String>,
 
-    /// With --move-from: let all roles accept the new issuer that are bound to exactly the old one
+    /// With --move-from: add the new issuer to all roles that are bound to exactly the old one
     #[arg(long, requires = "move_from", conflicts_with = "role")]
     pub all_roles: bool,
 

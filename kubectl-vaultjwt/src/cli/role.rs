@@ -53,9 +53,9 @@ impl RoleFlags {
     pub fn check(&self, moves: bool) -> Result<(), &'static str> {
         let describes = !self.service_accounts.is_empty() || !self.policies.is_empty();
         match (&self.role, moves) {
-            (Some(_), true) if describes => {
-                Err("with --move-from the role stays as it is: leave --service-account and --policy out")
-            }
+            (Some(_), true) if describes => Err(
+                "--service-account and --policy cannot be used with --move-from, which changes only the issuers of a role",
+            ),
             (Some(_), false) if self.service_accounts.is_empty() => {
                 Err("--role needs --service-account <NAMESPACE:NAME>")
             }

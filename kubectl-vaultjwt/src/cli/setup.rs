@@ -39,7 +39,7 @@ pub struct SetupArgs {
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
     pub output: Option<Output>,
 
-    /// Record this run's way to a cluster that is enrolled already, if it is this one: the text that 'kubectl vaultjwt issuer' prints as the way
+    /// Record this way to an enrolled cluster; must equal the way of this run (see 'kubectl vaultjwt issuer')
     #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority)]
     pub authority: Option<Authority>,
 
@@ -171,7 +171,9 @@ mod tests {
         assert_eq!(check(&account), Err("--role needs --policy <NAME>"));
         assert_eq!(
             check(&[&account[..], &["--move-from", "https://old"]].concat()),
-            Err("with --move-from the role stays as it is: leave --service-account and --policy out")
+            Err(
+                "--service-account and --policy cannot be used with --move-from, which changes only the issuers of a role"
+            )
         );
     }
 

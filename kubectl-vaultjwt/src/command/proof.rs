@@ -76,7 +76,7 @@ impl Unproven {
                 "nothing was changed; see what the API server claims: kubectl get --raw /.well-known/openid-configuration".to_owned(),
             ),
             Self::NotPublished { url, .. } => Some(format!(
-                "nothing was changed; if the cluster has a new key, update the key set at \"{}\" (kubectl get --raw /openid/v1/jwks prints the current one)",
+                "nothing was changed; if the cluster has a new key, add it to the key set at \"{}\" (the API server's: kubectl get --raw /openid/v1/jwks)",
                 one_line(url)
             )),
             Self::NoToken(Some(ClusterError::TokenForbidden { account, .. })) => Some(format!(

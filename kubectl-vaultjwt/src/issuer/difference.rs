@@ -3,6 +3,7 @@
 use super::resolve::{KeySource, Resolved};
 use crate::keychain::jwk::{KeySet, PublishedKey};
 use crate::keychain::key::KeyId;
+use crate::shell::word;
 use shared::text::one_line;
 use std::fmt;
 
@@ -29,9 +30,11 @@ impl KeyDifference {
 /// The key set at an issuer's URL is out of date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lag {
+    /// The context.
+    pub context: String,
     /// The URL of the key set.
     pub url: String,
-    /// Names of the keys that it lacks.
+    /// Names of the keys that it lacks, and that are not on the mount.
     pub keys: Vec<String>,
 }
 
@@ -51,20 +54,23 @@ impl fmt::Display for Lag {
 impl Lag {
     /// The one thing to do next.
     pub fn hint(&self) -> String {
+        let (key, url) = (if self.keys.len() == 1 { "the key" } else { "the keys" }, one_line(&self.url));
         format!(
-            "update the key set at \"{}\" (kubectl get --raw /openid/v1/jwks prints the current one), then run the command again",
-            one_line(&self.url)
+            "add {key} to the key set at \"{url}\", then retry; the API server's key set: kubectl --context {} get --raw /openid/v1/jwks",
+            word(&self.context)
         )
     }
 }
 
 impl Resolved {
-    /// Whether the issuer's URL lacks a key that the API server publishes.
-    pub fn lag(&self) -> Option<Lag> {
-        let keys = &self.difference.api_server_only;
-        let url = self.keys_url.clone().filter(|_| self.source == KeySource::IssuerSite && !keys.is_empty())?;
+    /// Whether the issuer's URL lacks a key that the API server publishes, and that the
+    /// mount has not either.
+    pub fn lag(&self, context: &str, on_mount: impl Fn(KeyId) -> bool) -> Option<Lag> {
+        let url = self.keys_url.clone().filter(|_| self.source == KeySource::IssuerSite)?;
+        let lacking = self.difference.api_server_only.iter().filter(|key| !on_mount(key.key.id()));
         let name = |key: &PublishedKey| key.kid.clone().unwrap_or_else(|| key.key.id().to_string());
-        Some(Lag { url, keys: keys.iter().map(name).collect() })
+        let keys: Vec<String> = lacking.map(name).collect();
+        (!keys.is_empty()).then(|| Lag { context: context.to_owned(), url, keys })
     }
 }
 
@@ -74,8 +80,8 @@ mod tests {
 
     #[test]
     fn in_words() {
-        let url = "https://i/keys".to_owned();
-        let one = Lag { url: url.clone(), keys: vec!["k1".into()] };
+        let (context, url) = ("my prod".to_owned(), "https://i/keys".to_owned());
+        let one = Lag { context: context.clone(), url: url.clone(), keys: vec!["k1".into()] };
         assert_eq!(
             one.to_string(),
             "the key set at \"https://i/keys\" is out of date: it lacks key \"k1\", which the API server publishes; \
@@ -83,10 +89,10 @@ mod tests {
         );
         assert_eq!(
             one.hint(),
-            "update the key set at \"https://i/keys\" (kubectl get --raw /openid/v1/jwks prints the current one), then \
-             run the command again"
+            "add the key to the key set at \"https://i/keys\", then retry; the API server's key set: kubectl --context \
+             'my prod' get --raw /openid/v1/jwks"
         );
-        let two = Lag { url, keys: vec!["k1".into(), "k\n2".into()] };
+        let two = Lag { context, url, keys: vec!["k1".into(), "k\n2".into()] };
         assert!(two.to_string().contains("it lacks keys \"k1\", \"k\\u{a}2\", which the API server publishes"));
     }
 }

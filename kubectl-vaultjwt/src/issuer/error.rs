@@ -163,7 +163,7 @@ impl IssuerError {
                 Some("look at the key set: kubectl get --raw /openid/v1/jwks".to_owned())
             }
             Self::Disjoint { url, .. } => Some(format!(
-                "compare the two (kubectl get --raw /openid/v1/jwks prints the API server's); if the cluster replaced its keys, update the key set at \"{}\"",
+                "compare the two (the API server's: kubectl get --raw /openid/v1/jwks); if the cluster replaced its keys, add the new ones to the key set at \"{}\"",
                 one_line(url)
             )),
             Self::FileForCloud(_) => Some("leave --keys-from out".to_owned()),

@@ -206,9 +206,11 @@ async fn keys_of_a_file() {
 #[tokio::test]
 async fn how_the_two_key_sets_differ() {
     let resolved = found(&cluster("https://i", BOTH), &pages(SET_A), &Wishes::default()).await.unwrap();
-    let lag = resolved.lag().unwrap();
+    let lag = resolved.lag("c", |_| false).unwrap();
+    // What is on the mount is not refused.
+    assert_eq!(resolved.lag("c", |_| true), None);
     assert_eq!((lag.url.as_str(), &lag.keys[..]), ("https://i/keys", &["b".to_owned()][..]));
     assert!(resolved.difference.site_only.is_empty());
     let resolved = found(&cluster("https://i", SET_A), &pages(BOTH), &Wishes::default()).await.unwrap();
-    assert_eq!((resolved.lag(), resolved.difference.site_only.len()), (None, 1));
+    assert_eq!((resolved.lag("c", |_| false), resolved.difference.site_only.len()), (None, 1));
 }

@@ -34,6 +34,6 @@ pub fn what(action: KeyAction) -> &'static str {
         KeyAction::KeepRetired => "unchanged, no longer published",
         KeyAction::Remove => "removed",
         KeyAction::Withhold => "not added, another cluster has it",
-        KeyAction::Wait => "not added, the API server does not publish it",
+        KeyAction::Wait => "not added, not verified with the API server's key set",
     }
 }

@@ -45,6 +45,9 @@ pub fn authority(report: &AuthorityReport) -> String {
 
 /// What becomes of Vault tokens that the owner's pods hold.
 pub fn leases(report: &RemoveReport) -> Vec<String> {
+    if report.keys.is_empty() && report.roles.deleted.is_empty() {
+        return Vec::new();
+    }
     let also = match &report.leases.also[..] {
         [] => String::new(),
         others => format!(", those of {} too", others.join(", ")),

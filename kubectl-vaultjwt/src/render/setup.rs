@@ -32,7 +32,7 @@ pub fn moved(report: &SetupReport) -> Option<String> {
     let from = report.moved_from.as_ref().filter(|from| !report.dry_run && from.issuer != report.owner.issuer)?;
     let mount = word(&report.vault.place.mount);
     Some(format!(
-        "hint: when no token of the old issuer is in use any more, remove it from the roles: kubectl vaultjwt remove --mount {mount} {} --roles",
+        "hint: when no token of the old issuer is in use any more, remove the issuer from the roles; roles that accept it alone are deleted: kubectl vaultjwt remove --mount {mount} {} --roles --dry-run=client",
         naming_flags(from)
     ))
 }

@@ -149,7 +149,7 @@ pub fn notes(report: &StatusReport) -> Vec<String> {
                 one_line(key)
             ),
             None => format!(
-                "{owner} and {other} have the same UID: one is a restored copy of the other, or the issuer changed (setup --move-from)"
+                "{owner} and {other} have the same UID: one is a restored copy of the other, or the cluster was enrolled again after its issuer changed"
             ),
         });
     }

@@ -25,7 +25,7 @@ each_product!(a_url_that_comes_up, |product| {
     // The keys come from there when somebody says so.
     place.begins();
     let ran = place.types(&["setup", "--context", "a", "--keys-from=issuer"], &entries).ok();
-    let said = format!("✓ the keys of {ISSUER} (cluster {uid}) become keys of {ISSUER}\n");
+    let said = format!("✓ the keys of {ISSUER} (cluster {uid}) are now keys of {ISSUER}\n");
     assert!(ran.stderr.contains(&said), "{}", ran.stderr);
     let by_issuer = json!({"issuer": ISSUER, "uid": null});
     let after = owners(&place.scene.elements());
@@ -48,7 +48,7 @@ each_product!(a_url_that_goes_down, |product| {
         let ran = place.unchanged(words, &entries);
         let said = match words[0] {
             "sync" => {
-                "warning: context \"a\": the issuer URL could not be read, and its keys stay as they are: its key set: "
+                "warning: context \"a\": the keys are not changed, because the URL of issuer \"https://oidc.place.example/id/a\" could not be read: its key set: "
             }
             _ => "- the issuer's own site was not used: its key set: ",
         };

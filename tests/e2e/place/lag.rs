@@ -19,13 +19,14 @@ each_product!(a_url_that_is_out_of_date, |product| {
     let lacks = format!(
         "the key set at \"{KEYS}\" is out of date: it lacks key \"{key}\", which the API server publishes; Vault refuses tokens signed with it"
     );
-    let update = format!("hint: update the key set at \"{KEYS}\" ");
+    let update = format!("hint: add the key to the key set at \"{KEYS}\", then retry; ");
     place.begins();
     place.refused(1, &["sync", "--context", "a"], &entries, &[&format!("error: context \"a\": {lacks}"), &update]);
     place.refused(3, &["diff", "--context", "a"], &entries, &[&format!("error: {lacks}"), &update]);
     let setup = [&["setup", "--context", "a"], &ROLE[..]].concat();
     let unverified = format!("none of the 1 keys of issuer \"{ISSUER}\" verifies a token of this API server");
-    let uploads = format!("hint: nothing was changed; if the cluster has a new key, update the key set at \"{KEYS}\" ");
+    let uploads =
+        format!("hint: nothing was changed; if the cluster has a new key, add it to the key set at \"{KEYS}\" ");
     place.refused(1, &setup, &entries, &[&format!("warning: {lacks}"), &unverified, &uploads]);
     let watching = Watching::start(place.scene.command(&[], &entries), &["--contexts", "a", "--interval", "1s"]);
     watching.wait_for(&lacks);
@@ -48,7 +49,7 @@ each_product!(a_url_without_any_key_of_now, |product| {
     a.drop_old_keys().expect("it drops its first key");
     let words =
         format!("the key set at \"{KEYS}\" and this API server have no key in common: the key set is out of date");
-    let update = format!("if the cluster replaced its keys, update the key set at \"{KEYS}\"");
+    let update = format!("if the cluster replaced its keys, add the new ones to the key set at \"{KEYS}\"");
     place.begins();
     for (code, command) in [(1, "sync"), (3, "diff"), (1, "setup")] {
         place.refused(code, &[command, "--context", "a"], &entries, &[&words, &update]);

@@ -53,8 +53,9 @@ fn a_new_issuer() {
         assert!(preview.stdout.contains("role \"app\" changed (dry run)\n"), "{}", preview.stdout);
         let done = place.follows(&ran, &["--role", "app"], &entries).ok();
         assert!(done.stderr.contains("✓ logged in as \"shop:app\" with role \"app\""), "{}", done.stderr);
-        let also =
-            "warning: role \"also\" is bound to the old issuer and refuses new tokens of this cluster: add --role also";
+        let also = "warning: role \"also\" is bound to the old issuer and refuses this cluster's new tokens; run the command again with --role also";
+        let listed = "warning: role \"listed\" accepts the old issuer among others and refuses this cluster's new tokens; add the new issuer to it by hand";
+        assert!(done.stderr.contains(listed), "{}", done.stderr);
         assert!(done.stderr.contains(also), "{}", done.stderr);
         assert_eq!(issuers(&place, "app"), json!([OLD, NEW]));
         assert_eq!(

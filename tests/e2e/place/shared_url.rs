@@ -24,7 +24,7 @@ each_product!(a_key_that_only_the_url_has_waits, |product| {
     web.site.add_keys(ISSUER, &with_stranger(&a));
     place.begins();
     let waits = format!(
-        "warning: key \"{}\" at \"{KEYS}\" is not added, not published by this API server: another cluster may use the same issuer (--allow-same-issuer adds it)",
+        "warning: key \"{}\" at \"{KEYS}\" is not added: this API server does not publish it, and another cluster that uses the same issuer could log in with this cluster's roles",
         stranger.kid()
     );
     let ran = place.enroll("a", &[], &entries);
@@ -68,7 +68,7 @@ each_product!(a_key_set_that_cannot_be_compared, |product| {
     let stranger = SigningKey::generate(Alg::Rs256).expect("a key");
     web.site.add_keys(ISSUER, &[a.signing_keys(), vec![stranger.clone()]].concat());
     let ran = place.enroll("a", &["--issuer", ISSUER], &entries);
-    let said = "is not added, could not be compared with this API server's: ";
+    let said = "is not added: the API server's key set could not be read, which the ClusterRole system:service-account-issuer-discovery allows: ";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
     // The key that signs is this cluster's.
     place.lets_in(&a);

@@ -20,7 +20,7 @@ impl ChainError {
                 "mark them with --adopt; if they were marked before, somebody else writes the list (Terraform, an operator), and two writers undo each other".to_owned()
             }
             Self::Discontinuity { context, .. } => format!(
-                "if it is the same cluster, compare the keys and replace them: kubectl vaultjwt setup --context {} --mount {mount} --replace-keys; a restored backup or a copy of another cluster needs a mount of its own (--mount)",
+                "if all keys of the cluster were replaced, compare and replace them: kubectl vaultjwt setup --context {} --mount {mount} --replace-keys; if it is a copy of the cluster, give the copy its own issuer and keys first",
                 word(context)
             ),
             Self::BoundIssuer { .. } => format!(
@@ -31,25 +31,22 @@ impl ChainError {
                 word(context),
                 word(&old.issuer)
             ),
-            Self::CannotMove { from, why, .. } => {
-                let needed = if why.is_some() {
-                    "a cluster whose issuer changes must sign a token of kube-system with a key that it is enrolled with"
-                } else {
-                    "it may be another cluster; if it is the same, use a kubeconfig of a recorded way"
-                };
-                format!(
-                    "{needed}; otherwise enroll it as a new cluster, and remove the old one: kubectl vaultjwt remove --mount {mount} {}",
-                    naming_flags(from)
-                )
-            }
+            Self::CannotMove { context, from, why: Some(_), .. } => format!(
+                "get the right to create tokens of service account kube-system/default, then retry: kubectl vaultjwt setup --context {} --mount {mount} --move-from {}",
+                word(context),
+                word(&from.issuer)
+            ),
+            Self::CannotMove { context, why: None, .. } => format!(
+                "it may be another cluster: use a kubeconfig with a recorded way, or enroll it on a mount of its own: kubectl vaultjwt setup --context {} --mount NAME",
+                word(context)
+            ),
             Self::NotMoved { .. } => format!("list the issuers on the mount: kubectl vaultjwt status --mount {mount}"),
             Self::MovedAlready { old, .. } => format!(
                 "remove the keys of the old issuer: kubectl vaultjwt remove --mount {mount} {}",
                 naming_flags(old)
             ),
-            Self::Plan(PlanError::TooManyAuthorities { recorded, .. }) => format!(
-                "remove one that is no longer used: kubectl vaultjwt remove --mount {mount} --authority '{}'",
-                recorded.first().map(ToString::to_string).unwrap_or_default()
+            Self::Plan(PlanError::TooManyAuthorities { .. }) => format!(
+                "list the recorded ways, and remove one that is not used (kubectl vaultjwt remove --authority): kubectl vaultjwt status --mount {mount} -o json"
             ),
             Self::Plan(PlanError::WayOfAnother { other, .. }) => format!(
                 "one API server is one cluster; if that one is gone, remove it: kubectl vaultjwt remove --mount {mount} {}",
@@ -61,14 +58,17 @@ impl ChainError {
                 word(context)
             ),
             Self::NoWay { context, .. } => {
-                format!("record it: kubectl vaultjwt setup --context {} --mount {mount}", word(context))
+                format!(
+                    "check that the context is that cluster, then record the way: kubectl vaultjwt setup --context {} --mount {mount}",
+                    word(context)
+                )
             }
             Self::NoPossession { context, .. } => format!(
                 "if the cluster signs with a new key, or if you have no right to create tokens in kube-system, confirm it with: kubectl vaultjwt setup --context {} --mount {mount}",
                 word(context)
             ),
             Self::Contested { contexts, .. } => format!(
-                "enroll the right one by itself, then record the way of another that is the same cluster: kubectl vaultjwt setup --context {} --mount {mount}",
+                "compare the way of each context with the one that the cluster's administrator sees, then enroll the right one with setup: kubectl vaultjwt issuer --context {}",
                 word(contexts.first().map_or("", String::as_str))
             ),
             Self::NotThisWay { .. } => "compare it with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it)".to_owned(),

@@ -100,7 +100,7 @@ pub struct MountPlan {
     /// How many keys are on the mount then.
     pub keys: usize,
     /// What happens to each member's keys, or why nothing does; in the order
-    /// of the members. (The lists are left out: `document` has the last.)
+    /// of the members. `document` has the last list.
     pub members: Vec<Result<ChainPlan, ChainError>>,
     /// What is allowed but should be known.
     pub warnings: Vec<String>,
@@ -232,7 +232,7 @@ impl Draft {
                 word(member.name)
             ));
         }
-        self.elements = std::mem::take(&mut chain.elements);
+        self.elements = chain.elements.clone();
         let added = |published: &&PublishedKey| {
             let withheld = |step: &KeyStep| {
                 step.id == published.key.id() && matches!(step.action, KeyAction::Withhold | KeyAction::Wait)
@@ -279,14 +279,17 @@ fn waiting(chain: &ChainPlan, cluster: &Resolved) -> Option<String> {
         many => (format!("keys {}", many.join(", ")), "are"),
     };
     let url = one_line(cluster.keys_url.as_deref().unwrap_or_default());
-    let why = match &cluster.no_witness {
-        Some(why) => format!("could not be compared with this API server's: {why}"),
-        None => "not published by this API server: another cluster may use the same issuer".to_owned(),
-    };
-    Some(format!(
-        "{keys} at \"{url}\" {are} not added, {why} (--allow-same-issuer adds {})",
-        if are == "is" { "it" } else { "them" }
-    ))
+    Some(match &cluster.no_witness {
+        Some(why) => format!(
+            "{keys} at \"{url}\" {are} not added: the API server's key set could not be read, which the ClusterRole \
+             system:service-account-issuer-discovery allows: {why}"
+        ),
+        None => format!(
+            "{keys} at \"{url}\" {are} not added: this API server does not publish {}, and another cluster that uses the \
+             same issuer could log in with this cluster's roles",
+            if are == "is" { "it" } else { "them" }
+        ),
+    })
 }
 
 /// The owners on a mount, each once.

@@ -363,7 +363,7 @@ fn a_cluster_made_from_anothers_backup_does_not_take_its_place() {
     says(
         refused(&there, &restored, &Terms::default(), &none()),
         "none of the keys that it has of https://k (cluster u1) is published any more: all keys of the cluster were replaced at once, or this is another cluster with the same UID",
-        "if it is the same cluster, compare the keys and replace them: kubectl vaultjwt setup --context c --mount jwt --replace-keys; a restored backup or a copy of another cluster needs a mount of its own (--mount)",
+        "if all keys of the cluster were replaced, compare and replace them: kubectl vaultjwt setup --context c --mount jwt --replace-keys; if it is a copy of the cluster, give the copy its own issuer and keys first",
     );
     let replace = Terms { replace_keys: true, ..Terms::default() };
     assert_eq!(refused(&there, &restored, &replace, &none()), None);

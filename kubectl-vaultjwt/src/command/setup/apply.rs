@@ -64,9 +64,6 @@ pub async fn plan(
     };
     let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
     let mut written = None;
-    if let Some(from) = &plan.config.chain.from {
-        done(format!("the keys of {from} become keys of {}", cluster.owner));
-    }
     if plan.config.write {
         let put = patiently(ports.progress, "writing the keys", rewrite.put::<SetupError>(&wanted)).await?;
         (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
@@ -75,6 +72,9 @@ pub async fn plan(
             done(format!("configuration written: Vault fetches the keys itself from {from}"));
         } else {
             done(keys_written(plan));
+            if let Some(from) = &plan.config.chain.from {
+                done(format!("the keys of {from} are now keys of {}", cluster.owner));
+            }
         }
     } else if let Some(from) = fetched(plan) {
         done(format!("configuration unchanged: Vault fetches the keys itself from {from}"));

@@ -93,9 +93,19 @@ pub enum SetupError {
         role: String,
         /// `--move-from`
         old: String,
+        /// The cluster's issuer.
+        new: String,
+    },
+    /// No such role.
+    #[error("role \"{role}\" does not exist on auth mount \"{mount}/\"; nothing was changed")]
+    NoRole {
+        /// The path.
+        mount: MountPath,
+        /// Its name.
+        role: String,
     },
     /// Another cluster has the old issuer, and its roles would accept this one.
-    #[error("{other} uses issuer \"{}\" too, and --all-roles would let this cluster log in with its roles", one_line(&.other.issuer))]
+    #[error("{other} uses issuer \"{}\" too, and --all-roles would let this cluster log in with its roles; nothing was changed", one_line(&.other.issuer))]
     RolesOfAnother {
         /// The other one.
         other: Owner,
@@ -204,9 +214,12 @@ impl SetupError {
                 "check --expect-key, and that the context is the right one; this cluster publishes {}",
                 published.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             )),
-            Self::NotMovable { mount, role, .. } => {
-                Some(format!("check the role: vault read auth/{mount}/role/{}", word(role)))
-            }
+            Self::NotMovable { mount, role, new, .. } => Some(format!(
+                "add issuer \"{}\" to bound_claims.iss of the role by hand: vault read auth/{mount}/role/{}",
+                one_line(new),
+                word(role)
+            )),
+            Self::NoRole { mount, .. } => Some(format!("list the roles: vault list auth/{mount}/role")),
             Self::RolesOfAnother { .. } => Some("name the role of this cluster with --role, one role for each run".to_owned()),
             Self::Chain { source, mount } => source.hint(mount),
             Self::OtherWay { mount, authority, source, namespace, replace_keys, .. } => {

@@ -16,7 +16,7 @@ use crate::issuer::{KeysFrom, Resolved};
 use crate::keychain::authority::Authority;
 use crate::keychain::element::authorities;
 use crate::keychain::element::{Element, Mark};
-use crate::keychain::evidence::{Reached, Step, Word};
+use crate::keychain::evidence::{Evidence, Form, Reached, Step, Word};
 use crate::keychain::key::KeyId;
 use crate::keychain::provenance::{KeyProof, Provenance};
 use shared::text::one_line;
@@ -37,7 +37,7 @@ pub async fn gather(
     let standing = as_of(cluster, before.clone(), from);
     let recorded = authorities(&standing, &cluster.owner);
     if is_discontinuous(cluster, &standing) {
-        replaced(ports, cluster, &standing);
+        replaced(ports, input, cluster, &standing);
     }
     let evidence = grounds::evidence(cluster, ports.cluster.reached(&recorded), &recorded);
     let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), ports.cluster.way());
@@ -94,6 +94,8 @@ pub async fn gather(
             ensure_unchanged(ports, input, &grounds, false)?;
         }
         Reached::Indirect if outlook.is_ok_and(|plan| !plan.changes()) => {}
+        // Its provider alone signs, and published the keys: who answers here does not matter.
+        Reached::Unrecorded | Reached::Indirect if is_provided(cluster, evidence) && input.authority.is_none() => {}
         reached => {
             show_possession(ports, input, request, &mut grounds).await;
             // Where the key that signs now is new, no token can show it: a person may.
@@ -105,6 +107,12 @@ pub async fn gather(
         }
     }
     Ok(grounds)
+}
+
+/// Whether the keys are a provider's, read where it publishes them.
+fn is_provided(cluster: &Resolved, evidence: Evidence) -> bool {
+    let form = form(&cluster.owner);
+    form == Form::Managed && form.allows(Step::ChangeKeys, evidence).is_ok()
 }
 
 /// The way of this run, or why it cannot be recorded.
@@ -206,13 +214,15 @@ async fn confirm(
 }
 
 /// What a person compares where a cluster publishes none of the keys that the mount has of it.
-pub fn replaced(ports: Ports<'_>, cluster: &Resolved, standing: &[Element]) {
+fn replaced(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, standing: &[Element]) {
     let name = |kid: Option<String>, id: KeyId| one_line(&kid.unwrap_or_else(|| id.to_string()));
     let say = |line: String| ports.progress.step(command::Step::Warning(line));
     let (Some(oldest), ours) = keys_of(cluster, standing) else { return };
+    let keys = if ours.len() == 1 { "the key".to_owned() } else { format!("all {} keys", ours.len()) };
     say(format!(
-        "none of the {} keys on the mount is published any more, the oldest added {}",
-        ours.len(),
+        "{} publishes other keys now than {keys} on auth mount \"{}/\", the oldest of which was added {}",
+        claimed(&enrolled_name(standing, &cluster.owner), &cluster.owner),
+        input.mount,
         one_line(oldest)
     ));
     for element in ours {

@@ -24,7 +24,7 @@ pub use error::{Failed, SetupError};
 pub use input::SetupInput;
 pub use report::SetupReport;
 
-use super::chain::{elements, owners};
+use super::chain::elements;
 use super::{Confirm, Progress, Step};
 use crate::cluster::Cluster;
 use crate::issuer::Sources;
@@ -51,7 +51,7 @@ pub struct Ports<'a> {
 pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Failed> {
     let mount = observe::mount(ports, input).await?;
     let standing = elements(mount.as_ref().and_then(|config| config.document.as_ref()));
-    let cluster = observe::cluster(ports, input, &owners(&standing)).await?;
+    let cluster = observe::cluster(ports, input, &standing).await?;
     let cluster = observe::without_weak_keys(ports, cluster, &standing)?;
     observe::expected(input, &cluster)?;
     let from = moves::from(ports, input, &cluster, &standing).await?;

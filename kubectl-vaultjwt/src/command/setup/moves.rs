@@ -5,7 +5,7 @@ use super::Ports;
 use super::error::SetupError;
 use super::input::{MoveInput, SetupInput};
 use super::observe::MountState;
-use super::plan::RolePlan;
+use super::plan::{LeftRole, RolePlan};
 use crate::cluster::ServiceAccount;
 use crate::command::chain::{ChainError, Roles, elements, owners};
 use crate::issuer::{IssuerError, Resolved};
@@ -14,6 +14,7 @@ use crate::keychain::element::Element;
 use crate::keychain::element::authorities;
 use crate::keychain::evidence::Reached;
 use crate::vault::Document;
+use crate::vault::fit::fit;
 use crate::vault::role::{bound_issuers, changed_fields, with_issuers};
 use serde_json::Value;
 
@@ -86,7 +87,7 @@ pub fn roles(
     input: &SetupInput,
     cluster: &Resolved,
     state: &MountState,
-) -> Result<(Vec<RolePlan>, Vec<String>), SetupError> {
+) -> Result<(Vec<RolePlan>, Vec<LeftRole>), SetupError> {
     let (Some(moves), MountState::Jwt(jwt)) = (&input.moves, state) else { return Ok((Vec::new(), Vec::new())) };
     let found = match &jwt.roles {
         Roles::Read { roles, .. } => roles,
@@ -108,10 +109,15 @@ pub fn roles(
             return Err(SetupError::RolesOfAnother { other });
         }
     }
-    if let Some(name) = &moves.role
-        && !found.get(name).is_some_and(|role| exactly(role) || done(role))
-    {
-        return Err(SetupError::NotMovable { mount: input.mount.clone(), role: name.clone(), old: old.clone() });
+    if let Some(name) = &moves.role {
+        let (mount, role) = (input.mount.clone(), name.clone());
+        match found.get(name) {
+            None => return Err(SetupError::NoRole { mount, role }),
+            Some(document) if !exactly(document) && !done(document) => {
+                return Err(SetupError::NotMovable { mount, role, old: old.clone(), new: new.clone() });
+            }
+            Some(_) => {}
+        }
     }
     let (mut moved, mut left) = (Vec::new(), Vec::new());
     for (name, role) in found {
@@ -122,8 +128,8 @@ pub fn roles(
             let (write, accounts) = (!done(role), accounts(role));
             let (name, before) = (name.clone(), Some(role.clone()));
             moved.push(RolePlan { name, exists: true, document, write, changes, before, accounts });
-        } else if exactly(role) {
-            left.push(name.clone());
+        } else if is_jwt(role) && fit(role, old).is_some() && fit(role, new).is_none() {
+            left.push(LeftRole { name: name.clone(), exactly: exactly(role) });
         }
     }
     // The one that was named is tested by a login.

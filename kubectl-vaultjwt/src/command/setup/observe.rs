@@ -66,8 +66,9 @@ fn enrolled(document: Option<&Document>, cluster: &Resolved, from: Option<&Owner
 }
 
 /// Issuer, owner and keys; claimed, not proven.
-pub async fn cluster(ports: Ports<'_>, input: &SetupInput, enrolled: &[Owner]) -> Result<Resolved, SetupError> {
-    let work = resolve(ports.cluster, ports.sources, &input.wishes, enrolled);
+pub async fn cluster(ports: Ports<'_>, input: &SetupInput, standing: &[Element]) -> Result<Resolved, SetupError> {
+    let enrolled = chain::owners(standing);
+    let work = resolve(ports.cluster, ports.sources, &input.wishes, &enrolled);
     let resolved = patiently(ports.progress, "reading the issuer and its keys", work).await?;
     let keys = resolved.keys.keys.len();
     let from = match resolved.source {
@@ -93,7 +94,8 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput, enrolled: &[Owner]) -
     if let Some(why) = &resolved.no_witness {
         ports.progress.step(Step::Skipped(format!("the API server's own key set was not compared: {why}")));
     }
-    if let Some(lag) = resolved.lag() {
+    let on_mount = |id: KeyId| standing.iter().any(|e| e.id() == Some(id) && e.is_of(&resolved.owner));
+    if let Some(lag) = resolved.lag(&input.cluster_name, on_mount) {
         ports.progress.step(Step::Warning(lag.to_string()));
     }
     for skipped in &resolved.keys.skipped {

@@ -36,8 +36,17 @@ pub struct RolesPlan {
     pub role: Option<RolePlan>,
     /// Roles that accept the cluster's new issuer too.
     pub moved: Vec<RolePlan>,
-    /// Roles that are bound to exactly its old issuer, and stay so.
-    pub left: Vec<String>,
+    /// Roles that accept its old issuer, and not the new one.
+    pub left: Vec<LeftRole>,
+}
+
+/// A role that accepts a cluster's old issuer, and not the new one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftRole {
+    /// Its name.
+    pub name: String,
+    /// Whether it is bound to exactly the old issuer, so that a flag changes it.
+    pub exactly: bool,
 }
 
 /// What will become of the mount's configuration.
@@ -161,12 +170,18 @@ impl Plan {
                 "{keys} stand on the mount without a mark and will not be refreshed: --adopt marks them"
             ));
         }
-        let moved = self.roles.left.iter().map(|name| {
-            format!(
-                "role \"{}\" is bound to the old issuer and refuses new tokens of this cluster: add --role {} to accept the new issuer too",
-                one_line(name),
-                word(name)
-            )
+        let moved = self.roles.left.iter().map(|role| {
+            let (name, what) = (one_line(&role.name), "refuses this cluster's new tokens");
+            if role.exactly {
+                format!(
+                    "role \"{name}\" is bound to the old issuer and {what}; run the command again with --role {}",
+                    word(&role.name)
+                )
+            } else {
+                format!(
+                    "role \"{name}\" accepts the old issuer among others and {what}; add the new issuer to it by hand"
+                )
+            }
         });
         warnings.extend(moved);
         let Some(role) = &self.roles.role else { return warnings };

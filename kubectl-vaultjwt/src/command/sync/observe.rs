@@ -103,8 +103,9 @@ fn tell(ports: Ports<'_>, observed: &[Observed]) {
         if let (false, Some(why)) = (found.grounds.complete, &found.cluster.site_unused) {
             let of = context.as_deref().or(found.target.context.as_deref()).unwrap_or(&found.target.cluster);
             ports.progress.step(Step::Warning(format!(
-                "context \"{}\": the issuer URL could not be read, and its keys stay as they are: {why}",
-                one_line(of)
+                "context \"{}\": the keys are not changed, because the URL of issuer \"{}\" could not be read: {why}",
+                one_line(of),
+                one_line(&found.cluster.owner.issuer)
             )));
         }
         for skipped in &found.cluster.keys.skipped {

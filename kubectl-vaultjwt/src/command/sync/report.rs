@@ -9,6 +9,7 @@ use crate::command::report::{ChangeReport, KeyReport, Place as VaultPlace};
 use crate::issuer::KeySource;
 use crate::keychain::Owner;
 use crate::keychain::action::KeyAction;
+use crate::keychain::key::KeyId;
 use crate::keychain::plan::ChainPlan;
 use crate::vault::config::{KEYS, differing};
 use crate::vault::{Document, Vault};
@@ -161,7 +162,9 @@ impl SyncReport {
                 row.outcome = outcome(chain);
                 row.keys = chain.steps.iter().map(KeyReport::of).collect();
                 // What the URL has is on the mount; what it lacks is not, and may sign.
-                if let Some(lag) = place.cluster.lag() {
+                let on_mount =
+                    |id: KeyId| chain.elements.iter().any(|e| e.id() == Some(id) && e.is_of(&place.cluster.owner));
+                if let Some(lag) = place.cluster.lag(&place.name, on_mount) {
                     row.outcome = Outcome::Failed;
                     let error = MemberError::SiteLags(lag);
                     (row.error, row.hint) = (Some(error.to_string()), error.hint());

@@ -89,14 +89,17 @@ fn what_a_move_rests_on() {
         says(
             why(&there, moving(&new, &old.owner, reached, possession)),
             "context \"c\" reaches cluster \"prod\" (UID u1), but no token verified that it is that cluster: forbidden",
-            "a cluster whose issuer changes must sign a token of kube-system with a key that it is enrolled with; \
-             otherwise enroll it as a new cluster, and remove the old one: kubectl vaultjwt remove --mount jwt --issuer \
-             https://old --cluster-uid u1",
+            "get the right to create tokens of service account kube-system/default, then retry: kubectl vaultjwt setup \
+             --context c --mount jwt --move-from https://old",
         );
     }
     for possession in [false, true] {
-        let error = why(&there, moving(&new, &old.owner, Reached::Unrecorded, possession));
-        assert!(matches!(&error, Some(ChainError::CannotMove { .. })), "{error:?}");
+        says(
+            why(&there, moving(&new, &old.owner, Reached::Unrecorded, possession)),
+            "context \"c\" claims to be cluster \"prod\" (UID u1) with another issuer, but is reached by another way",
+            "it may be another cluster: use a kubeconfig with a recorded way, or enroll it on a mount of its own: kubectl \
+             vaultjwt setup --context c --mount NAME",
+        );
     }
     assert_eq!(why(&there, moving(&new, &old.owner, Reached::Indirect, true)), None);
 }
