@@ -141,8 +141,8 @@ fn contexts_that_claim_to_be_one_newcomer_are_refused_together() {
     assert_eq!(
         rows[1].hint.as_deref(),
         Some(
-            "enroll the right one by itself, then record the way of another that is the same cluster: kubectl vaultjwt \
-             setup --context prod --mount jwt"
+            "compare the way of each context with the one that the cluster's administrator sees, then enroll the right one \
+             with setup: kubectl vaultjwt issuer --context prod"
         )
     );
 }

@@ -96,7 +96,7 @@ fn what_an_earlier_version_enrolled_stays_and_does_not_change() {
         why(&there, by(&cluster("https://k", Some("u1"), &[1, 2]), shown)),
         "context \"c\" claims to be cluster \"prod\" (UID u1), and no way to that cluster is recorded, because an earlier \
          version enrolled it",
-        "record it: kubectl vaultjwt setup --context c --mount jwt",
+        "check that the context is that cluster, then record the way: kubectl vaultjwt setup --context c --mount jwt",
     );
 }
 
@@ -148,9 +148,8 @@ fn ways_that_cannot_be_recorded() {
     says(
         plan(Some(&there), &[ninth], &terms, &none()).members.remove(0).err(),
         "it has 8 recorded ways to https://k (cluster u1) already",
-        &format!(
-            "remove one that is no longer used: kubectl vaultjwt remove --mount jwt --authority '{ID} api.example.com'"
-        ),
+        "list the recorded ways, and remove one that is not used (kubectl vaultjwt remove --authority): kubectl vaultjwt \
+         status --mount jwt -o json",
     );
     says(
         Some(Grounds::new(&prod, Evidence::NONE, vec![], None).recordable("c").unwrap_err()),
