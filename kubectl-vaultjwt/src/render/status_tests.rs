@@ -148,3 +148,66 @@ fn where_nothing_is_shown() {
         assert_eq!((table(&report), nothing(&report)), (String::new(), Some(words.to_owned())));
     }
 }
+
+#[test]
+fn clusters_that_are_copies() {
+    let key = |issuer: &str, uid: &str, proof: &str, pem: &str| {
+        format!(
+            "vaultjwt/v2\nissuer: {issuer}\nkid: k1\ncluster-uid: {uid}\nadded: 2026-11-24T11:00:00Z\nproof: {proof}\nauthority-1: roots https://k.example.com\n{pem}"
+        )
+    };
+    let said = |keys: Vec<String>| notes(&report(json!({ "jwt_validation_pubkeys": keys })));
+    let copies = said(vec![key("https://a", "1", "token", PEM), key("https://b", "2", "site", PEM)]);
+    let words = "key \"k1\" belongs to both https://a (cluster 1) and https://b (cluster 2): one cluster is a copy of the \
+                 other, and each can act as the other";
+    assert!(copies.contains(&words.to_owned()), "{copies:?}");
+    // A public key that is only listed shows nothing.
+    let listed = said(vec![key("https://a", "1", "token", PEM), key("https://b", "2", "listed", PEM)]);
+    assert!(!listed.iter().any(|note| note.contains("copy")), "{listed:?}");
+    let same_uid = said(vec![key("https://a", "1", "token", PEM), key("https://b", "1", "listed", PEM)]);
+    let words = "https://a (cluster 1) and https://b (cluster 1) have the same UID: one is a restored copy of the other, or \
+                 the cluster was enrolled again after its issuer changed";
+    assert!(same_uid.contains(&words.to_owned()), "{same_uid:?}");
+}
+
+#[test]
+fn what_clusters_say_of_their_keys() {
+    use crate::command::report::{ChangeReport, Place};
+    let row = |context: &str, outcome: Outcome| Row {
+        context: context.into(),
+        server: None,
+        owner: None,
+        outcome,
+        keys: Vec::new(),
+        error: None,
+        hint: None,
+        source: None,
+        retry_after: None,
+    };
+    let checked_report = SyncReport {
+        dry_run: true,
+        vault: Place { address: "https://v".into(), namespace: None, mount: "jwt".into() },
+        clusters: vec![
+            row("production", Outcome::Unchanged),
+            row("my staging", Outcome::Changed),
+            row("laptop", Outcome::NotEnrolled),
+            row("old", Outcome::Failed),
+        ],
+        config: ChangeReport { written: false, before: None, after: Default::default() },
+        failure: None,
+    };
+    assert_eq!(
+        anstream::adapter::strip_str(&checked(&checked_report)).to_string(),
+        "CONTEXT      KEYS\n\
+         production   up to date\n\
+         my staging   out of date\n\
+         laptop       not enrolled\n\
+         old          failed\n"
+    );
+    assert_eq!(
+        out_of_date(&checked_report),
+        [
+            "the keys of context \"my staging\" on \"jwt/\" are out of date: kubectl vaultjwt sync --context 'my staging' --mount jwt"
+        ]
+    );
+}

@@ -1,6 +1,7 @@
 //! What each refusal of `setup` says, word for word.
 
 use super::*;
+use crate::issuer::ProofError;
 
 fn mount() -> MountPath {
     MountPath::parse("jwt").unwrap()
@@ -88,6 +89,54 @@ fn words_and_hints() {
             SetupError::Unproven(Unproven::NoToken(None)),
             "the issuer is not proven, because no token could be created",
             "name a namespace that has one with --namespace, or create a service account, or believe the issuer with --trust-issuer",
+        ),
+        (
+            SetupError::NotMovable {
+                mount: mount(),
+                role: "app".into(),
+                old: "https://old".into(),
+                new: "https://new".into(),
+            },
+            "role \"app\" on auth mount \"jwt/\" is not bound to exactly issuer \"https://old\"; nothing was changed",
+            "add issuer \"https://new\" to bound_claims.iss of the role by hand: vault read auth/jwt/role/app",
+        ),
+        (
+            SetupError::NoRole { mount: mount(), role: "app".into() },
+            "role \"app\" does not exist on auth mount \"jwt/\"; nothing was changed",
+            "list the roles: vault list auth/jwt/role",
+        ),
+        (
+            SetupError::RolesOfAnother {
+                other: crate::keychain::Owner { issuer: "https://old".into(), cluster_uid: Some("u2".into()) },
+            },
+            "https://old (cluster u2) uses issuer \"https://old\" too, and --all-roles would let this cluster log in with its roles; nothing was changed",
+            "name the role of this cluster with --role, one role for each run",
+        ),
+        (
+            SetupError::Source {
+                mount: mount(),
+                source: SourceConflict::SharedUrl { url: "https://i/keys".into(), keys: 2 },
+            },
+            "auth mount \"jwt/\" cannot take this cluster's keys by --keys: \"https://i/keys\" publishes 2 keys that this API server does not, and Vault would accept tokens signed with them",
+            "another cluster may use the same issuer: leave --keys out; or, if all clusters of that issuer may log in, add --allow-same-issuer",
+        ),
+        (
+            SetupError::Issuer(IssuerError::FileForCloud("https://oidc.eks.x".into())),
+            "issuer \"https://oidc.eks.x\" is a cloud's: its keys come from its URL, or from an API server that the cloud vouches for, and not from a file",
+            "leave --keys-from out",
+        ),
+        (
+            SetupError::Unproven(Unproven::NotPublished {
+                source: ProofError::NoKey {
+                    keys: 1,
+                    issuer: "https://i".into(),
+                    kid: "k2".into(),
+                    alg: "RS256".into(),
+                },
+                url: "https://i/keys".into(),
+            }),
+            "the issuer is not proven: none of the 1 keys of issuer \"https://i\" verifies a token of this API server (kid \"k2\", RS256)",
+            "nothing was changed; if the cluster has a new key, add it to the key set at \"https://i/keys\" (the API server's: kubectl get --raw /openid/v1/jwks)",
         ),
         (
             SetupError::ReadBack {

@@ -177,3 +177,24 @@ fn a_cluster_that_moved_is_told_how_to() {
     // A copy of it that was given an issuer and a certificate authority of its own.
     assert!(tried(&way("api"), &cluster("https://new", Some("u1"), &[2]), &way("copy")).is_ok());
 }
+
+#[test]
+fn what_cannot_be_moved() {
+    let there = |owner: &str, uid: Option<&str>| Owner { issuer: owner.into(), cluster_uid: uid.map(str::to_owned) };
+    says(
+        Some(ChainError::NotMoved { old: "https://old".into(), owners: vec![there("https://old", Some("u2"))] }),
+        "it has no keys of issuer \"https://old\" that this cluster could have moved from; it has keys of https://old \
+         (cluster u2)",
+        "list the issuers on the mount: kubectl vaultjwt status --mount jwt",
+    );
+    says(
+        Some(ChainError::NotMoved { old: "https://old".into(), owners: vec![] }),
+        "it has no keys of issuer \"https://old\" that this cluster could have moved from",
+        "list the issuers on the mount: kubectl vaultjwt status --mount jwt",
+    );
+    says(
+        Some(ChainError::MovedAlready { old: there("https://old", Some("u1")), owner: there("https://new", None) }),
+        "it has keys of https://new already, and keys of https://old (cluster u1) too",
+        "remove the keys of the old issuer: kubectl vaultjwt remove --mount jwt --issuer https://old --cluster-uid u1",
+    );
+}
