@@ -7,6 +7,7 @@ mod form;
 mod lag;
 mod moves;
 mod operators;
+mod own_roles;
 mod replaced;
 mod scene;
 mod shared_url;

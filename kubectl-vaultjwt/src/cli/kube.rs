@@ -112,6 +112,14 @@ fn key_value(typed: &str) -> Result<(String, String), String> {
     }
 }
 
+impl KubeFlags {
+    /// Whether a flag chooses a cluster or a user.
+    pub fn chooses(&self) -> bool {
+        let rest = Self { request_timeout: None, ..self.clone() };
+        rest != Self::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

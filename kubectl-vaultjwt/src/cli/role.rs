@@ -51,10 +51,16 @@ impl RoleFlags {
     /// What clap cannot check. A role that exists accepts a cluster's new issuer
     /// (`moves`) as it is; every other role is described.
     pub fn check(&self, moves: bool) -> Result<(), &'static str> {
-        let describes = !self.service_accounts.is_empty() || !self.policies.is_empty();
+        let describes = !self.service_accounts.is_empty()
+            || !self.policies.is_empty()
+            || !self.audiences.is_empty()
+            || self.ttl.is_some()
+            || self.max_ttl.is_some()
+            || self.replace_role
+            || self.user_claim.is_some();
         match (&self.role, moves) {
             (Some(_), true) if describes => Err(
-                "--service-account and --policy cannot be used with --move-from, which changes only the issuers of a role",
+                "flags that describe a role cannot be used with --move-from, which changes only the issuers of a role",
             ),
             (Some(_), false) if self.service_accounts.is_empty() => {
                 Err("--role needs --service-account <NAMESPACE:NAME>")

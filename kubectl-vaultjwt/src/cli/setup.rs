@@ -169,11 +169,10 @@ mod tests {
         assert_eq!(check(&["--role", "app", "--move-from", "https://old"]), Ok(()));
         assert_eq!(check(&account[..2]), Err("--role needs --service-account <NAMESPACE:NAME>"));
         assert_eq!(check(&account), Err("--role needs --policy <NAME>"));
+        assert!(check(&["--role", "app", "--move-from", "https://old", "--ttl", "5m"]).is_err());
         assert_eq!(
             check(&[&account[..], &["--move-from", "https://old"]].concat()),
-            Err(
-                "--service-account and --policy cannot be used with --move-from, which changes only the issuers of a role"
-            )
+            Err("flags that describe a role cannot be used with --move-from, which changes only the issuers of a role")
         );
     }
 

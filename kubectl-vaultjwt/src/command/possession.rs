@@ -5,12 +5,12 @@ use super::{Progress, Step};
 use crate::cluster::Cluster;
 use crate::issuer::possession::{account, is_unbound, keys};
 use crate::issuer::proof::{self, Claim};
-use crate::issuer::{KeySource, Resolved};
+use crate::issuer::{KeySource, Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::Element;
 use crate::keychain::evidence::Reached;
 use crate::keychain::key::KeyId;
-use crate::keychain::provenance::KeyProof;
+use crate::keychain::key_proof::KeyProof;
 use jiff::Timestamp;
 
 /// What is requested, and of whom.
@@ -60,8 +60,9 @@ pub async fn signer(
     Ok(proof.key)
 }
 
-/// Unmanaged keys that are known to be the cluster's: all that its issuer's site has,
-/// else the one that signs tokens of kube-system. `adopts`: for the message only.
+/// Unmanaged keys that are known to be the cluster's: all that its provider publishes,
+/// else the one that signs tokens of kube-system. Anyone can publish a copy of a key at a
+/// URL of their own. `adopts`: for the message only.
 pub async fn adoptable(
     cluster: &dyn Cluster,
     progress: &dyn Progress,
@@ -69,7 +70,7 @@ pub async fn adoptable(
     resolved: &Resolved,
     adopts: bool,
 ) -> Vec<KeyId> {
-    if resolved.source == KeySource::IssuerSite {
+    if resolved.source == KeySource::IssuerSite && is_managed(&resolved.owner.issuer) {
         return resolved.keys.keys.iter().map(|published| published.key.id()).collect();
     }
     match signer(cluster, progress, request, resolved.keys.keys.clone()).await {
@@ -85,6 +86,48 @@ pub async fn adoptable(
 /// Whether the owner was enrolled without verification, so that the user's word can
 /// stand in for a token again.
 pub fn is_trusted(elements: &[Element], owner: &Owner) -> bool {
-    let mut marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
-    marks.any(|mark| matches!(mark.proof, Some(KeyProof::Trusted | KeyProof::File)))
+    let proofs = || {
+        let marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
+        marks.filter_map(|mark| mark.proof)
+    };
+    // A file whose keys a token verified needed no word.
+    let by_file = proofs().any(|proof| proof == KeyProof::File) && !proofs().any(KeyProof::is_own);
+    by_file || proofs().any(|proof| proof == KeyProof::Trusted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keychain::plan::tests::key;
+    use crate::keychain::provenance::Provenance;
+
+    #[test]
+    fn whose_word_may_be_taken_again() {
+        let owner = Owner { issuer: "https://i".into(), cluster_uid: Some("u1".into()) };
+        let elements = |proofs: &[KeyProof]| -> Vec<Element> {
+            let mark = |proof: &KeyProof| Provenance {
+                owner: owner.clone(),
+                kid: String::new(),
+                alg: String::new(),
+                cluster: String::new(),
+                added: "2026-11-24T12:00:00Z".into(),
+                retired: None,
+                proof: Some(*proof),
+                authorities: Vec::new(),
+                previous_issuers: Vec::new(),
+                unknown: Default::default(),
+            };
+            (1..).zip(proofs).map(|(number, proof)| Element::write(&key(number), &mark(proof))).collect()
+        };
+        for (proofs, trusted) in [
+            (&[KeyProof::Trusted][..], true),
+            (&[KeyProof::File, KeyProof::File], true),
+            (&[KeyProof::File, KeyProof::Way], true),
+            // A token verified one of the file's keys.
+            (&[KeyProof::File, KeyProof::Token], false),
+            (&[KeyProof::Token, KeyProof::Listed], false),
+        ] {
+            assert_eq!(is_trusted(&elements(proofs), &owner), trusted, "{proofs:?}");
+        }
+    }
 }

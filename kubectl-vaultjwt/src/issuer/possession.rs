@@ -5,7 +5,7 @@
 use crate::cluster::ServiceAccount;
 use crate::keychain::element::Element;
 use crate::keychain::jwk::PublishedKey;
-use crate::keychain::provenance::KeyProof;
+use crate::keychain::key_proof::KeyProof;
 use serde_json::Value;
 use shared::{Secret, jwt};
 

@@ -266,6 +266,9 @@ fn check(issuer: &str) -> Result<(), IssuerError> {
         "it is longer than 1024 bytes"
     } else if issuer.chars().any(char::is_control) {
         "it holds control characters"
+    } else if issuer.contains('*') {
+        // In a role whose claims are patterns it would stand for any issuer.
+        "it has a '*'"
     } else {
         return Ok(());
     };

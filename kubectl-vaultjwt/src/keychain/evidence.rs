@@ -77,7 +77,10 @@ pub enum Step {
     /// keys is needed besides.
     ChangeForm,
     /// The same, because the cluster's issuer changes.
-    ChangeIssuer,
+    ChangeIssuer {
+        /// Whether a person said that its keys were replaced too, so that none can show it.
+        replaced: bool,
+    },
 }
 
 /// What a person said about a way that is not recorded.
@@ -114,9 +117,10 @@ impl Form {
             Step::Remove if evidence.reached == Reached::Direct => Ok(()),
             Step::Remove => Err(Missing::Possession),
             Step::ChangeForm => evidence.way(),
-            // The issuer that a server names is its own claim.
-            Step::ChangeIssuer if evidence.way().is_ok() && !evidence.possession => Err(Missing::Possession),
-            Step::ChangeIssuer => evidence.way(),
+            // Over a direct way the cluster itself names its issuer.
+            Step::ChangeIssuer { replaced: true } if evidence.reached == Reached::Direct => Ok(()),
+            Step::ChangeIssuer { .. } if evidence.way().is_ok() && !evidence.possession => Err(Missing::Possession),
+            Step::ChangeIssuer { .. } => evidence.way(),
             Step::RecordWay(Word::Typed) => Ok(()),
             // What a terminal shows of the cluster can all be copied.
             Step::RecordWay(_) if !evidence.possession => Err(Missing::Possession),
@@ -187,8 +191,15 @@ mod tests {
                 assert_eq!(form.allows(step, evidence), expected, "{form:?} {step:?} {evidence:?}");
                 assert_eq!(form.allows(Step::Remove, evidence), removal, "{form:?} {evidence:?}");
                 assert_eq!(form.allows(Step::ChangeForm, evidence), way, "{form:?} {evidence:?}");
-                assert_eq!(form.allows(Step::ChangeIssuer, evidence), moves, "{form:?} {evidence:?}");
-                rows += 4;
+                assert_eq!(
+                    form.allows(Step::ChangeIssuer { replaced: false }, evidence),
+                    moves,
+                    "{form:?} {evidence:?}"
+                );
+                let replaced = if reached == Reached::Direct { Ok(()) } else { moves };
+                let step = Step::ChangeIssuer { replaced: true };
+                assert_eq!(form.allows(step, evidence), replaced, "{form:?} {evidence:?}");
+                rows += 5;
                 for (word, expected) in record {
                     assert_eq!(
                         form.allows(Step::RecordWay(word), evidence),
@@ -199,8 +210,8 @@ mod tests {
                 }
             }
         }
-        // 32 pieces of evidence, 3 forms, 7 steps; only the first step differs by form.
-        assert_eq!(rows, 672);
+        // 32 pieces of evidence, 3 forms, 8 steps; only the first step differs by form.
+        assert_eq!(rows, 768);
     }
 
     /// More evidence never allows less.
@@ -209,7 +220,7 @@ mod tests {
         for evidence in all() {
             for (form, step) in [Form::Managed, Form::Issuer, Form::IssuerAndCluster].into_iter().flat_map(|form| {
                 let record = [Word::None, Word::Yes, Word::Typed].map(Step::RecordWay);
-                [Step::ChangeKeys, Step::Remove, Step::ChangeForm, Step::ChangeIssuer]
+                [Step::ChangeKeys, Step::Remove, Step::ChangeForm, Step::ChangeIssuer { replaced: false }]
                     .into_iter()
                     .chain(record)
                     .map(move |step| (form, step))
@@ -235,7 +246,7 @@ mod tests {
         let relayed = Evidence { possession: true, recorded: true, ..Evidence::NONE };
         assert_eq!(Form::IssuerAndCluster.allows(Step::ChangeKeys, relayed), Err(Missing::Way));
         assert_eq!(Form::Issuer.allows(Step::ChangeKeys, Evidence { site: true, ..relayed }), Err(Missing::Way));
-        for step in [Step::ChangeForm, Step::ChangeIssuer] {
+        for step in [Step::ChangeForm, Step::ChangeIssuer { replaced: false }, Step::ChangeIssuer { replaced: true }] {
             assert_eq!(Form::Managed.allows(step, Evidence { site: true, cloud: true, ..relayed }), Err(Missing::Way));
         }
     }

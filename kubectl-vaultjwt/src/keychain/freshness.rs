@@ -61,6 +61,7 @@ mod tests {
     fn element(number: u8, issuer: &str, added: &str, retired: Option<&str>) -> Element {
         let published = key(number);
         let mark = Provenance {
+            previous_issuers: vec![],
             owner: owner(issuer),
             kid: String::new(),
             alg: String::new(),

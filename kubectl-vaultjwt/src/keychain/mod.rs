@@ -2,7 +2,8 @@
 //! live on one mount. Pure: no I/O, no HTTP, no clock of its own.
 //!
 //! `jwk` reads what an issuer publishes, `key` is one public key, `key_file` reads
-//! such keys from a file, `provenance` the text that travels with a key, `authority` a
+//! such keys from a file, `provenance` the text that travels with a key, `key_proof` how
+//! it came to be believed, `authority` a
 //! recorded way to a cluster, `evidence` which step needs which evidence, `element` one
 //! entry of Vault's `jwt_validation_pubkeys`. `refresh` says whose keys are to be right
 //! and what becomes of each, `plan` what has to change on a mount, `action` what happens
@@ -18,6 +19,7 @@ pub mod freshness;
 pub mod jwk;
 pub mod key;
 pub mod key_file;
+pub mod key_proof;
 pub mod others;
 pub mod plan;
 pub mod provenance;

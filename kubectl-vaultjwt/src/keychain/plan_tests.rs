@@ -3,7 +3,7 @@
 
 use super::super::jwk::KeySet;
 use super::super::jwk::PublishedKey;
-use super::super::provenance::KeyProof;
+use super::super::key_proof::KeyProof;
 use super::super::recent::Recent;
 use super::super::refresh::{Absence, Policy};
 use super::super::removal::Removal;

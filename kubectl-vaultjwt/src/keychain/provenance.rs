@@ -27,6 +27,7 @@
 
 use super::Owner;
 use super::authority::{AUTHORITIES_AT_MOST, Authority};
+use super::key_proof::KeyProof;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -38,57 +39,11 @@ const HEADING_V1: &str = "vaultjwt/v1";
 pub const FAMILY: &str = "vaultjwt/";
 /// Names of the lines for authorities begin so; a number follows.
 const AUTHORITY: &str = "authority-";
+/// Name of the line for issuers that the cluster had.
+const PREVIOUS_ISSUERS: &str = "previous-issuers";
 /// Longest value; longer ones are cut before they are written, but never the
 /// issuer or the UID, which decide ownership.
 const VALUE_AT_MOST: usize = 256;
-
-/// How a key came to be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum KeyProof {
-    /// It signed a token that the cluster issued on request.
-    Token,
-    /// It was read at the issuer's https URL.
-    Site,
-    /// The cluster's cloud vouched for the API server that published it.
-    Cloud,
-    /// It was published over a recorded way, after the cluster was enrolled.
-    Way,
-    /// It was published when the cluster was enrolled; nothing was signed with it.
-    Listed,
-    /// It was read from a file.
-    File,
-    /// The issuer was not verified (`--trust-issuer`).
-    Trusted,
-}
-
-impl KeyProof {
-    const ALL: [Self; 7] = [Self::Token, Self::Site, Self::Cloud, Self::Way, Self::Listed, Self::File, Self::Trusted];
-
-    /// The word in the provenance, and in reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Site => "site",
-            Self::Cloud => "cloud",
-            Self::Way => "way",
-            Self::Listed => "listed",
-            Self::File => "file",
-            Self::Trusted => "trusted",
-        }
-    }
-
-    /// Whether it shows that the key is this owner's, and not a copy: a public key
-    /// can be published by anyone, but only its owner signs with it or has it on
-    /// its own site.
-    pub fn is_own(self) -> bool {
-        matches!(self, Self::Token | Self::Site | Self::Cloud)
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|proof| proof.word() == word)
-    }
-}
 
 /// What is known about a key on a mount.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +64,8 @@ pub struct Provenance {
     pub proof: Option<KeyProof>,
     /// Ways to the owner's API servers. They are recorded on its newest key.
     pub authorities: Vec<Authority>,
+    /// Issuers that the cluster had when the key was moved from them, the oldest first.
+    pub previous_issuers: Vec<String>,
     /// Lines of unknown names, kept unchanged.
     pub unknown: BTreeMap<String, String>,
 }
@@ -162,6 +119,7 @@ impl Provenance {
         for (number, authority) in (1..).zip(&self.authorities) {
             line(&format!("{AUTHORITY}{number}"), &authority.to_string());
         }
+        line(PREVIOUS_ISSUERS, &self.previous_issuers.join(" "));
         for (name, value) in &self.unknown {
             text.push_str(&format!("{name}: {}\n", encode(value)));
         }
@@ -221,12 +179,14 @@ impl Provenance {
             }
         }
         let owner = Owner { issuer, cluster_uid: take("cluster-uid") };
+        let previous = take(PREVIOUS_ISSUERS).unwrap_or_default();
+        let previous_issuers = previous.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect();
         let (kid, alg) = (take("kid").unwrap_or_default(), take("alg").unwrap_or_default());
         let cluster = take("cluster").unwrap_or_default();
         if let Some(name) = values.keys().find(|name| name.starts_with(AUTHORITY)) {
             return Err(ProvenanceError::Authority(name.clone()));
         }
-        Ok(Self { owner, kid, alg, cluster, added, retired, proof, authorities, unknown: values })
+        Ok(Self { owner, kid, alg, cluster, added, retired, proof, authorities, previous_issuers, unknown: values })
     }
 
     /// kid, where the issuer names one.
@@ -305,6 +265,7 @@ mod tests {
             retired: None,
             proof: Some(KeyProof::Listed),
             authorities: vec![],
+            previous_issuers: vec![],
             unknown: BTreeMap::new(),
         }
     }
@@ -316,6 +277,14 @@ mod tests {
             "vaultjwt/v2\nissuer: https://kubernetes.default.svc\nkid: k%2C1\nalg: RS256\ncluster: kind\n\
              cluster-uid: 6c1f\nadded: 2026-11-24T12:00:00Z\nproof: listed\n"
         );
+    }
+
+    #[test]
+    fn previous_issuers_come_back() {
+        let written = Provenance { previous_issuers: vec!["https://a".into(), "https://b,c".into()], ..sample() };
+        let text = written.to_text();
+        assert!(text.ends_with("\nprevious-issuers: https://a https://b%2Cc\n"), "{text}");
+        assert_eq!(Provenance::parse(&text), Ok(written));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use super::authority::{AUTHORITIES_AT_MOST, Authority};
 use super::element::Element;
 use super::jwk::PublishedKey;
 use super::key::KeyId;
-use super::provenance::{KeyProof, Provenance, time_text};
+use super::key_proof::KeyProof;
+use super::provenance::{Provenance, time_text};
 use super::recent::Recent;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -227,6 +228,7 @@ impl Refresh<'_> {
             retired: None,
             proof: Some(self.proof_of(published.key.id())),
             authorities: Vec::new(),
+            previous_issuers: Vec::new(),
             unknown: BTreeMap::new(),
         }
     }

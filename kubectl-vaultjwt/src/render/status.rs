@@ -6,7 +6,7 @@ use crate::command::status::StatusReport;
 use crate::command::status::report::{KeyReport, OwnerReport, State};
 use crate::command::sync::{Outcome, Row, SyncReport};
 use crate::keychain::freshness::Freshness;
-use crate::keychain::provenance::KeyProof;
+use crate::keychain::key_proof::KeyProof;
 use crate::shell::word;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
@@ -178,6 +178,15 @@ pub fn checked(report: &SyncReport) -> String {
     let styles = std::iter::once(table::TITLES).chain(report.clusters.iter().map(|row| verdict(row).1));
     let lines = table::lines(&["CONTEXT", "KEYS"], &rows);
     lines.iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
+}
+
+/// Owners on the mount that no context leads to.
+pub fn unreached(report: &StatusReport, checked: &SyncReport) -> Vec<String> {
+    let reached = |owner: &&OwnerReport| checked.clusters.iter().any(|row| row.owner.as_ref() == Some(&owner.owner));
+    let note = |owner: &OwnerReport| {
+        format!("the keys of {} were not compared: no context that was read leads to it", owner.owner)
+    };
+    report.owners.iter().filter(|owner| !reached(owner)).map(note).collect()
 }
 
 /// Contexts whose keys `sync` would change.

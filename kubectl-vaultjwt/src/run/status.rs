@@ -34,6 +34,9 @@ pub async fn status(args: StatusArgs, console: Console) -> Ending {
     if args.check_clusters && args.kube.context.is_none() {
         one_cluster("status", &args.kube)?;
     }
+    if !args.check_clusters && args.kube.chooses() {
+        return Err(Error::usage("status", "flags that choose a cluster need --check-clusters"));
+    }
     let vault = super::vault(&args.vault, &console).await?;
     let work = status::run(&vault, &args.mount, jiff::Timestamp::now());
     let report = patiently(&console, "reading the mount's keys", work).await?;
@@ -65,8 +68,8 @@ pub async fn status(args: StatusArgs, console: Console) -> Ending {
         }
     }
     let Some(checked) = checked else { return Ok(0) };
-    for note in render_status::out_of_date(&checked) {
-        console.note(&note);
+    for note in render_status::unreached(&report, &checked).iter().chain(&render_status::out_of_date(&checked)) {
+        console.note(note);
     }
     for trouble in render_sync::failures(&checked) {
         console.trouble(&trouble);

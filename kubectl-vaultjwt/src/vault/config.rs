@@ -229,6 +229,7 @@ mod tests {
         };
         let published = PublishedKey { key, kid: None, alg: Some(alg.into()) };
         let provenance = Provenance {
+            previous_issuers: vec![],
             owner: Owner { issuer: "https://a".into(), cluster_uid: None },
             kid: String::new(),
             alg: alg.into(),

@@ -41,6 +41,9 @@ each_product!(a_key_that_only_the_url_has_waits, |product| {
         place.keeps_out(&forged(&a, &stranger));
         place.lets_in(&a);
     }
+    // A ticket is not done by a key that waits.
+    let expected = ["setup", "--context", "a", "--expect-key", &stranger.kid()];
+    place.refused(1, &expected, &entries, &["would not be on auth mount \"jwt/\"", "nothing was changed"]);
     // Vault would fetch all of them.
     let fetching = ["setup", "--context", "a", "--mount", "fetched", "--keys=jwks-url"];
     place.refused(
@@ -52,7 +55,7 @@ each_product!(a_key_that_only_the_url_has_waits, |product| {
     // A person who runs both clusters says so.
     place.types(&["sync", "--context", "a", "--allow-same-issuer"], &entries).ok();
     assert!(place.scene.logs_in("app", &forged(&a, &stranger)), "{}", place.name);
-    place.end(6);
+    place.end(7);
 });
 
 // Nobody but service accounts may read the API server's key set.
@@ -79,7 +82,37 @@ each_product!(a_key_set_that_cannot_be_compared, |product| {
     place.types(&["sync", "--context", "a", "--issuer", ISSUER], &entries).ok();
     place.lets_in(&a);
     place.keeps_out(&forged(&a, &stranger));
-    place.end(1);
+    // Without a token either, the next key waits: that is no success, and the last one stays.
+    a.rotate(Alg::Rs256).expect("it rotates");
+    web.site.add_keys(ISSUER, &[vec![a.signing_key()], vec![stranger.clone()]].concat());
+    let mut poor = entries.clone();
+    let nobody = a.authority().client("nobody", None).expect("a certificate");
+    poor[0].credentials = harness::server::Credentials::Certificate(nobody);
+    let why = "are not added, because the API server's key set could not be read: ";
+    place.refused(
+        1,
+        &["sync", "--context", "a", "--issuer", ISSUER],
+        &poor,
+        &[why, "bind the ClusterRole system:service"],
+    );
+    place.end(2);
+});
+
+// A copy of a key that somebody put there by hand, at a URL of one's own.
+each_product!(a_copied_key_is_not_adopted, |product| {
+    let (web, a) = (Web::start(), cluster(ISSUER));
+    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let by_hand = SigningKey::generate(Alg::Rs256).expect("a key");
+    place.scene.put(&[place.scene.elements(), vec![by_hand.public_pem().trim().to_owned()]].concat());
+    web.site.add_keys(ISSUER, &[a.signing_keys(), vec![by_hand.clone()]].concat());
+    place.begins();
+    place.enroll("a", &["--adopt"], &entries);
+    place.types(&["sync", "--all-contexts", "--adopt"], &entries).ok();
+    web.site.add_keys(ISSUER, &a.signing_keys());
+    place.types(&["sync", "--context", "a", "--prune", "--adopt"], &entries).ok();
+    let stays = place.scene.elements().iter().any(|text| text == by_hand.public_pem().trim());
+    assert!(stays, "{}: {:?}", place.name, place.scene.elements());
+    place.end(3);
 });
 
 /// What the two tests above rely on: a forged token has all that a real one has.

@@ -80,7 +80,7 @@ pub enum ChainError {
         owners: Vec<Owner>,
     },
     /// The cluster is enrolled under both issuers.
-    #[error("it has keys of {owner} already, and keys of {old} too")]
+    #[error("it has keys of {owner} already, so that those of {old} cannot become its keys")]
     MovedAlready {
         /// The owner that the cluster was.
         old: Owner,
@@ -263,7 +263,7 @@ fn cannot_move(enrolled: &str, from: &Owner, why: &Option<String>) -> String {
     let cluster = claimed(enrolled, from);
     match why {
         Some(why) => format!("reaches {cluster}, but no token verified that it is that cluster: {why}"),
-        None => format!("claims to be {cluster} with another issuer, but is reached by another way"),
+        None => format!("claims to be {cluster} with another issuer, but is not reached by a recorded way"),
     }
 }
 

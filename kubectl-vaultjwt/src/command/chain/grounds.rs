@@ -10,8 +10,9 @@ use crate::keychain::element::Element;
 use crate::keychain::element::authorities;
 use crate::keychain::evidence::{Evidence, Form, Missing, Reached, Step};
 use crate::keychain::key::KeyId;
+use crate::keychain::key_proof::KeyProof;
 use crate::keychain::plan::ChainPlan;
-use crate::keychain::provenance::{KeyProof, Provenance};
+use crate::keychain::provenance::Provenance;
 use crate::keychain::refresh::Absence;
 use std::collections::HashSet;
 
@@ -41,6 +42,8 @@ pub struct Grounds {
     pub also_published: Vec<KeyId>,
     /// Whether the place that this owner's keys are read at was read.
     pub complete: bool,
+    /// Whether keys of the issuer's URL could not be compared with the API server's.
+    pub blind: bool,
     /// The owner whose keys become this cluster's: the same cluster before its issuer, or
     /// the place that its keys are read at, changed.
     pub from: Option<Owner>,
@@ -88,6 +91,7 @@ impl Grounds {
             unconfirmed: unconfirmed(cluster),
             also_published: cluster.difference.api_server_only.iter().map(|key| key.key.id()).collect(),
             complete: is_complete(cluster),
+            blind: is_blind(cluster),
             from: None,
             confirmed: false,
             no_possession: None,
@@ -96,7 +100,9 @@ impl Grounds {
 
     /// What it means that a key is not among the published ones.
     pub fn absence(&self) -> Absence<'_> {
-        if self.complete { Absence::Gone { except: &self.also_published } } else { Absence::Unknown }
+        // The next key may wait: the one of before must not be retired meanwhile.
+        let known = self.complete && !(self.blind && self.signer.is_none());
+        if known { Absence::Gone { except: &self.also_published } } else { Absence::Unknown }
     }
 
     /// A cluster that is enrolled by this run, over `record`.
@@ -161,6 +167,7 @@ impl Grounds {
         self.unconfirmed.retain(|id| other.unconfirmed.contains(id));
         self.also_published.extend(&other.also_published);
         self.complete &= other.complete;
+        self.blind &= other.blind;
     }
 
     /// The evidence against the ways that are recorded now: another run may have
@@ -189,16 +196,17 @@ impl Grounds {
         name: &str,
         elements: &[Element],
         from: &Owner,
+        replaced: bool,
     ) -> Result<(), ChainError> {
         let recorded = authorities(elements, from);
         let evidence = self.evidence_now(&recorded)?;
-        let step = if from.issuer == cluster.owner.issuer { Step::ChangeForm } else { Step::ChangeIssuer };
+        let step = if from.issuer == cluster.owner.issuer { Step::ChangeForm } else { Step::ChangeIssuer { replaced } };
         let allowed = form(from).allows(step, evidence);
         allowed.map_err(|missing| {
             let refusal = self.refusal(missing, cluster, name, elements, from);
             let why = match &refusal {
                 ChainError::NoPossession { why, .. } => Some(why.clone()),
-                ChainError::AnotherWay { .. } => None,
+                ChainError::AnotherWay { .. } | ChainError::NoWay { .. } => None,
                 _ => return refusal,
             };
             if step == Step::ChangeForm {
@@ -284,6 +292,11 @@ fn unconfirmed(cluster: &Resolved) -> Vec<KeyId> {
         Some(_) => cluster.keys.keys.iter().map(|published| published.key.id()).collect(),
         None => cluster.difference.site_only.clone(),
     }
+}
+
+/// Whether what the issuer's URL of a self-managed cluster has could not be compared.
+fn is_blind(cluster: &Resolved) -> bool {
+    form(&cluster.owner) == Form::Issuer && cluster.source == KeySource::IssuerSite && cluster.no_witness.is_some()
 }
 
 /// Whether the place that the owner's keys are read at was read: of an owner that is known

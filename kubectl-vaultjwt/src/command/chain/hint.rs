@@ -32,7 +32,7 @@ impl ChainError {
                 word(&old.issuer)
             ),
             Self::CannotMove { context, from, why: Some(_), .. } => format!(
-                "get the right to create tokens of service account kube-system/default, then retry: kubectl vaultjwt setup --context {} --mount {mount} --move-from {}",
+                "get the right to create tokens of service account kube-system/default, then retry; if the signing keys were replaced too, and the way is direct, add --replace-keys: kubectl vaultjwt setup --context {} --mount {mount} --move-from {}",
                 word(context),
                 word(&from.issuer)
             ),
@@ -41,10 +41,9 @@ impl ChainError {
                 word(context)
             ),
             Self::NotMoved { .. } => format!("list the issuers on the mount: kubectl vaultjwt status --mount {mount}"),
-            Self::MovedAlready { old, .. } => format!(
-                "remove the keys of the old issuer: kubectl vaultjwt remove --mount {mount} {}",
-                naming_flags(old)
-            ),
+            Self::MovedAlready { .. } => {
+                format!("compare the two clusters and their recorded ways: kubectl vaultjwt status --mount {mount} -o wide")
+            }
             Self::Plan(PlanError::TooManyAuthorities { .. }) => format!(
                 "list the recorded ways, and remove one that is not used (kubectl vaultjwt remove --authority): kubectl vaultjwt status --mount {mount} -o json"
             ),

@@ -158,7 +158,7 @@ impl Draft {
         let (grounds, standing) = (member.grounds, self.elements.clone());
         let from = grounds.from.as_ref().filter(|from| standing.iter().any(|element| element.is_of(from)));
         if let Some(from) = from {
-            grounds.check_transfer(member.cluster, member.name, &standing, from)?;
+            grounds.check_transfer(member.cluster, member.name, &standing, from, terms.replace_keys)?;
             self.elements = transferred(&standing, from, owner);
         }
         let served = self.refresh(now, member, terms, roles, from);
@@ -210,11 +210,14 @@ impl Draft {
         let others = Others::of(&self.elements, owner, refresh.published, &grounds.adoptable);
         if newcomer {
             admission::newcomer(owner, &others, &terms.allow, roles)?;
-        } else if let Some(from) = from.filter(|from| from.issuer != owner.issuer) {
-            admission::moved(owner, from, &others, &terms.allow, roles)?;
-        } else if bound.is_some() && others.any() {
-            // Who was shut out by a bound issuer is let in by clearing it.
-            admission::beside(owner, &others, &terms.allow, roles)?;
+        } else {
+            if let Some(from) = from.filter(|from| from.issuer != owner.issuer) {
+                admission::moved(owner, from, &others, &terms.allow, roles)?;
+            }
+            if bound.is_some() && others.any() {
+                // Who was shut out by a bound issuer is let in by clearing it.
+                admission::beside(owner, &others, &terms.allow, roles)?;
+            }
         }
         if chain.changes() {
             limits::check(&chain.elements, self.elements.len(), &self.config)?;

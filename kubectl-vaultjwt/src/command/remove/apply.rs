@@ -33,7 +33,7 @@ pub async fn plan(
         }
         Ok(config.wanted())
     };
-    let mut staying = plan.config.who_stays();
+    let mut staying = plan.staying(&plan.config);
     if plan.config.write() {
         let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
         let put = patiently(ports.progress, "writing the keys", rewrite.put::<RemoveError>(&wanted)).await?;
@@ -43,7 +43,7 @@ pub async fn plan(
         report.config.after = patiently(ports.progress, "waiting to see the keys stay away", work).await?.after;
         done("keys read back: they are gone".to_owned());
         let standing = Standing { document: Some(&report.config.after), now: input.now };
-        staying = ConfigPlan::make(mount, owner, standing)?.who_stays();
+        staying = plan.staying(&ConfigPlan::make(mount, owner, standing)?);
     }
     for name in plan.deleted() {
         role(ports, input, owner, &staying, name, report).await?;

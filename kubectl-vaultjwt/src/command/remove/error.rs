@@ -57,7 +57,7 @@ pub enum RemoveError {
         source: ConfigConflict,
     },
     /// No key is the owner's.
-    #[error("auth mount \"{mount}/\" holds no key of {owner}{}", instead(.alike))]
+    #[error("auth mount \"{mount}/\" holds no key of {owner}{}{}", instead(.alike), roles_kept(.kept))]
     NotThere {
         /// The path.
         mount: MountPath,
@@ -65,6 +65,8 @@ pub enum RemoveError {
         owner: Owner,
         /// Owners on the mount with (nearly) the same issuer.
         alike: Vec<Owner>,
+        /// Roles that accept its tokens and stay, each with the reason.
+        kept: Vec<(String, String)>,
     },
     /// What the API server says of itself can be copied.
     #[error("context \"{}\" claims to be {}, which was not verified: {why}", one_line(.context), claimed(.enrolled, .owner))]
@@ -159,6 +161,10 @@ impl<E: Into<RemoveError>> From<E> for Failed {
 
 fn listed(owners: &[Owner]) -> String {
     owners.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn roles_kept(roles: &[(String, String)]) -> String {
+    roles.iter().map(|(name, why)| format!("; role \"{}\" stays: {why}", one_line(name))).collect()
 }
 
 fn instead(alike: &[Owner]) -> String {

@@ -13,7 +13,8 @@ fn owner(uid: Option<&str>) -> Owner {
 #[test]
 fn words_and_hints() {
     let ambiguous = |owners: Vec<Owner>| RemoveError::Ambiguous { mount: mount(), issuer: "https://a".into(), owners };
-    let not_there = |alike: Vec<Owner>| RemoveError::NotThere { mount: mount(), owner: owner(Some("1")), alike };
+    let not_there =
+        |alike: Vec<Owner>| RemoveError::NotThere { mount: mount(), owner: owner(Some("1")), alike, kept: vec![] };
     let last = |namespace: Option<&str>| RemoveError::LastKeys {
         mount: mount(),
         owner: owner(None),

@@ -33,6 +33,8 @@ pub struct Plan {
     pub roles_unreadable: Option<String>,
     /// The mount's default role, where it is one that is deleted.
     pub default_role: Option<String>,
+    /// See [`Staying::any_form`].
+    any_form: bool,
 }
 
 /// What will become of the mount's configuration.
@@ -73,7 +75,7 @@ impl ConfigPlan {
 
     /// Who stays.
     pub fn who_stays(&self) -> Staying {
-        Staying { owners: self.owners(), strangers: self.strange() > 0 }
+        Staying { owners: self.owners(), strangers: self.strange() > 0, any_form: false }
     }
 
     /// Other owners, each once.
@@ -121,6 +123,12 @@ pub fn owner(mount: &MountPath, target: &Target, elements: &[Element]) -> Result
     }
 }
 
+/// Who stays; an issuer without keys on the mount may be of either form, unless that was said.
+pub fn staying(config: &ConfigPlan, target: &Target) -> Staying {
+    let any_form = !config.write() && matches!(target, Target::Issuer { uid: None, .. });
+    Staying { any_form, ..config.who_stays() }
+}
+
 impl Plan {
     /// Decides, or refuses with the reason.
     pub fn make(input: &RemoveInput, seen: &Seen) -> Result<Self, RemoveError> {
@@ -134,7 +142,7 @@ impl Plan {
             return Err(RemoveError::LastKeys { mount: mount(), owner, namespace: seen.namespace.clone() });
         }
         let (roles, roles_unreadable) = match &seen.roles {
-            Ok(roles) => (OwnersRoles::of(roles, &owner, &config.who_stays()), None),
+            Ok(roles) => (OwnersRoles::of(roles, &owner, &staying(&config, &seen.target)), None),
             Err(why) if input.roles => {
                 return Err(RemoveError::RolesUnreadable { mount: mount(), why: why.to_string() });
             }
@@ -144,18 +152,29 @@ impl Plan {
         let something = config.write() || (input.roles && !(roles.sole.is_empty() && roles.listed.is_empty()));
         if !something {
             let alike = alike(&elements, &owner.issuer).into_iter().filter(|other| *other != owner).collect();
-            return Err(RemoveError::NotThere { mount: mount(), owner, alike });
+            let kept = if input.roles {
+                roles.shared.iter().map(|(name, why)| (name.clone(), why.to_string())).collect()
+            } else {
+                Vec::new()
+            };
+            return Err(RemoveError::NotThere { mount: mount(), owner, alike, kept });
         }
         let default_role = document.and_then(|d| d.get("default_role")).and_then(|role| role.as_str());
         let default_role = default_role.filter(|role| input.roles && roles.sole.contains_key(*role));
         Ok(Self {
             default_role: default_role.map(str::to_owned),
+            any_form: staying(&config, &seen.target).any_form,
             owner,
             config,
             delete_roles: input.roles,
             roles,
             roles_unreadable,
         })
+    }
+
+    /// Who stays, once the configuration is written, as `config` says.
+    pub fn staying(&self, config: &ConfigPlan) -> Staying {
+        Staying { any_form: self.any_form, ..config.who_stays() }
     }
 
     /// Names of the roles that are deleted.

@@ -22,6 +22,7 @@ fn key(byte: u8) -> PublicKey {
 fn marked(byte: u8, owner: &Owner) -> Element {
     let published = PublishedKey { key: key(byte), kid: Some(format!("k{byte}")), alg: Some("EdDSA".into()) };
     let mark = Provenance {
+        previous_issuers: vec![],
         owner: owner.clone(),
         kid: format!("k{byte}"),
         alg: "EdDSA".into(),

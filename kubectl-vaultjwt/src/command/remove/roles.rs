@@ -29,6 +29,8 @@ pub struct Staying {
     pub owners: Vec<Owner>,
     /// Whether there are keys whose owner is not known.
     pub strangers: bool,
+    /// Whether it is not known if the owner that leaves has a UID: it has no keys there.
+    pub any_form: bool,
 }
 
 impl std::fmt::Display for Shared {
@@ -58,6 +60,7 @@ pub enum Part {
 /// What `role` is to `owner`, where `staying` are on the mount without it.
 pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
     let issuers = bound_issuers(role);
+    let by_pointer = role.get("bound_claims").is_some_and(|claims| claims.get("/iss").is_some());
     // Roles for OIDC take no tokens of clusters, whatever they bind.
     let oidc = role.get("role_type").and_then(Value::as_str) == Some("oidc");
     if oidc || !issuers.contains(&owner.issuer) {
@@ -67,7 +70,11 @@ pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
     match staying.owners.iter().find(|other| other.issuer == owner.issuer) {
         Some(other) => Part::Shared(Shared::OtherOwner { owner: other.clone() }),
         // An issuer with a site of its own is one cluster's; kubeadm's is everybody's.
-        None if staying.strangers && owner.cluster_uid.is_some() => Part::Shared(Shared::Strangers),
+        None if staying.strangers && (staying.any_form || owner.cluster_uid.is_some()) => {
+            Part::Shared(Shared::Strangers)
+        }
+        // What accepts it by a pointer as well would accept nobody.
+        None if !others.is_empty() && by_pointer => Part::None,
         None if others.is_empty() => Part::Sole,
         None => Part::Listed(others),
     }
@@ -138,13 +145,15 @@ mod tests {
                 Part::None,
             ),
         ] {
-            let staying = Staying { owners: staying, strangers: false };
+            let staying = Staying { owners: staying, ..Staying::default() };
             assert_eq!(part(&document, &owner(Some("1")), &staying), expected, "{document:?}");
         }
-        let strangers = Staying { owners: vec![other], strangers: true };
+        let strangers = Staying { owners: vec![other], strangers: true, any_form: false };
         let ours = bound(json!("https://a"));
         assert_eq!(part(&ours, &owner(Some("1")), &strangers), Part::Shared(Shared::Strangers));
         assert_eq!(part(&ours, &owner(None), &strangers), Part::Sole);
+        let any_form = Staying { any_form: true, ..strangers };
+        assert_eq!(part(&ours, &owner(None), &any_form), Part::Shared(Shared::Strangers));
     }
 
     #[test]

@@ -148,9 +148,12 @@ async fn role_and_login(
         }
     }
     for (at, role) in plan.roles.moved.iter().enumerate() {
-        let standing = write_role(ports, input, role).await?;
+        let standing = move_role(ports, input, role).await?;
         if let Some(report) = report.moved_roles.get_mut(at) {
-            report.change.after = standing;
+            match standing {
+                Some(standing) => report.change.after = standing,
+                None => report.change.written = false,
+            }
         }
     }
     report.login = login(ports, input, plan, proof).await?;
@@ -165,6 +168,21 @@ async fn enable(ports: Ports<'_>, input: &SetupInput) -> Result<bool, SetupError
         return Ok(false);
     }
     Err(error.into())
+}
+
+/// Adds the new issuer to a role as it is now: another writer may have changed or deleted
+/// it since the plan was made.
+async fn move_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Result<Option<Document>, SetupError> {
+    let name = one_line(&role.name);
+    let Some(found) = ports.vault.read_role(&input.mount, &role.name).await? else {
+        ports.progress.step(Step::Warning(format!("role \"{name}\" was deleted by another writer")));
+        return Ok(None);
+    };
+    let Some(plan) = role.issuers.as_ref().and_then(|issuers| issuers.plan(&role.name, &found)) else {
+        ports.progress.step(Step::Warning(format!("role \"{name}\" was changed by another writer and stays as it is")));
+        return Ok(None);
+    };
+    write_role(ports, input, &plan).await.map(Some)
 }
 
 async fn write_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Result<Document, SetupError> {

@@ -84,6 +84,20 @@ pub enum SetupError {
         /// What it publishes.
         published: Vec<KeyId>,
     },
+    /// The cluster did not move.
+    #[error("the issuer of the cluster is still \"{}\", and --move-from names the issuer that it had before; nothing was changed", one_line(.issuer))]
+    SameIssuer {
+        /// The issuer.
+        issuer: String,
+    },
+    /// A key that the user expects would not be on the mount.
+    #[error("the expected {} would not be on auth mount \"{mount}/\", which the warning explains; nothing was changed", expected(.keys))]
+    ExpectedWaits {
+        /// The path.
+        mount: MountPath,
+        /// `--expect-key`, as far as they are not added.
+        keys: Vec<KeyId>,
+    },
     /// A role that is to accept the new issuer accepts others.
     #[error("role \"{role}\" on auth mount \"{mount}/\" is not bound to exactly issuer \"{}\"; nothing was changed", one_line(.old))]
     NotMovable {
@@ -214,6 +228,12 @@ impl SetupError {
                 "check --expect-key, and that the context is the right one; this cluster publishes {}",
                 published.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             )),
+            Self::SameIssuer { .. } => {
+                Some("change the cluster's issuer first (--service-account-issuer), then run the command again".to_owned())
+            }
+            Self::ExpectedWaits { .. } => Some(
+                "compare the key set at the issuer's URL with the API server's: kubectl get --raw /openid/v1/jwks".to_owned(),
+            ),
             Self::NotMovable { mount, role, new, .. } => Some(format!(
                 "add issuer \"{}\" to bound_claims.iss of the role by hand: vault read auth/{mount}/role/{}",
                 one_line(new),

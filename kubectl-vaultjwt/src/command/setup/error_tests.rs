@@ -3,6 +3,9 @@
 use super::*;
 use crate::issuer::ProofError;
 
+/// The SHA-256 of nothing.
+const ID: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
 fn mount() -> MountPath {
     MountPath::parse("jwt").unwrap()
 }
@@ -99,6 +102,25 @@ fn words_and_hints() {
             },
             "role \"app\" on auth mount \"jwt/\" is not bound to exactly issuer \"https://old\"; nothing was changed",
             "add issuer \"https://new\" to bound_claims.iss of the role by hand: vault read auth/jwt/role/app",
+        ),
+        (
+            SetupError::SameIssuer { issuer: "https://i".into() },
+            "the issuer of the cluster is still \"https://i\", and --move-from names the issuer that it had before; nothing was changed",
+            "change the cluster's issuer first (--service-account-issuer), then run the command again",
+        ),
+        (
+            SetupError::ExpectedWaits { mount: mount(), keys: vec![ID.parse().unwrap()] },
+            "the expected key 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU would not be on auth mount \"jwt/\", which the warning explains; nothing was changed",
+            "compare the key set at the issuer's URL with the API server's: kubectl get --raw /openid/v1/jwks",
+        ),
+        (
+            SetupError::UnexpectedKeys {
+                issuer: "https://i".into(),
+                missing: vec![ID.parse().unwrap()],
+                published: vec![ID.parse().unwrap()],
+            },
+            "issuer \"https://i\" does not publish the expected key 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU; nothing was changed",
+            "check --expect-key, and that the context is the right one; this cluster publishes 47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU",
         ),
         (
             SetupError::NoRole { mount: mount(), role: "app".into() },

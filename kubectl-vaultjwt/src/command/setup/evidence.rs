@@ -18,7 +18,8 @@ use crate::keychain::element::authorities;
 use crate::keychain::element::{Element, Mark};
 use crate::keychain::evidence::{Evidence, Form, Reached, Step, Word};
 use crate::keychain::key::KeyId;
-use crate::keychain::provenance::{KeyProof, Provenance};
+use crate::keychain::key_proof::KeyProof;
+use crate::keychain::provenance::Provenance;
 use shared::text::one_line;
 
 /// What a change of the keys rests on.
@@ -61,7 +62,7 @@ pub async fn gather(
         }
         ensure_unchanged(ports, input, &grounds, false)?;
         grounds.from = Some(from.clone());
-        let checked = grounds.check_transfer(cluster, &input.cluster_name, &before, from);
+        let checked = grounds.check_transfer(cluster, &input.cluster_name, &before, from, input.terms.replace_keys);
         checked.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
     }
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));

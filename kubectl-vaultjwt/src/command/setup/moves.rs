@@ -13,6 +13,7 @@ use crate::keychain::Owner;
 use crate::keychain::element::Element;
 use crate::keychain::element::authorities;
 use crate::keychain::evidence::Reached;
+use crate::keychain::transfer::previous_issuers;
 use crate::vault::Document;
 use crate::vault::fit::fit;
 use crate::vault::role::{bound_issuers, changed_fields, with_issuers};
@@ -57,8 +58,10 @@ async fn moved_from(
     moves: &MoveInput,
     standing: &[Element],
 ) -> Result<Option<Owner>, SetupError> {
-    let old = |owner: &Owner| owner.issuer == moves.from && moves.from != cluster.owner.issuer;
-    let candidates: Vec<Owner> = owners(standing).into_iter().filter(old).collect();
+    if moves.from == cluster.owner.issuer {
+        return Err(SetupError::SameIssuer { issuer: moves.from.clone() });
+    }
+    let candidates: Vec<Owner> = owners(standing).into_iter().filter(|owner| owner.issuer == moves.from).collect();
     let uid = match &cluster.owner.cluster_uid {
         Some(uid) => Some(uid.clone()),
         // Only where it tells several apart.
@@ -70,16 +73,73 @@ async fn moved_from(
         },
     };
     let same = candidates.iter().find(|owner| owner.cluster_uid.is_some() && owner.cluster_uid == uid);
-    if let Some(same) = same.or(candidates.iter().find(|owner| owner.cluster_uid.is_none())) {
+    // One that is known by its issuer alone is another cluster, unless this is a way to it.
+    let reached = |owner: &&Owner| ports.cluster.reached(&authorities(standing, owner)) != Reached::Unrecorded;
+    let by_issuer = candidates.iter().filter(|owner| owner.cluster_uid.is_none());
+    if let Some(same) = same.or(by_issuer.clone().find(reached)) {
         return Ok(Some(same.clone()));
     }
-    let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
-    if enrolled && moves.from != cluster.owner.issuer {
-        // Its keys were moved before; roles may be left.
+    // Its keys were moved before; roles may be left.
+    if previous_issuers(standing, &cluster.owner).contains(&moves.from) {
         return Ok(None);
     }
-    let source = ChainError::NotMoved { old: moves.from.clone(), owners: candidates };
-    Err(SetupError::Chain { mount: input.mount.clone(), source })
+    let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
+    match by_issuer.clone().next().filter(|_| !enrolled) {
+        // It may be, over a way that is not recorded.
+        Some(owner) => Ok(Some(owner.clone())),
+        None => {
+            let source = ChainError::NotMoved { old: moves.from.clone(), owners: candidates };
+            Err(SetupError::Chain { mount: input.mount.clone(), source })
+        }
+    }
+}
+
+/// A cluster's issuers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuers {
+    /// The one that it moves from.
+    old: String,
+    /// All that it had.
+    had: Vec<String>,
+    /// The one that it has.
+    new: String,
+}
+
+impl Issuers {
+    /// The issuers of a role that it accepts when the new one is added; `None` for a role
+    /// that is not the cluster's alone, or whose claims are more than exact strings.
+    fn added(&self, role: &Document) -> Option<Vec<String>> {
+        let text = |field: &str| role.get(field).and_then(Value::as_str);
+        let pointer = role.get("bound_claims").is_some_and(|claims| claims.get("/iss").is_some());
+        if text("role_type") == Some("oidc") || text("bound_claims_type") == Some("glob") || pointer {
+            return None;
+        }
+        let mut bound = bound_issuers(role);
+        let its = |issuer: &String| self.had.contains(issuer) || *issuer == self.new;
+        if !bound.contains(&self.old) || !bound.iter().all(its) {
+            return None;
+        }
+        if !bound.contains(&self.new) {
+            bound.push(self.new.clone());
+        }
+        Some(bound)
+    }
+
+    /// What becomes of a role, as it is now.
+    pub fn plan(&self, name: &str, role: &Document) -> Option<RolePlan> {
+        let document = with_issuers(role, &self.added(role)?);
+        let changes = changed_fields(role, &document);
+        Some(RolePlan {
+            name: name.to_owned(),
+            exists: true,
+            write: !changes.is_empty(),
+            document,
+            changes,
+            before: Some(role.clone()),
+            accounts: accounts(role),
+            issuers: Some(self.clone()),
+        })
+    }
 }
 
 /// The roles that accept the new issuer too, and those that stay bound to the old one.
@@ -98,12 +158,11 @@ pub fn roles(
         Roles::Unreadable(_) | Roles::NotRead => return Ok((Vec::new(), Vec::new())),
     };
     let (old, new) = (&moves.from, &cluster.owner.issuer);
-    let both = [old.clone(), new.clone()];
-    let is_jwt = |role: &Document| role.get("role_type").and_then(Value::as_str) != Some("oidc");
-    let exactly = |role: &Document| is_jwt(role) && bound_issuers(role) == [old.clone()];
-    let done = |role: &Document| is_jwt(role) && bound_issuers(role) == both;
+    let standing = elements(jwt.config.document.as_ref());
+    let mut had = previous_issuers(&standing, jwt.from.as_ref().unwrap_or(&cluster.owner));
+    had.push(old.clone());
+    let issuers = Issuers { old: old.clone(), had, new: new.clone() };
     if moves.all_roles {
-        let standing = elements(jwt.config.document.as_ref());
         let is_other = |owner: &Owner| Some(owner) != jwt.from.as_ref() && owner.issuer == *old;
         if let Some(other) = owners(&standing).into_iter().find(is_other) {
             return Err(SetupError::RolesOfAnother { other });
@@ -113,7 +172,7 @@ pub fn roles(
         let (mount, role) = (input.mount.clone(), name.clone());
         match found.get(name) {
             None => return Err(SetupError::NoRole { mount, role }),
-            Some(document) if !exactly(document) && !done(document) => {
+            Some(document) if issuers.added(document).is_none() => {
                 return Err(SetupError::NotMovable { mount, role, old: old.clone(), new: new.clone() });
             }
             Some(_) => {}
@@ -122,14 +181,12 @@ pub fn roles(
     let (mut moved, mut left) = (Vec::new(), Vec::new());
     for (name, role) in found {
         let named = moves.role.as_ref() == Some(name);
-        if (exactly(role) && (named || moves.all_roles)) || (named && done(role)) {
-            let document = with_issuers(role, &both);
-            let changes = changed_fields(role, &document);
-            let (write, accounts) = (!done(role), accounts(role));
-            let (name, before) = (name.clone(), Some(role.clone()));
-            moved.push(RolePlan { name, exists: true, document, write, changes, before, accounts });
-        } else if is_jwt(role) && fit(role, old).is_some() && fit(role, new).is_none() {
-            left.push(LeftRole { name: name.clone(), exactly: exactly(role) });
+        let plan = issuers.plan(name, role);
+        let refuses = fit(role, old).is_some() && fit(role, new).is_none();
+        match plan {
+            Some(plan) if named || (moves.all_roles && plan.write) => moved.push(plan),
+            plan if refuses => left.push(LeftRole { name: name.clone(), exactly: plan.is_some() }),
+            _ => {}
         }
     }
     // The one that was named is tested by a login.

@@ -3,12 +3,15 @@
 
 use super::error::SetupError;
 use super::input::SetupInput;
+use super::moves::{self, Issuers};
 use super::observe::{Jwt, MountState, as_of};
-use super::{moves, source};
+use super::source;
 use crate::cluster::ServiceAccount;
 use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
 use crate::keychain::action::KeyAction;
+use crate::keychain::element::Element;
+use crate::keychain::key::KeyId;
 use crate::keychain::others::Others;
 use crate::keychain::plan::ChainPlan;
 use crate::shell::word;
@@ -122,6 +125,8 @@ pub struct RolePlan {
     pub before: Option<Document>,
     /// Service accounts that it accepts.
     pub accounts: Vec<ServiceAccount>,
+    /// The cluster's issuers, where the role gets the new one.
+    pub issuers: Option<Issuers>,
 }
 
 impl RolesPlan {
@@ -212,6 +217,20 @@ impl Plan {
         warnings
     }
 
+    /// Refuses where a key that the user expects is not on the mount then. Where Vault
+    /// fetches the keys, all that are published are.
+    pub fn ensure_expected(&self, input: &SetupInput, cluster: &Resolved) -> Result<(), SetupError> {
+        let is_there = |id: &&KeyId| {
+            let its = |element: &Element| element.is_of(&cluster.owner) && element.id() == Some(**id);
+            self.config.chain.elements.iter().any(its)
+        };
+        let keys: Vec<KeyId> = input.expected.iter().filter(|id| !is_there(id)).copied().collect();
+        if keys.is_empty() || input.keys.mode != KeysMode::Static {
+            return Ok(());
+        }
+        Err(SetupError::ExpectedWaits { mount: input.mount.clone(), keys })
+    }
+
     /// Whether anything is written at all.
     pub fn changes(&self) -> bool {
         self.enable_mount || self.config.write || self.roles.all().any(|role| role.write)
@@ -287,6 +306,7 @@ impl RolePlan {
             document,
             before: existing.cloned(),
             accounts: role.service_accounts.clone(),
+            issuers: None,
         }))
     }
 }

@@ -9,6 +9,7 @@ use crate::vault::VaultError;
 use crate::vault::config::ConfigConflict;
 use crate::vault::rewrite::RewriteError;
 use shared::mount::MountPath;
+use shared::text::one_line;
 use std::time::Duration;
 
 /// Why nothing could be refreshed.
@@ -97,6 +98,14 @@ pub enum MemberError {
     /// The issuer's URL lacks a key of the cluster.
     #[error("{0}")]
     SiteLags(Lag),
+    /// Keys of the issuer's URL wait, because nothing shows whose they are.
+    #[error("keys at \"{}\" are not added, because the API server's key set could not be read: {why}", one_line(.url))]
+    NotCompared {
+        /// The URL of the key set.
+        url: String,
+        /// Why not.
+        why: String,
+    },
     /// The mount.
     #[error("{}", about_mount(mount, "its keys", source))]
     Chain {
@@ -125,6 +134,10 @@ impl MemberError {
             Self::Issuer(e) => e.hint(),
             Self::Unproven(e) => e.hint(),
             Self::BlindPrune { .. } => Some("leave --prune out: keys leave after the grace then".to_owned()),
+            Self::NotCompared { .. } => Some(
+                "bind the ClusterRole system:service-account-issuer-discovery to the user, or let it create tokens of service account kube-system/default"
+                    .to_owned(),
+            ),
             Self::SiteLags(lag) => Some(lag.hint()),
             Self::Chain { mount, source } => source.hint(mount),
         }

@@ -55,6 +55,8 @@ pub struct Place {
     group: usize,
     /// Whether this context by itself may change the cluster's keys.
     allows_changes: bool,
+    /// Whether nothing shows which of the published keys are this cluster's.
+    pub blind: bool,
 }
 
 /// One change of the mount.
@@ -100,6 +102,7 @@ impl<'a> Sync<'a> {
                 let at = groups.iter().position(|group| group.cluster.owner == *owner);
                 let group = at.unwrap_or(groups.len());
                 let allows_changes = found.grounds.allows_changes(owner);
+                let blind = found.grounds.blind && found.grounds.signer.is_none();
                 let by_itself = Group {
                     allows_changes,
                     cluster: found.cluster.clone(),
@@ -111,7 +114,7 @@ impl<'a> Sync<'a> {
                     Some(together) => together.add(by_itself),
                     None => groups.push(by_itself),
                 }
-                Place { server: found.target.server, name, cluster: found.cluster, group, allows_changes }
+                Place { server: found.target.server, name, cluster: found.cluster, group, allows_changes, blind }
             });
             rows.push(SyncRow { context, found });
         }

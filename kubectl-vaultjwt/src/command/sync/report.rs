@@ -161,6 +161,13 @@ impl SyncReport {
             Some(Ok(chain)) => {
                 row.outcome = outcome(chain);
                 row.keys = chain.steps.iter().map(KeyReport::of).collect();
+                let waits = place.blind && chain.count(KeyAction::Wait) > 0;
+                if let Some(why) = place.cluster.no_witness.clone().filter(|_| waits) {
+                    row.outcome = Outcome::Failed;
+                    let url = place.cluster.keys_url.clone().unwrap_or_default();
+                    let error = MemberError::NotCompared { url, why };
+                    (row.error, row.hint) = (Some(error.to_string()), error.hint());
+                }
                 // What the URL has is on the mount; what it lacks is not, and may sign.
                 let on_mount =
                     |id: KeyId| chain.elements.iter().any(|e| e.id() == Some(id) && e.is_of(&place.cluster.owner));

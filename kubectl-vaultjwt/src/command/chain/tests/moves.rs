@@ -89,14 +89,15 @@ fn what_a_move_rests_on() {
         says(
             why(&there, moving(&new, &old.owner, reached, possession)),
             "context \"c\" reaches cluster \"prod\" (UID u1), but no token verified that it is that cluster: forbidden",
-            "get the right to create tokens of service account kube-system/default, then retry: kubectl vaultjwt setup \
-             --context c --mount jwt --move-from https://old",
+            "get the right to create tokens of service account kube-system/default, then retry; if the signing keys were \
+             replaced too, and the way is direct, add --replace-keys: kubectl vaultjwt setup --context c --mount jwt \
+             --move-from https://old",
         );
     }
     for possession in [false, true] {
         says(
             why(&there, moving(&new, &old.owner, Reached::Unrecorded, possession)),
-            "context \"c\" claims to be cluster \"prod\" (UID u1) with another issuer, but is reached by another way",
+            "context \"c\" claims to be cluster \"prod\" (UID u1) with another issuer, but is not reached by a recorded way",
             "it may be another cluster: use a kubeconfig with a recorded way, or enroll it on a mount of its own: kubectl \
              vaultjwt setup --context c --mount NAME",
         );
@@ -194,7 +195,26 @@ fn what_cannot_be_moved() {
     );
     says(
         Some(ChainError::MovedAlready { old: there("https://old", Some("u1")), owner: there("https://new", None) }),
-        "it has keys of https://new already, and keys of https://old (cluster u1) too",
-        "remove the keys of the old issuer: kubectl vaultjwt remove --mount jwt --issuer https://old --cluster-uid u1",
+        "it has keys of https://new already, so that those of https://old (cluster u1) cannot become its keys",
+        "compare the two clusters and their recorded ways: kubectl vaultjwt status --mount jwt -o wide",
     );
+}
+
+/// Who was shut out by a bound issuer is let in by clearing it, also when a cluster moves.
+#[test]
+fn a_bound_issuer_that_is_cleared_by_a_move() {
+    let (old, new) = (cluster("https://old", Some("u1"), &[1]), cluster("https://new", Some("u1"), &[1]));
+    let mut there = enrolled(&[(&old, way("api")), (&cluster("https://other", Some("u2"), &[2]), way("other"))]);
+    there["bound_issuer"] = json!("https://old");
+    let member = || moving(&new, &old.owner, Reached::Direct, true);
+    let any = roles(json!({"role_type": "jwt", "bound_claims": {"sub": "s"}}));
+    let clear = Terms { clear_bound_issuer: true, ..Terms::default() };
+    let error = done(&there, member(), &Terms::default(), &any).unwrap_err();
+    assert!(matches!(error, ChainError::BoundIssuer { .. }), "{error}");
+    let error = done(&there, member(), &clear, &any).unwrap_err();
+    assert!(matches!(error, ChainError::TrustDomain { .. }), "{error}");
+    let trusted = Terms { clear_bound_issuer: true, ..allowing(|allow| allow.same_trust_domain = true) };
+    let error = done(&there, member(), &trusted, &any).unwrap_err();
+    assert!(matches!(error, ChainError::UnboundRoles { .. }), "{error}");
+    assert!(done(&there, member(), &trusted, &none()).is_ok());
 }

@@ -1,0 +1,96 @@
+//! A cluster whose issuer changes again and again keeps its roles, and gets no others.
+
+use super::scene::{Place, cluster, entry, inhabit};
+use harness::keys::Alg;
+use harness::server::{Cluster, ClusterOptions, Issuer, Product};
+use harness::suite::NEVER_FLAKY;
+use serde_json::{Value, json};
+
+const FIRST: &str = "https://first.place.svc";
+const SECOND: &str = "https://second.place.svc";
+const THIRD: &str = "https://third.place.svc";
+const FOURTH: &str = "https://fourth.place.svc";
+
+fn issuers(place: &Place, role: &str) -> Value {
+    place.scene.rig.data(&format!("auth/jwt/role/{role}"))["bound_claims"]["iss"].clone()
+}
+
+#[test]
+fn its_own_roles_and_no_others() {
+    let options = ClusterOptions { issuer: Issuer::Url(FIRST.to_owned()), ..ClusterOptions::default() };
+    let mut a = Cluster::start(options).expect("a cluster starts");
+    inhabit(&a);
+    let staging = cluster("https://staging.place.svc");
+    let stranger = || staging.token("shop", "app", &["vault"]).expect("a token");
+    let entries = [entry("a", &a), entry("staging", &staging)];
+    let places = [Product::Vault, Product::OpenBao].map(|product| Place::new(product, None));
+    for place in &places {
+        place.enroll("a", &[], &entries);
+        let also = ["--role", "also", "--service-account", "shop:app", "--policy", "app-read"];
+        place.types(&[&["setup", "--context", "a"], &also[..]].concat(), &entries).ok();
+        place.types(&["setup", "--context", "staging", "--same-trust-domain"], &entries).ok();
+        // A pattern, and a claim by its pointer: neither is only this issuer.
+        let mut role = place.scene.rig.data("auth/jwt/role/also");
+        role["bound_claims_type"] = json!("glob");
+        place.scene.rig.write("auth/jwt/role/pattern", role.clone());
+        role["bound_claims_type"] = json!("string");
+        role["bound_claims"]["/iss"] = json!(FIRST);
+        place.scene.rig.write("auth/jwt/role/pointer", role);
+    }
+    let strays = |place: &Place, from: &str, role: &str| {
+        let moved = format!("it has no keys of issuer \"{from}\" that this cluster could have moved from");
+        for flags in [&["--role", role][..], &["--all-roles"]] {
+            let words = [&["setup", "--context", "staging", "--move-from", from], flags].concat();
+            place.refused(1, &words, &entries, &[&moved]);
+        }
+        for role in ["app", "also", "pattern", "pointer"] {
+            assert!(!place.scene.logs_in(role, &stranger()), "{NEVER_FLAKY}: {}: {role}", place.name);
+        }
+    };
+    for place in &places {
+        strays(place, FIRST, "app");
+        let still = format!("the issuer of the cluster is still \"{FIRST}\"");
+        place.refused(1, &["setup", "--context", "a", "--move-from", FIRST], &entries, &[&still]);
+    }
+    a.change_issuer(SECOND).expect("it gets a new issuer");
+    for place in &places {
+        for role in ["pattern", "pointer"] {
+            let exactly = format!("role \"{role}\" on auth mount \"jwt/\" is not bound to exactly issuer \"{FIRST}\"");
+            let words = ["setup", "--context", "a", "--move-from", FIRST, "--role", role];
+            place.refused(1, &words, &entries, &[&exactly, "by hand"]);
+        }
+        let missing = ["setup", "--context", "a", "--move-from", FIRST, "--role", "missing"];
+        place.refused(1, &missing, &entries, &["role \"missing\" does not exist"]);
+        let done = place.types(&["setup", "--context", "a", "--move-from", FIRST, "--role", "app"], &entries).ok();
+        let by_hand = "role \"pattern\" accepts the old issuer among others";
+        assert!(done.stderr.contains(by_hand), "{}", done.stderr);
+        place.lets_in(&a);
+        strays(place, FIRST, "also");
+        // What is left is done later.
+        place.types(&["setup", "--context", "a", "--move-from", FIRST, "--role", "also"], &entries).ok();
+        assert_eq!(issuers(place, "also"), json!([FIRST, SECOND]));
+    }
+    a.change_issuer(THIRD).expect("it gets a new issuer");
+    for place in &places {
+        place.types(&["setup", "--context", "a", "--move-from", SECOND, "--all-roles"], &entries).ok();
+        for role in ["app", "also"] {
+            assert_eq!(issuers(place, role), json!([FIRST, SECOND, THIRD]));
+        }
+        place.lets_in(&a);
+        assert!(!place.scene.logs_in("app", &stranger()), "{NEVER_FLAKY}");
+    }
+    // Issuer and keys at once: no token can show that it is the same cluster.
+    a.rotate(Alg::Rs256).expect("it rotates");
+    a.change_issuer(FOURTH).expect("it gets a new issuer");
+    for place in places {
+        place.begins();
+        let moves = format!("setup --context a --mount jwt --move-from {THIRD}\n");
+        let ran = place.refused(1, &["sync", "--context", "a"], &entries, &[&moves]);
+        let words = super::scene::hinted(&ran.stderr);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        place.refused(1, &words, &entries, &["no token verified that it is that cluster", "add --replace-keys"]);
+        place.types(&[&words[..], &["--replace-keys", "--role", "app"]].concat(), &entries).ok();
+        place.lets_in(&a);
+        place.end(3);
+    }
+}
