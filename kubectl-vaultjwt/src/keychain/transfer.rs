@@ -62,7 +62,7 @@ mod tests {
         for (before, after) in standing.iter().zip(&moved) {
             assert_eq!(before.id(), after.id());
             if before.is_of(&old) {
-                assert_eq!(previous_issuers(&moved, &new), [old.issuer.clone()]);
+                assert_eq!(previous_issuers(&moved, &new), std::slice::from_ref(&old.issuer));
                 let back = after.remarked(|mark| {
                     mark.owner = old.clone();
                     mark.previous_issuers.clear();
