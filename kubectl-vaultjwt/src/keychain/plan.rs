@@ -159,6 +159,12 @@ impl ChainPlan {
         self.from.is_some() || self.steps.iter().any(|step| step.action.changes())
     }
 
+    /// Whether this key of the owner is on the mount then.
+    pub fn has(&self, id: KeyId) -> bool {
+        let gone = |action| matches!(action, KeyAction::Remove | KeyAction::Withhold | KeyAction::Wait);
+        self.steps.iter().any(|step| step.id == id && !gone(step.action))
+    }
+
     /// How many keys this happens to.
     pub fn count(&self, action: KeyAction) -> usize {
         self.steps.iter().filter(|step| step.action == action).count()

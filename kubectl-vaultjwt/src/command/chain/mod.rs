@@ -100,7 +100,7 @@ pub struct MountPlan {
     /// How many keys are on the mount then.
     pub keys: usize,
     /// What happens to each member's keys, or why nothing does; in the order
-    /// of the members. `document` has the last list.
+    /// of the members. (The lists are left out: `document` has the last.)
     pub members: Vec<Result<ChainPlan, ChainError>>,
     /// What is allowed but should be known.
     pub warnings: Vec<String>,
@@ -155,13 +155,13 @@ impl Draft {
         roles: &Roles,
     ) -> Result<ChainPlan, ChainError> {
         let owner = &member.cluster.owner;
-        let (grounds, standing) = (member.grounds, self.elements.clone());
-        let from = grounds.from.as_ref().filter(|from| standing.iter().any(|element| element.is_of(from)));
-        if let Some(from) = from {
-            grounds.check_transfer(member.cluster, member.name, &standing, from, terms.replace_keys)?;
-            self.elements = transferred(&standing, from, owner);
-        }
-        let served = self.refresh(now, member, terms, roles, from);
+        let grounds = member.grounds;
+        let from = grounds.from.as_ref().filter(|from| self.elements.iter().any(|element| element.is_of(from)));
+        let Some(from) = from else { return self.refresh(now, member, terms, roles, None) };
+        grounds.check_transfer(member.cluster, member.name, &self.elements, from, terms.replace_keys)?;
+        let with_new_owner = transferred(&self.elements, from, owner);
+        let standing = std::mem::replace(&mut self.elements, with_new_owner);
+        let served = self.refresh(now, member, terms, roles, Some(from));
         if served.is_err() {
             self.elements = standing;
         }
@@ -235,7 +235,7 @@ impl Draft {
                 word(member.name)
             ));
         }
-        self.elements = chain.elements.clone();
+        self.elements = std::mem::take(&mut chain.elements);
         let added = |published: &&PublishedKey| {
             let withheld = |step: &KeyStep| {
                 step.id == published.key.id() && matches!(step.action, KeyAction::Withhold | KeyAction::Wait)

@@ -66,7 +66,7 @@ pub async fn run(ports: Ports<'_>, input: &SetupInput) -> Result<SetupReport, Fa
     let grounds = evidence::gather(ports, input, &cluster, &vault, &proof).await?;
     let plan = Plan::make(input, &cluster, &vault, roles, &grounds)?;
     observe::warnings(ports, input, &cluster, &plan).await;
-    plan.ensure_expected(input, &cluster)?;
+    plan.ensure_expected(input)?;
     let mut report = SetupReport::new(ports, input, &cluster, &vault, &plan, &proof);
     if input.dry_run {
         return Ok(report);

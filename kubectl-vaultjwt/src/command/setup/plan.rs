@@ -10,7 +10,6 @@ use crate::cluster::ServiceAccount;
 use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles, elements};
 use crate::issuer::Resolved;
 use crate::keychain::action::KeyAction;
-use crate::keychain::element::Element;
 use crate::keychain::key::KeyId;
 use crate::keychain::others::Others;
 use crate::keychain::plan::ChainPlan;
@@ -219,12 +218,8 @@ impl Plan {
 
     /// Refuses where a key that the user expects is not on the mount then. Where Vault
     /// fetches the keys, all that are published are.
-    pub fn ensure_expected(&self, input: &SetupInput, cluster: &Resolved) -> Result<(), SetupError> {
-        let is_there = |id: &&KeyId| {
-            let its = |element: &Element| element.is_of(&cluster.owner) && element.id() == Some(**id);
-            self.config.chain.elements.iter().any(its)
-        };
-        let keys: Vec<KeyId> = input.expected.iter().filter(|id| !is_there(id)).copied().collect();
+    pub fn ensure_expected(&self, input: &SetupInput) -> Result<(), SetupError> {
+        let keys: Vec<KeyId> = input.expected.iter().filter(|id| !self.config.chain.has(**id)).copied().collect();
         if keys.is_empty() || input.keys.mode != KeysMode::Static {
             return Ok(());
         }

@@ -173,9 +173,7 @@ impl SetupReport {
             named_by: cluster.named_by,
             cloud: CloudReport::of(&cluster.cloud),
             key_source: cluster.source,
-            lag: cluster.lag(&input.cluster_name, |id| {
-                plan.config.chain.elements.iter().any(|e| e.id() == Some(id) && e.is_of(&cluster.owner))
-            }),
+            lag: cluster.lag(&input.cluster_name, |id| plan.config.chain.has(id)),
             rotation: rotation::of(&cluster.owner.issuer),
             keys_mode: input.keys.mode,
             freshness: match input.keys.mode {

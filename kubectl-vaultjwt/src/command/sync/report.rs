@@ -9,7 +9,6 @@ use crate::command::report::{ChangeReport, KeyReport, Place as VaultPlace};
 use crate::issuer::KeySource;
 use crate::keychain::Owner;
 use crate::keychain::action::KeyAction;
-use crate::keychain::key::KeyId;
 use crate::keychain::plan::ChainPlan;
 use crate::vault::config::{KEYS, differing};
 use crate::vault::{Document, Vault};
@@ -169,9 +168,7 @@ impl SyncReport {
                     (row.error, row.hint) = (Some(error.to_string()), error.hint());
                 }
                 // What the URL has is on the mount; what it lacks is not, and may sign.
-                let on_mount =
-                    |id: KeyId| chain.elements.iter().any(|e| e.id() == Some(id) && e.is_of(&place.cluster.owner));
-                if let Some(lag) = place.cluster.lag(&place.name, on_mount) {
+                if let Some(lag) = place.cluster.lag(&place.name, |id| chain.has(id)) {
                     row.outcome = Outcome::Failed;
                     let error = MemberError::SiteLags(lag);
                     (row.error, row.hint) = (Some(error.to_string()), error.hint());
