@@ -1,10 +1,13 @@
 //! A cluster whose issuer changes again and again keeps its roles, and gets no others.
 
 use super::scene::{Place, cluster, entry, inhabit};
+use crate::rig::{Owned, ROLE, Ran, Rig};
 use harness::keys::Alg;
-use harness::server::{Cluster, ClusterOptions, Issuer, Product};
+use harness::server::{Cluster, ClusterOptions, GatedProxy, Issuer, Point, Product, VaultOptions};
 use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
+use std::process::Stdio;
+use std::time::Duration;
 
 const FIRST: &str = "https://first.place.svc";
 const SECOND: &str = "https://second.place.svc";
@@ -92,5 +95,45 @@ fn its_own_roles_and_no_others() {
         place.types(&[&words[..], &["--replace-keys", "--role", "app"]].concat(), &entries).ok();
         place.lets_in(&a);
         place.end(3);
+    }
+}
+
+// Another writer deletes one role and narrows another between the plan and the write.
+#[test]
+fn roles_that_change_meanwhile() {
+    for product in [Product::Vault, Product::OpenBao] {
+        let options = ClusterOptions { issuer: Issuer::Url(FIRST.to_owned()), ..ClusterOptions::default() };
+        let cluster = Cluster::start(options).expect("a cluster starts");
+        inhabit(&cluster);
+        // The gated proxy speaks plain http.
+        let mut rig =
+            Rig::with(Owned::Own(Box::new(cluster)), VaultOptions { tls: false, ..VaultOptions::new(product) });
+        rig.setup(&ROLE).ok();
+        let also = ["--role", "also", "--service-account", "shop:app", "--policy", "app-read", "--policy", "more"];
+        rig.setup(&also).ok();
+        if let Owned::Own(cluster) = &mut rig.cluster {
+            cluster.change_issuer(SECOND).expect("it gets a new issuer");
+        }
+        let port = rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let proxy = GatedProxy::start(port).expect("the proxy starts");
+        let held = proxy.hold(Point::BeforeForwarding, "POST", "auth/jwt/config", 1);
+        let mut command = rig.setup_command(&["--move-from", FIRST, "--all-roles"]);
+        command.env("VAULT_ADDR", proxy.address()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        assert!(held.wait(Duration::from_secs(60)), "{product:?}: it never wrote the keys");
+        rig.vault.http("DELETE", "auth/jwt/role/app", None).expect("Vault answers");
+        let mut narrow = rig.data("auth/jwt/role/also");
+        for field in ["policies", "token_policies"] {
+            narrow[field] = json!(["app-read"]);
+        }
+        rig.write("auth/jwt/role/also", narrow);
+        held.release();
+        let ran: Ran = child.wait_with_output().expect("it ends").into();
+        let ran = ran.ok();
+        assert!(ran.stderr.contains("warning: role \"app\" was deleted by another writer\n"), "{}", ran.stderr);
+        assert!(rig.data("auth/jwt/role/app").is_null(), "{NEVER_FLAKY}: {product:?}: it is there again");
+        let also = rig.data("auth/jwt/role/also");
+        assert_eq!(also["token_policies"], json!(["app-read"]), "{NEVER_FLAKY}: {product:?}");
+        assert_eq!(also["bound_claims"]["iss"], json!([FIRST, SECOND]));
     }
 }
