@@ -48,6 +48,7 @@ fuzz_target!(|body: &[u8]| {
 
         // On a mount it is read as the same key with the same kid.
         let mark = Provenance {
+            previous_issuers: Vec::new(),
             owner: Owner { issuer: "https://issuer".to_owned(), cluster_uid: None },
             kid: published.kid.clone().unwrap_or_default(),
             alg: published.alg.clone().unwrap_or_default(),
