@@ -18,7 +18,8 @@ pub struct KeysFlags {
     pub keys_from: Option<SourceName>,
 
     /// Refuse a key set without this key: SHA-256 of the public key in SPKI form, in base64url or hexadecimal (repeatable)
-    #[arg(long = "expect-key", value_name = "SHA256", value_parser = parse_key_id)]
+    // One in 64 begins with a hyphen.
+    #[arg(long = "expect-key", value_name = "SHA256", value_parser = parse_key_id, allow_hyphen_values = true)]
     pub expected_keys: Vec<KeyId>,
 
     /// Move the keys from the cluster's previous issuer; --role or --all-roles let roles accept the new one too

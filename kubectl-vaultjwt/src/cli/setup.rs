@@ -159,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn a_fingerprint_may_begin_with_a_hyphen() {
+        let id = "-4DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
+        for flags in [&["--expect-key", id][..], &[&format!("--expect-key={id}")]] {
+            let ids: Vec<String> = parse(flags).unwrap().keys.expected_keys.iter().map(ToString::to_string).collect();
+            assert_eq!(ids, [id]);
+        }
+        // A flag in its place is no fingerprint.
+        let error = parse(&["--expect-key", "--dry-run"]).unwrap_err().to_string();
+        assert!(error.contains("43 characters of base64url, or 64 hexadecimal digits"), "{error}");
+    }
+
+    #[test]
     fn a_role_is_described_unless_the_issuer_moves() {
         let check = |flags: &[&str]| {
             let args = parse(flags).unwrap();

@@ -155,7 +155,7 @@ impl Provenance {
         if v1 {
             // To an earlier program these names meant nothing, so they prove nothing
             // there, and must not when the text is rewritten as v2.
-            values.retain(|name, _| name != "proof" && !name.starts_with(AUTHORITY));
+            values.retain(|name, _| name != "proof" && name != PREVIOUS_ISSUERS && !name.starts_with(AUTHORITY));
         }
         let mut take = |name: &str| values.remove(name).filter(|v| !v.is_empty());
         let issuer = take("issuer").ok_or(ProvenanceError::Missing("issuer"))?;
@@ -285,6 +285,9 @@ mod tests {
         let text = written.to_text();
         assert!(text.ends_with("\nprevious-issuers: https://a https://b%2Cc\n"), "{text}");
         assert_eq!(Provenance::parse(&text), Ok(written));
+        // It meant nothing to an earlier program.
+        let v1 = Provenance::parse(&text.replace("vaultjwt/v2", "vaultjwt/v1")).unwrap();
+        assert_eq!(v1.previous_issuers, Vec::<String>::new());
     }
 
     #[test]

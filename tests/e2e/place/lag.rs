@@ -23,6 +23,7 @@ each_product!(a_url_that_is_out_of_date, |product| {
     place.begins();
     place.refused(1, &["sync", "--context", "a"], &entries, &[&format!("error: context \"a\": {lacks}"), &update]);
     place.refused(3, &["diff", "--context", "a"], &entries, &[&format!("error: {lacks}"), &update]);
+    place.refused(1, &["status", "--check-clusters", "--context", "a"], &entries, &[&lacks, &update]);
     let setup = [&["setup", "--context", "a"], &ROLE[..]].concat();
     let unverified = format!("none of the 1 keys of issuer \"{ISSUER}\" verifies a token of this API server");
     let uploads =
@@ -35,7 +36,7 @@ each_product!(a_url_that_is_out_of_date, |product| {
     web.site.add(ISSUER, &a);
     place.types(&["sync", "--context", "a"], &entries).ok();
     place.lets_in(&a);
-    place.end(4);
+    place.end(5);
 });
 
 // All keys are replaced before anybody uploads one.

@@ -80,13 +80,7 @@ impl ConfigPlan {
 
     /// Other owners, each once.
     pub fn owners(&self) -> Vec<Owner> {
-        let mut owners = Vec::new();
-        for mark in self.staying.iter().filter_map(Element::provenance) {
-            if !owners.contains(&mark.owner) {
-                owners.push(mark.owner.clone());
-            }
-        }
-        owners
+        chain::owners(&self.staying)
     }
 
     /// Elements that stay and whose owner is not known.

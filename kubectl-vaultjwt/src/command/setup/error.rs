@@ -86,7 +86,7 @@ pub enum SetupError {
     },
     /// The cluster did not move.
     #[error("the issuer of the cluster is still \"{}\", and --move-from names the issuer that it had before; nothing was changed", one_line(.issuer))]
-    SameIssuer {
+    IssuerUnchanged {
         /// The issuer.
         issuer: String,
     },
@@ -228,7 +228,7 @@ impl SetupError {
                 "check --expect-key, and that the context is the right one; this cluster publishes {}",
                 published.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             )),
-            Self::SameIssuer { .. } => {
+            Self::IssuerUnchanged { .. } => {
                 Some("change the cluster's issuer first (--service-account-issuer), then run the command again".to_owned())
             }
             Self::ExpectedWaits { .. } => Some(

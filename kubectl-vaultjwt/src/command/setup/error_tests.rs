@@ -104,7 +104,7 @@ fn words_and_hints() {
             "add issuer \"https://new\" to bound_claims.iss of the role by hand: vault read auth/jwt/role/app",
         ),
         (
-            SetupError::SameIssuer { issuer: "https://i".into() },
+            SetupError::IssuerUnchanged { issuer: "https://i".into() },
             "the issuer of the cluster is still \"https://i\", and --move-from names the issuer that it had before; nothing was changed",
             "change the cluster's issuer first (--service-account-issuer), then run the command again",
         ),

@@ -59,7 +59,7 @@ async fn moved_from(
     standing: &[Element],
 ) -> Result<Option<Owner>, SetupError> {
     if moves.from == cluster.owner.issuer {
-        return Err(SetupError::SameIssuer { issuer: moves.from.clone() });
+        return Err(SetupError::IssuerUnchanged { issuer: moves.from.clone() });
     }
     let candidates: Vec<Owner> = owners(standing).into_iter().filter(|owner| owner.issuer == moves.from).collect();
     let uid = match &cluster.owner.cluster_uid {
