@@ -4,7 +4,7 @@
 
 use crate::facts::TokenFacts;
 use crate::refused::Refused;
-use crate::token::Lease;
+use crate::token::{self, Lease};
 use crate::vault::{Target, VaultError};
 use serde::Deserialize;
 use shared::Secret;
@@ -20,8 +20,8 @@ const SHOWN_AT_MOST: usize = 300;
 pub struct Granted {
     /// The Vault token.
     pub token: Secret,
-    /// How long it lives; zero is for ever.
-    pub lease: Duration,
+    /// Its TTL; `None` where it never expires.
+    pub lease: Option<Duration>,
     /// The role Vault says it used.
     pub role: Option<String>,
     /// What a token can be revoked and looked up by, and is no secret.
@@ -30,12 +30,15 @@ pub struct Granted {
     pub policies: Vec<String>,
     /// Whether it can be renewed.
     pub renewable: bool,
+    /// How often it can be used; 0 for no limit.
+    pub uses: i64,
 }
 
 impl Granted {
-    /// What it begins with.
+    /// What it begins with. A renewal is a use: a token with a limited number of them is
+    /// left to the application.
     pub fn lease(&self) -> Lease {
-        Lease { lasts: self.lease, renewable: self.renewable }
+        Lease { lasts: self.lease, renewable: self.renewable && self.uses == 0 }
     }
 }
 
@@ -91,6 +94,8 @@ struct Auth {
     policies: Option<Vec<String>>,
     #[serde(default)]
     renewable: bool,
+    #[serde(default)]
+    num_uses: i64,
     metadata: Option<Metadata>,
 }
 
@@ -132,11 +137,12 @@ fn granted(status: u16, content: &[u8]) -> Result<Granted, NoLogin> {
     }
     Ok(Granted {
         token: Secret::new(auth.client_token),
-        lease: Duration::from_secs(auth.lease_duration),
+        lease: (auth.lease_duration > 0).then(|| token::ttl(auth.lease_duration)),
         role: auth.metadata.and_then(|m| m.role),
         accessor: auth.accessor,
         policies: auth.policies.unwrap_or_default(),
         renewable: auth.renewable,
+        uses: auth.num_uses,
     })
 }
 

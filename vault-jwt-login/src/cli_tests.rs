@@ -42,7 +42,7 @@ fn nothing_given_is_a_login_with_the_defaults() {
             command: None,
             splay: None,
             timeout: Duration::from_secs(120),
-            request_timeout: Some(Duration::from_secs(15)),
+            request_timeout: None,
             tls: TlsSettings::default(),
             proxy: None,
             quiet: false,
@@ -110,7 +110,7 @@ fn all_given(ca_given_by: &str) -> Settings {
         command: None,
         splay: Some(Duration::from_secs(20)),
         timeout: Duration::from_secs(30),
-        request_timeout: Some(Duration::from_secs(15)),
+        request_timeout: None,
         tls: TlsSettings {
             ca: Some(CaSource::File("/ca".into())),
             ca_given_by: ca_given_by.into(),

@@ -1,4 +1,4 @@
-//! Owns how a run ends: exit codes, and what is told of a failure.
+//! Exit codes, and how a failure is worded.
 
 use crate::cli::UsageError;
 use crate::command::CommandError;
@@ -6,6 +6,7 @@ use crate::found::NotFound;
 use crate::jwt_file::JwtFileError;
 use crate::log::{Level, Message};
 use crate::retry::{GaveUp, Wait};
+use crate::revocation::NotRevoked;
 use crate::tls::TlsError;
 use crate::token_file::TokenFileError;
 use crate::vault::VaultError;
@@ -38,6 +39,9 @@ pub enum Error {
     /// No token where one was left.
     #[error(transparent)]
     Found(#[from] NotFound),
+    /// A token that Vault did not revoke.
+    #[error(transparent)]
+    NotRevoked(Box<NotRevoked>),
 }
 
 impl Error {
@@ -49,6 +53,7 @@ impl Error {
             Self::Jwt(_) | Self::Found(_) => 66,
             Self::Vault(VaultError::Refused(refused)) if refused.class != Refusal::Unavailable => 77,
             Self::Vault(VaultError::Denied(denied)) if !denied.unavailable => 77,
+            Self::NotRevoked(_) => 77,
             Self::Vault(_) => 69,
             Self::Command(error) => error.exit_code(),
             Self::TokenFile(_) => 73,
@@ -60,6 +65,7 @@ impl Error {
         match self {
             Self::Jwt(error) if error.can_heal() => Wait::Change,
             Self::Vault(VaultError::Unreachable { .. }) => Wait::Outage { after: None },
+            Self::Vault(VaultError::Unanswered { .. }) => Wait::Unanswered,
             Self::Vault(VaultError::Refused(refused)) => match refused.class {
                 Refusal::Unavailable => Wait::Outage { after: refused.retry_after },
                 class if class.can_heal() => Wait::Change,
@@ -80,6 +86,7 @@ impl Error {
             Self::Command(error) => Some(error.hint()),
             Self::TokenFile(error) => error.hint(),
             Self::Found(error) => Some(error.hint()),
+            Self::NotRevoked(error) => Some(error.hint()),
         }
     }
 
@@ -165,12 +172,14 @@ mod tests {
     fn each_class_has_its_exit_code_and_its_way_to_wait() {
         let tls = VaultError::Tls { address: target().address, why: "x".into(), hint: None };
         let wrapped = VaultError::Wrapped { address: target().address };
+        let unanswered = VaultError::Unanswered { address: target().address, within: Duration::from_secs(60) };
         for (error, code, wait) in [
             (UsageError::unknown("x").into(), 64, Wait::Never),
             (Error::Tls(TlsError::ServerName("x y".into())), 64, Wait::Never),
             (JwtFileError::NotAFile(PathBuf::from("/")).into(), 66, Wait::Never),
             (JwtFileError::Empty(PathBuf::from("/t")).into(), 66, Wait::Change),
             (unreachable(), 69, Wait::Outage { after: None }),
+            (unanswered.into(), 69, Wait::Unanswered),
             (tls.into(), 69, Wait::Never),
             (wrapped.into(), 69, Wait::Never),
             (refused(Refusal::Unavailable), 69, Wait::Outage { after: Some(Duration::from_secs(7)) }),

@@ -1,12 +1,14 @@
-//! Owns a token that is found in its file: read without being led elsewhere,
-//! and taken for ours only where nobody else can have put it there.
+//! Reads a token that is found in its file, without following links, and decides
+//! whether it is ours: whether nobody else can have put it there.
 
-use rustix::fs::{Mode, OFlags, open};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::geteuid;
 use shared::Secret;
 use shared::text::os_cause;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -90,15 +92,23 @@ impl NotFound {
 /// Reads a token. A link in the file's place is not followed, and a pipe not
 /// waited for.
 pub fn read(path: &Path) -> Result<Secret, NotFound> {
-    open_token(path).map(|(token, _)| token)
+    open_token(CWD, path.as_os_str(), path).map(|(token, _)| token)
 }
 
 /// Reads a token that we can have put there ourselves: the file is ours, and
 /// nobody else may write to it. `None` if it can be another's, with the reason.
 pub fn own(path: &Path) -> Result<Result<Secret, &'static str>, NotFound> {
-    let (token, metadata) = open_token(path)?;
+    own_at(CWD, path.as_os_str(), path)
+}
+
+/// The same for `name` in a directory that is open; `path` is for messages.
+pub fn own_at(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<Result<Secret, &'static str>, NotFound> {
+    let (token, metadata) = open_token(directory, name, path)?;
     Ok(if metadata.uid() != geteuid().as_raw() {
         Err("it belongs to another user")
+    } else if metadata.nlink() > 1 {
+        // Possibly a file from another directory.
+        Err("it has more than one hard link")
     } else if metadata.mode() & 0o022 != 0 {
         Err("others may write to it")
     } else {
@@ -106,11 +116,11 @@ pub fn own(path: &Path) -> Result<Result<Secret, &'static str>, NotFound> {
     })
 }
 
-fn open_token(path: &Path) -> Result<(Secret, std::fs::Metadata), NotFound> {
+fn open_token(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<(Secret, std::fs::Metadata), NotFound> {
     let unreadable = |source: io::Error| NotFound::Unreadable { path: path.to_owned(), source };
     let no_token = |why| NotFound::NoToken { path: path.to_owned(), why };
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match open(path, flags, Mode::empty()) {
+    let file = match openat(directory, name, flags, Mode::empty()) {
         Ok(file) => File::from(file),
         // open(2), of O_NOFOLLOW.
         Err(rustix::io::Errno::LOOP) => return Err(no_token("is a link")),

@@ -1,9 +1,7 @@
-//! Owns when something is done about a token that is kept: it is renewed at
-//! about two thirds of its lease, and replaced where that is no more use. It
-//! knows no clock and asks nobody.
+//! Decides when a token is renewed (at about two thirds of its TTL) and when it
+//! is replaced. It has no clock and sends nothing.
 
-use crate::token::{Known, Lease};
-use crate::vault::Target;
+use crate::token::Lease;
 use shared::Secret;
 use std::time::Duration;
 
@@ -28,7 +26,7 @@ pub struct Held {
     /// The token.
     pub token: Secret,
     lease: Lease,
-    /// The longest lease that it ever had.
+    /// The longest TTL that it ever had.
     full: Duration,
     /// When the lease began.
     since: Duration,
@@ -40,15 +38,16 @@ impl Held {
     /// A token whose lease begins now.
     pub fn new(token: Secret, lease: Lease, now: Duration) -> Self {
         let next = if lease.renewable { Act::Renew } else { Act::LogIn };
-        Self { token, lease, full: lease.lasts, since: now, next }
+        Self { token, lease, full: lease.lasts.unwrap_or_default(), since: now, next }
     }
 
     /// A renewal. Where the lease it gives is less than half of what there
     /// was, the maximum is near (Vault cuts the lease down to it), and the
     /// next thing is a new token.
     pub fn renewed(&mut self, lease: Lease, now: Duration) {
-        let near_its_end = lease.lasts * 2 < self.full;
-        self.full = self.full.max(lease.lasts);
+        let lasts = lease.lasts.unwrap_or(Duration::MAX);
+        let near_its_end = lasts.is_zero() || lasts < self.full / 2;
+        self.full = self.full.max(lasts);
         self.next = if lease.renewable && !near_its_end { Act::Renew } else { Act::LogIn };
         (self.lease, self.since) = (lease, now);
     }
@@ -62,38 +61,21 @@ impl Held {
     /// `share` is anything from 0 to 1.
     pub fn next(&self, share: f64) -> Option<(Act, Duration)> {
         let part = EARLIEST + (LATEST - EARLIEST) * share.clamp(0.0, 1.0);
-        self.ends().map(|_| (self.next, self.since + self.lease.lasts.mul_f64(part)))
+        self.lease.lasts.map(|lasts| (self.next, self.since + lasts.mul_f64(part)))
     }
 
-    /// When its lease ends; `None` is never.
+    /// When it expires; `None` is never.
     pub fn ends(&self) -> Option<Duration> {
-        (!self.lease.lasts.is_zero()).then(|| self.since + self.lease.lasts)
-    }
-}
-
-/// Why a token that was found is not the one that a login would give: `None`
-/// if it is. A token in a shared folder may have been put there by anybody.
-pub fn foreign(known: &Known, target: &Target) -> Option<String> {
-    let login = format!("auth/{}/login", target.mount);
-    if known.path != login {
-        return Some("it is of another mount".to_owned());
-    }
-    match &target.role {
-        // Which role a login without one gets is known only by logging in.
-        None => Some("no role is asked for that it could be compared with".to_owned()),
-        Some(role) if known.role.as_ref() != Some(role) => Some("it is of another role".to_owned()),
-        Some(_) => None,
+        self.lease.lasts.map(|lasts| self.since + lasts)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::Address;
-    use shared::mount::MountPath;
 
     fn lease(seconds: u64) -> Lease {
-        Lease { lasts: Duration::from_secs(seconds), renewable: true }
+        Lease { lasts: Some(Duration::from_secs(seconds)), renewable: true }
     }
 
     fn at(held: &Held) -> Option<(Act, u64)> {
@@ -123,35 +105,14 @@ mod tests {
         assert_eq!(at(&held), Some((Act::Renew, 396)));
         held.replace();
         assert_eq!(at(&held), Some((Act::LogIn, 396)));
-        assert_eq!(at(&Held::new(Secret::new("t"), lease(0), Duration::ZERO)), None);
+        let forever = Lease { lasts: None, renewable: false };
+        assert_eq!(at(&Held::new(Secret::new("t"), forever, Duration::ZERO)), None);
     }
 
     #[test]
-    fn only_a_token_of_this_mount_and_role_is_taken_over() {
-        let target = |role: Option<&str>| Target {
-            address: Address::parse("https://v").unwrap(),
-            namespace: None,
-            mount: MountPath::parse("k8s/prod").unwrap(),
-            role: role.map(str::to_owned),
-        };
-        let known = |path: &str, role: Option<&str>| Known {
-            lease: lease(60),
-            path: path.to_owned(),
-            role: role.map(str::to_owned),
-            accessor: String::new(),
-            policies: Vec::new(),
-        };
-        let (mount, role) = (Some("it is of another mount"), Some("it is of another role"));
-        for (path, made_with, asked, why) in [
-            ("auth/k8s/prod/login", Some("app"), Some("app"), None),
-            ("auth/k8s/prod/login", Some("admin"), Some("app"), role),
-            ("auth/k8s/prod/login", None, Some("app"), role),
-            ("auth/k8s/login", Some("app"), Some("app"), mount),
-            ("auth/token/create", Some("app"), Some("app"), mount),
-            ("auth/token/root", None, Some("app"), mount),
-            ("auth/k8s/prod/login", Some("app"), None, Some("no role is asked for that it could be compared with")),
-        ] {
-            assert_eq!(foreign(&known(path, made_with), &target(asked)).as_deref(), why, "{path} {made_with:?}");
-        }
+    fn a_renewal_that_adds_no_time_is_followed_by_a_login_at_once() {
+        let mut held = Held::new(Secret::new("t"), lease(20), Duration::ZERO);
+        held.renewed(lease(0), Duration::from_secs(13));
+        assert_eq!((at(&held), held.ends()), (Some((Act::LogIn, 13)), Some(Duration::from_secs(13))));
     }
 }

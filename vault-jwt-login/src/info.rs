@@ -1,19 +1,19 @@
-//! Owns what the info file says about a token: everything that Vault told of
-//! it but the token itself.
+//! The info file: everything that Vault said about a token but the token itself.
 
 use crate::vault::{Granted, Target};
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 #[derive(Serialize)]
 struct Info<'a> {
     accessor: &'a str,
     policies: &'a [String],
-    /// Seconds; 0 is for ever.
+    /// Seconds; 0 where it does not expire.
     lease_duration: u64,
     renewable: bool,
     /// Seconds since the epoch, by the local clock.
     issued_at: i64,
-    /// The same; `null` where it does not end.
+    /// The same; `null` where it does not expire.
     expires_at: Option<i64>,
     role: Option<&'a str>,
     mount: &'a str,
@@ -23,14 +23,13 @@ struct Info<'a> {
 
 /// JSON with a line feed at its end. `now` is the local clock.
 pub fn text(target: &Target, granted: &Granted, now: i64) -> String {
-    let lease = granted.lease.as_secs();
     let info = Info {
         accessor: &granted.accessor,
         policies: &granted.policies,
-        lease_duration: lease,
+        lease_duration: granted.lease.map_or(0, |lease| lease.as_secs()),
         renewable: granted.renewable,
         issued_at: now,
-        expires_at: (lease > 0).then(|| now.saturating_add_unsigned(lease)),
+        expires_at: granted.lease.map(|lease| now.saturating_add_unsigned(lease.as_secs())),
         role: target.role.as_deref().or(granted.role.as_deref()),
         mount: target.mount.as_str(),
         namespace: target.namespace.as_deref(),
@@ -52,6 +51,16 @@ pub fn expires_at(content: &[u8]) -> Option<Option<i64>> {
     (known.lease_duration == 0 || known.expires_at.is_some()).then_some(known.expires_at)
 }
 
+/// The accessor in the info file, if there is one that can be read.
+pub fn accessor(path: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Known {
+        accessor: String,
+    }
+    let known: Known = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+    Some(known.accessor).filter(|accessor| !accessor.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,11 +79,12 @@ mod tests {
         };
         let granted = |lease| Granted {
             token: Secret::new("hvs.secret"),
-            lease: Duration::from_secs(lease),
+            lease: (lease > 0).then(|| Duration::from_secs(lease)),
             role: Some("app".into()),
             accessor: "acc".into(),
             policies: vec!["app-read".into(), "default".into()],
             renewable: true,
+            uses: 0,
         };
         assert_eq!(
             text(&target, &granted(3_600), 1_000),

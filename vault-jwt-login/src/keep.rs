@@ -1,26 +1,27 @@
-//! Owns the life of a token that is kept in use: renewed in time, replaced
-//! where that does not go on, and held through an outage for as long as it
-//! lives. It asks nobody and tells nobody by itself, so that hours of it can
-//! be tested in simulated time.
+//! Keeps a token valid: renews it in time, replaces it where that ends, and
+//! rides out an outage for as long as it lives. It sends nothing by itself, so
+//! that hours of it can be tested in simulated time.
 
 use crate::answer::Granted;
 use crate::error::{Error, about};
 use crate::held::{Act, Held};
 use crate::log::{Level, Message};
-use crate::retry::{Wait, World};
+use crate::retry::{self, Wait, World};
 use crate::token::Lease;
 use shared::Secret;
 use std::time::Duration;
 
 /// What keeping a token needs of the world.
 pub trait Keeper {
-    /// A new lease.
-    fn renew(&mut self, token: &Secret) -> Result<Lease, Error>;
+    /// A new TTL, within this time.
+    fn renew(&mut self, token: &Secret, time_left: Duration) -> Result<Lease, Error>;
     /// A new token.
     fn log_in(&mut self) -> Result<Granted, Error>;
     /// Puts a new token where it is looked for.
     fn put(&mut self, granted: &Granted) -> Result<(), Error>;
-    /// The token in place has a new lease.
+    /// A token that a login granted is not needed after all, or could not be put in place.
+    fn discard(&mut self, granted: &Granted);
+    /// The token in place has a new TTL.
     fn extended(&mut self, lease: Lease);
     /// Something to tell.
     fn say(&mut self, message: &Message<'_>);
@@ -32,12 +33,18 @@ pub trait Keeper {
 
 /// No two requests are closer to each other, whatever fails.
 const SHORTEST: Duration = Duration::from_secs(1);
-/// The longest wait while Vault is away.
+/// The longest wait while Vault is away and the token lives.
 const OUTAGE: Duration = Duration::from_secs(30);
-/// The longest wait while Vault refuses: somebody has to change something,
-/// and a refused signature costs it a look at every key.
+/// The same once the token has expired: the application waits for a new one.
+const EXPIRED: Duration = Duration::from_secs(5);
+/// The longest wait while Vault refuses: something has to be changed first,
+/// and a refused signature makes Vault try every key.
 const REFUSED: Duration = Duration::from_secs(60);
-/// For a token that never ends: a look at the clock now and then.
+/// The wait after a login that was not answered: Vault may still be working it off.
+const UNANSWERED: Duration = Duration::from_secs(10);
+/// Bounds on a renewal. It costs Vault little, and is of no use once the token has expired.
+const RENEWAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));
+/// For a token that never expires: one wakeup a day.
 const FOREVER: Duration = Duration::from_secs(86_400);
 
 /// Keeps `held` in use for as long as `keeper` goes on.
@@ -65,10 +72,13 @@ fn prolong(world: &mut impl World, keeper: &mut impl Keeper, held: &mut Held) {
         }
         let act = held.next(0.0).map(|(act, _)| act);
         let done = match act {
-            Some(Act::Renew) => keeper.renew(&held.token).map(|lease| {
-                held.renewed(lease, now);
-                keeper.extended(lease);
-            }),
+            Some(Act::Renew) => {
+                let left = held.ends().map_or(RENEWAL.1, |end| end.saturating_sub(now));
+                keeper.renew(&held.token, left.clamp(RENEWAL.0, RENEWAL.1)).map(|lease| {
+                    held.renewed(lease, now);
+                    keeper.extended(lease);
+                })
+            }
             _ => replace(keeper, held, &mut waiting, now),
         };
         let Err(error) = done else {
@@ -81,16 +91,13 @@ fn prolong(world: &mut impl World, keeper: &mut impl Keeper, held: &mut Held) {
         };
         failures += 1;
         let left = held.ends().map(|end| end.saturating_sub(world.elapsed()));
-        let refused = !matches!(error.wait(), Wait::Outage { .. });
+        let refused = error.wait() == Wait::Never || error.wait() == Wait::Change;
+        let pause = pause(world, &error, act, failures, left);
         let then = if act == Some(Act::Renew) && refused {
             held.replace();
             "; logging in again".to_owned()
         } else {
-            match left {
-                Some(Duration::ZERO) => "; trying again, the token is over".to_owned(),
-                Some(left) => format!("; trying again, the token lasts {}", about(left)),
-                None => "; trying again".to_owned(),
-            }
+            retrying(&error, pause, left)
         };
         // Each failure once: an outage of an hour is one line, not a hundred.
         let text = error.to_string();
@@ -98,8 +105,22 @@ fn prolong(world: &mut impl World, keeper: &mut impl Keeper, held: &mut Held) {
             keeper.say(&error.message(Level::Warn, &then));
             told = text;
         }
-        let pause = pause(world, &error, failures, left);
         world.sleep(pause);
+    }
+}
+
+/// What is said about the retry. A wait that the server asked for is named: it can be long.
+fn retrying(error: &Error, pause: Duration, left: Option<Duration>) -> String {
+    let when = match error.wait() {
+        Wait::Outage { after: Some(after) } => {
+            format!("; retrying in {} (Retry-After: {})", about(pause), about(after))
+        }
+        _ => "; retrying".to_owned(),
+    };
+    match left {
+        Some(Duration::ZERO) => when + ", the token has expired",
+        Some(left) => format!("{when}, the token expires in {}", about(left)),
+        None => when,
     }
 }
 
@@ -109,8 +130,11 @@ fn replace(
     waiting: &mut Option<(Granted, Duration)>,
     now: Duration,
 ) -> Result<(), Error> {
-    let over = |(granted, since): &(Granted, Duration)| !granted.lease.is_zero() && now >= *since + granted.lease / 2;
-    let (granted, since) = match waiting.take().filter(|waiting| !over(waiting)) {
+    let over = |(granted, since): &(Granted, Duration)| granted.lease.is_some_and(|ttl| now >= *since + ttl / 2);
+    if let Some((granted, _)) = waiting.take_if(|waiting| over(waiting)) {
+        keeper.discard(&granted);
+    }
+    let (granted, since) = match waiting.take() {
         Some(waiting) => waiting,
         None => (keeper.log_in()?, now),
     };
@@ -122,20 +146,26 @@ fn replace(
     Ok(())
 }
 
-/// How long to wait after so many failures, at random. `left` is how long the
-/// token still lives: its end is not slept through.
-fn pause(world: &mut impl World, error: &Error, failures: u32, left: Option<Duration>) -> Duration {
-    let (longest, least) = match error.wait() {
-        Wait::Outage { after } => (OUTAGE, after.unwrap_or_default()),
-        Wait::Change | Wait::Never => (REFUSED, Duration::ZERO),
+/// The wait after so many failures, at random. `left` is how long the token still
+/// lives: its end is not slept through.
+fn pause(world: &mut impl World, error: &Error, act: Option<Act>, failures: u32, left: Option<Duration>) -> Duration {
+    let expired = left.is_some_and(|left| left.is_zero());
+    let (shortest, longest, asked) = match error.wait() {
+        Wait::Unanswered if act != Some(Act::Renew) => (UNANSWERED, OUTAGE, None),
+        Wait::Unanswered => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
+        Wait::Outage { after } => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, after),
+        Wait::Change | Wait::Never => (SHORTEST, REFUSED, None),
     };
-    let ceiling = SHORTEST.saturating_mul(1 << failures.min(16)).min(longest);
-    let pause = world.between(SHORTEST, ceiling);
-    let pause = match left {
-        Some(left) if !left.is_zero() => pause.min((left / 4).max(SHORTEST)),
-        _ => pause,
-    };
-    pause.max(least)
+    let ceiling = shortest.saturating_mul(1 << failures.min(16)).min(longest);
+    let pause = world.between(shortest, ceiling);
+    let least = retry::bounded(asked.unwrap_or_default());
+    match left {
+        Some(left) if !left.is_zero() => {
+            // A Retry-After is obeyed for half of the remaining TTL at most.
+            pause.min((left / 4).max(shortest)).max(least.min(left / 2))
+        }
+        _ => pause.max(least),
+    }
 }
 
 #[cfg(test)]

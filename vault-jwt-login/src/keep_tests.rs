@@ -21,6 +21,11 @@ struct Scene {
     maximum: u64,
     born: Duration,
     batch: bool,
+    uses: i64,
+    /// What Vault's responses ask for while it is away, in seconds.
+    retry_after: Option<u64>,
+    /// Whether requests are not answered while it is away.
+    silent: bool,
     renewal_forbidden: bool,
     /// From when to when Vault is away.
     away: Vec<(u64, u64)>,
@@ -67,7 +72,16 @@ impl World {
         let now = scene.now.as_secs();
         if scene.away.iter().any(|(from, to)| (*from..*to).contains(&now)) {
             let address = Address::parse("https://vault").unwrap();
-            return Err(VaultError::Unreachable { address, why: "connection refused".into() }.into());
+            if scene.silent {
+                return Err(VaultError::Unanswered { address, within: Duration::from_secs(60) }.into());
+            }
+            let Some(after) = scene.retry_after else {
+                return Err(VaultError::Unreachable { address, why: "connection refused".into() }.into());
+            };
+            let retry_after = Some(Duration::from_secs(after));
+            let words = "busy".to_owned();
+            let denied = Denied { call: Call::Renew, address, status: 503, words, unavailable: true, retry_after };
+            return Err(VaultError::Denied(Box::new(denied)).into());
         }
         Ok(())
     }
@@ -88,7 +102,8 @@ impl World {
 }
 
 impl Keeper for World {
-    fn renew(&mut self, token: &Secret) -> Result<Lease, Error> {
+    fn renew(&mut self, token: &Secret, time_left: Duration) -> Result<Lease, Error> {
+        assert!((10..=60).contains(&time_left.as_secs()), "{time_left:?}");
         self.note("renew");
         self.away()?;
         let scene = self.0.borrow();
@@ -106,7 +121,7 @@ impl Keeper for World {
             return Err(VaultError::Denied(Box::new(denied)).into());
         }
         let left = scene.maximum.saturating_sub((scene.now - scene.born).as_secs());
-        Ok(Lease { lasts: Duration::from_secs(scene.lease.min(left)), renewable: true })
+        Ok(Lease { lasts: Some(Duration::from_secs(scene.lease.min(left))), renewable: true })
     }
 
     fn log_in(&mut self) -> Result<Granted, Error> {
@@ -117,11 +132,12 @@ impl Keeper for World {
         scene.born = scene.now;
         Ok(Granted {
             token: Secret::new(format!("t{}", scene.tokens)),
-            lease: Duration::from_secs(scene.lease),
+            lease: (scene.lease > 0).then(|| Duration::from_secs(scene.lease)),
             role: None,
             accessor: String::new(),
             policies: Vec::new(),
             renewable: !scene.batch,
+            uses: scene.uses,
         })
     }
 
@@ -135,6 +151,10 @@ impl Keeper for World {
         let now = scene.now.as_secs();
         scene.log.push((now, "put"));
         Ok(())
+    }
+
+    fn discard(&mut self, _: &Granted) {
+        self.note("discard");
     }
 
     fn extended(&mut self, _: Lease) {}
@@ -208,7 +228,7 @@ fn an_outage_within_the_lease_is_ridden_out() {
     assert!((55..=70).contains(&asked), "{asked}");
     assert_eq!(
         world.told()[0],
-        "warning: could not reach Vault at \"https://vault\": connection refused; trying again, the token lasts 20m24s"
+        "warning: could not reach Vault at \"https://vault\": connection refused; retrying, the token expires in 20m24s"
     );
     let again = &world.told()[1];
     assert!(again.starts_with("works again after 15m") && world.told().len() == 2, "{again}");
@@ -225,7 +245,7 @@ fn after_an_outage_longer_than_the_lease_there_is_a_new_token() {
     assert!((600..632).contains(&first_login), "{first_login}");
     // The token that is over stays until there is another.
     let put = log.iter().find(|(_, what)| *what == "put").unwrap().0;
-    assert!((4_000..4_032).contains(&put), "{put}");
+    assert!((4_000..4_006).contains(&put), "{put}");
     assert_eq!(world.0.borrow().file, "t2");
     // The end of the lease is not slept through.
     let last_renew = log.iter().rfind(|(at, what)| *at < 600 && *what == "renew").unwrap().0;
@@ -246,7 +266,7 @@ fn a_token_that_has_no_place_waits_for_one_and_is_not_asked_for_again() {
     keep(
         &mut world.clone(),
         &mut world.clone(),
-        Held::new(Secret::new("t1"), Lease { lasts: Duration::from_secs(600), renewable: false }, Duration::ZERO),
+        Held::new(Secret::new("t1"), Lease { lasts: Some(Duration::from_secs(600)), renewable: false }, Duration::ZERO),
     );
     let log = world.log();
     assert_eq!(log.iter().filter(|(_, what)| *what == "login").count(), 1, "{log:?}");
@@ -257,6 +277,65 @@ fn a_token_that_has_no_place_waits_for_one_and_is_not_asked_for_again() {
         "{:?}",
         world.told()
     );
+}
+
+#[test]
+fn a_retry_after_beyond_the_ttl_does_not_let_the_token_expire() {
+    let world = World::new(60, 1_000_000);
+    // Due at 39.6 s; Vault answers again 5 s later.
+    world.0.borrow_mut().away.push((39, 45));
+    world.0.borrow_mut().retry_after = Some(600);
+    world.run(120);
+    let (log, told) = (world.log(), world.told());
+    assert!(log.iter().all(|(_, what)| *what == "renew"), "{log:?}");
+    assert_eq!(log[1].0 - log[0].0, 10, "half of the 20.4 s that are left: {log:?}");
+    assert!(told[0].ends_with(": busy; retrying in 10s (Retry-After: 10m), the token expires in 20s"), "{told:?}");
+    // Without a token there is a minute at most.
+    let world = World::new(60, 1_000_000);
+    world.0.borrow_mut().away.push((39, 400));
+    world.0.borrow_mut().retry_after = Some(u64::MAX);
+    world.run(600);
+    let logins: Vec<u64> = world.log().iter().filter(|(_, what)| *what == "login").map(|(at, _)| *at).collect();
+    assert!(logins.windows(2).all(|pair| pair[1] - pair[0] == 60), "{logins:?}");
+    assert_eq!(world.0.borrow().file, "t2");
+}
+
+#[test]
+fn an_unanswered_login_is_sent_again_after_ten_seconds_and_a_renewal_sooner() {
+    let world = World::new(60, 1_000_000);
+    world.0.borrow_mut().away.push((39, 200));
+    world.0.borrow_mut().silent = true;
+    world.run(300);
+    let log = world.log();
+    let gaps = |what: &str| -> Vec<u64> {
+        let at: Vec<u64> = log.iter().filter(|(at, w)| *at < 200 && *w == what).map(|(at, _)| *at).collect();
+        at.windows(2).map(|pair| pair[1] - pair[0]).collect()
+    };
+    assert!(gaps("login").iter().all(|gap| *gap >= 10) && gaps("login").len() > 3, "{log:?}");
+    assert!(gaps("renew").iter().all(|gap| *gap < 10), "{log:?}");
+}
+
+#[test]
+fn a_token_with_a_limited_number_of_uses_is_replaced_without_a_renewal() {
+    let world = World::new(600, 600);
+    world.0.borrow_mut().uses = 1;
+    world.run(3_600);
+    assert_eq!(world.log().iter().filter(|(_, what)| *what == "login").count(), 9);
+    assert!(world.log().iter().all(|(_, what)| *what != "renew"));
+}
+
+#[test]
+fn a_token_that_waits_for_too_long_is_discarded() {
+    let world = World::new(600, 600);
+    world.0.borrow_mut().batch = true;
+    world.run(1);
+    world.0.borrow_mut().full_until = 1_000;
+    world.0.borrow_mut().until = Duration::from_secs(1_100);
+    let lease = Lease { lasts: Some(Duration::from_secs(600)), renewable: false };
+    keep(&mut world.clone(), &mut world.clone(), Held::new(Secret::new("t1"), lease, Duration::ZERO));
+    let log = world.log();
+    let of = |what: &str| log.iter().filter(|(_, w)| *w == what).count();
+    assert_eq!((of("login"), of("discard"), of("put")), (3, 2, 1), "{log:?}");
 }
 
 #[test]

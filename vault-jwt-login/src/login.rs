@@ -1,5 +1,5 @@
-//! Owns the `login` command: see that the token has a place to go to, log in
-//! as often as it takes, put the token there.
+//! The `login` command: checks that the token can be stored, logs in, and stores
+//! the token. What cannot be stored or handed over is revoked.
 
 use crate::error::{Error, Failure, about};
 use crate::info;
@@ -7,7 +7,8 @@ use crate::jwt_file;
 use crate::log::{Level, Message};
 use crate::proxy;
 use crate::random;
-use crate::retry::{self, World};
+use crate::retry::{self, Pause, World};
+use crate::revocation::{self, LiveTokens, Revoked, discard};
 use crate::settings::Settings;
 use crate::signals::End;
 use crate::tls::{Tls, TlsError};
@@ -22,6 +23,7 @@ use ureq::Proxy;
 /// What logins need, seen to be there.
 pub struct Login<'a> {
     settings: &'a Settings,
+    live: Option<&'a LiveTokens>,
     proxy: Option<Proxy>,
     vault: Vault,
     /// Whether `vault` was made for a connection that has been.
@@ -31,10 +33,10 @@ pub struct Login<'a> {
 }
 
 impl<'a> Login<'a> {
-    /// Reads the certificates, looks for the command, and proves that the
-    /// files have a place. `end` keeps signals out of the moments in which
-    /// there is a temporary file.
-    pub fn prepare(settings: &'a Settings, end: &End) -> Result<Self, Failure> {
+    /// Reads the certificates, looks for the command, and checks that the
+    /// files can be written. `end` keeps signals out of the moments in which
+    /// there is a temporary file. Granted tokens are noted in `live`.
+    pub fn prepare(settings: &'a Settings, end: &End, live: &'a LiveTokens) -> Result<Self, Failure> {
         let login = Self::connect(settings)?;
         if let Some(command) = &settings.command {
             command.find()?;
@@ -43,9 +45,15 @@ impl<'a> Login<'a> {
             path.as_ref().map(|path| TokenFile::prepare(what, path, settings.rights)).transpose()
         };
         let (token_file, info_file) = end.undisturbed(|| {
-            Ok::<_, Failure>((prepare(TOKEN, &settings.token_file)?, prepare(INFO, &settings.info_file)?))
+            let files = (prepare(TOKEN, &settings.token_file)?, prepare(INFO, &settings.info_file)?);
+            if let (Some(token), Some(info)) = &files {
+                // Both are staged before one is put in place: there has to be room for both.
+                let _token = token.trial()?;
+                info.trial()?;
+            }
+            Ok::<_, Failure>(files)
         })?;
-        Ok(Self { token_file, info_file, ..login })
+        Ok(Self { token_file, info_file, live: Some(live), ..login })
     }
 
     /// The same for requests alone: without files.
@@ -53,7 +61,7 @@ impl<'a> Login<'a> {
         let tls = trust(settings)?;
         let proxy = settings.proxy.as_ref().map(proxy::usable).transpose()?;
         let vault = Vault::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone());
-        Ok(Self { settings, proxy, vault, used: false, token_file: None, info_file: None })
+        Ok(Self { settings, live: None, proxy, vault, used: false, token_file: None, info_file: None })
     }
 
     /// A client for the next connection. The files of an authority that
@@ -73,14 +81,42 @@ impl<'a> Login<'a> {
     /// One attempt, within `left`.
     pub fn attempt(&mut self, left: Duration) -> Result<Granted, Error> {
         let jwt = jwt_file::read(&self.settings.jwt_file)?;
-        Ok(self.vault().login(&jwt, left)?)
+        let granted = self.vault().login(&jwt, left)?;
+        if let Some(live) = self.live {
+            live.granted(&granted);
+        }
+        Ok(granted)
     }
 
     /// Puts the token, and what is said about it, in place.
     pub fn put(&self, granted: &Granted) -> Result<(), TokenFileError> {
-        // Whoever sees the token finds what is said about it.
+        let staged =
+            self.token_file.as_ref().map(|file| Ok((file, file.stage(granted.token.expose())?))).transpose()?;
+        // Before the token: a reader that sees the token finds what is said about it.
         self.put_info(granted)?;
-        self.token_file.as_ref().map_or(Ok(()), |file| file.write(&granted.token))
+        staged.map_or(Ok(()), |(file, staged)| file.put_in_place(staged))
+    }
+
+    /// Revokes the tokens that killed runs left in temporary files, and removes the files.
+    /// Called after a login or lookup, when Vault is known to answer.
+    pub fn remove_leftovers(&mut self, talk: &mut impl FnMut(&Message<'_>)) {
+        let Some(file) = self.token_file.take() else { return };
+        for (name, token) in file.leftovers() {
+            let path = file.beside(name).display().to_string();
+            match revocation::revoke(self.vault(), &token, None, LEFTOVER) {
+                Ok(Revoked::Now) => {
+                    let text = format!("revoked the Vault token in \"{path}\", which an interrupted run left behind");
+                    talk(&Message::new(Level::Info, text));
+                }
+                Ok(Revoked::Before | Revoked::Batch) => {}
+                Err(error) => {
+                    talk(&error.message(Level::Warn, &format!("; the file \"{path}\" of an interrupted run is kept")));
+                    continue;
+                }
+            }
+            file.remove_leftover(name);
+        }
+        self.token_file = Some(file);
     }
 
     /// Puts the token in place again where somebody removed its file: whether
@@ -99,21 +135,29 @@ impl<'a> Login<'a> {
     }
 }
 
+/// Bound on revoking a token that an interrupted run left behind.
+const LEFTOVER: Duration = Duration::from_secs(5);
+
 fn trust(settings: &Settings) -> Result<Option<Tls>, TlsError> {
     settings.target.address.is_https().then(|| Tls::new(&settings.tls)).transpose()
 }
 
 /// Logs in once. `say` gets what happens on the way.
-pub fn run(settings: &Settings, end: &End, say: impl FnMut(&Message<'_>)) -> Result<Granted, Failure> {
-    let (mut talk, mut login) = (talk(settings, say), Login::prepare(settings, end)?);
+pub fn run(settings: &Settings, end: &End, live: &LiveTokens, say: impl Fn(&Message<'_>)) -> Result<Granted, Failure> {
+    let (mut talk, mut login) = (talk(settings, &say), Login::prepare(settings, end, live)?);
     let granted = first(settings, &mut login, &mut talk)?;
-    end.finally(|| login.put(&granted))?;
+    if let Err(error) = end.finally(|| login.put(&granted)) {
+        discard(settings, live, &say);
+        return Err(error.into());
+    }
+    live.stored(&granted);
     talk(&Message::new(Level::Info, success(&settings.target, &granted, settings)));
+    login.remove_leftovers(&mut talk);
     Ok(granted)
 }
 
 /// What is told where `--quiet` was not asked for.
-pub fn talk(settings: &Settings, mut say: impl FnMut(&Message<'_>)) -> impl FnMut(&Message<'_>) {
+pub fn talk(settings: &Settings, say: impl Fn(&Message<'_>)) -> impl FnMut(&Message<'_>) {
     let quiet = settings.quiet;
     move |message: &Message<'_>| {
         if !quiet {
@@ -140,13 +184,18 @@ pub fn first(
     Ok(retry::until_done(settings.timeout, &mut world, attempt, Error::wait, once(talk))?)
 }
 
-/// Tells each failure once: an outage of a minute is one line, not ten.
-pub fn once(talk: &mut impl FnMut(&Message<'_>)) -> impl FnMut(&Error, Duration) {
+/// Tells each failure once: an outage of a minute is one line, not ten. A wait that the
+/// server asked for is named: it can be long.
+pub fn once(talk: &mut impl FnMut(&Message<'_>)) -> impl FnMut(&Error, Pause) {
     let mut told = String::new();
-    move |error, left| {
+    move |error, Pause { wait, left, asked }| {
         let text = error.to_string();
         if text != told {
-            talk(&error.message(Level::Warn, &format!("; trying again for {}", about(left))));
+            let then = match asked {
+                Some(after) => format!("; retrying in {} (Retry-After: {})", about(wait), about(after)),
+                None => format!("; retrying for {}", about(left)),
+            };
+            talk(&error.message(Level::Warn, &then));
             told = text;
         }
     }
@@ -178,12 +227,9 @@ fn warn(settings: &Settings, talk: &mut impl FnMut(&Message<'_>)) {
     }
 }
 
-/// How long a token lives, in words.
-pub fn lease(lasts: Duration) -> String {
-    match lasts {
-        Duration::ZERO => "without expiry".to_owned(),
-        lasts => format!("lease {}", duration::short(lasts)),
-    }
+/// The TTL of a token, in words.
+pub fn lease(lasts: Option<Duration>) -> String {
+    lasts.map_or_else(|| "without expiry".to_owned(), |lasts| format!("lease {}", duration::short(lasts)))
 }
 
 /// The line about a login that was granted.

@@ -42,18 +42,19 @@ impl Place {
         ];
         arguments.extend(flags.iter().map(OsString::from));
         let Ok(Command::Login(settings)) = cli::parse(arguments, |_| None) else { panic!("{flags:?}") };
-        let mut said = String::new();
-        let code = match run(&settings, &End::default(), |message| {
+        let told = std::cell::RefCell::new(String::new());
+        let code = match run(&settings, &End::default(), &LiveTokens::default(), |message| {
             let lines = message.shown(Format::Text, 0);
             seen(&lines);
-            said += &lines;
+            *told.borrow_mut() += &lines;
         }) {
             Ok(_) => 0,
             Err(failure) => {
-                said += &failure.message().shown(Format::Text, 0);
+                *told.borrow_mut() += &failure.message().shown(Format::Text, 0);
                 failure.error.exit_code()
             }
         };
+        let said = told.into_inner();
         let dir = self.dir.path().display().to_string();
         (code, said.replace(&dir, "DIR"))
     }
@@ -157,27 +158,59 @@ fn an_outage_is_ridden_out_and_told_once() {
     assert_eq!(
         said,
         "warning: Vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
-         \"app\"): Vault is sealed; trying again for 2m\n\
+         \"app\"): Vault is sealed; retrying for 2m\n\
          hint: look at Vault itself: vault status\n\
          logged in to http://127.0.0.1:PORT as role \"app\": token in \"DIR/out/token\", lease 1h\n"
     );
 }
 
 #[test]
+fn a_wait_that_the_server_asks_for_is_named_and_does_not_end_the_login() {
+    let place = Place::new(TOKEN);
+    let busy = answer(503, "Retry-After: 600\r\n", "{\"errors\":[\"busy\"]}");
+    let peer = Peer::start(&[&busy, &granted("hvs.token")]);
+    let (code, said) = place.run(peer.port, &["--timeout=2s"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("): busy; retrying in 1s (Retry-After: 10m)\n"), "{said}");
+}
+
+#[test]
+fn a_token_that_cannot_be_stored_is_revoked() {
+    let place = Place::new(TOKEN);
+    let peer = Peer::start(&[&granted("hvs.token"), &answer(204, "", "")]);
+    let out = place.dir.path().join("out");
+    // Between the check and the login, something takes the file's place.
+    let (code, said) = place.run_with(&format!("http://127.0.0.1:{}", peer.port), &["--mode=0666"], |said| {
+        if said.contains("mode 0666") {
+            std::fs::create_dir_all(out.join("token/full")).unwrap();
+        }
+    });
+    assert_eq!(code, 73, "{said}");
+    assert!(
+        said.contains("\nrevoked the Vault token that could not be used\nerror: could not write the token file "),
+        "{said}"
+    );
+    let revocation = &peer.requests()[1];
+    assert!(revocation.starts_with("POST /v1/auth/token/revoke-self "), "{revocation}");
+    assert!(revocation.to_ascii_lowercase().contains("x-vault-token: hvs.token\r\n"));
+    assert_eq!(std::fs::read_dir(out).unwrap().count(), 1, "no temporary file is left");
+}
+
+#[test]
 fn an_outage_past_the_timeout_is_an_error() {
     let place = Place::new(TOKEN);
     let sealed = answer(503, "Retry-After: 1\r\n", "{\"errors\":[\"Vault is sealed\"]}");
-    let peer = Peer::start(&[&sealed, &sealed]);
+    let peer = Peer::start(&[&sealed, &sealed, &sealed]);
     let (code, said) = place.run(peer.port, &["--timeout=2s", "--quiet"]);
     assert_eq!(code, 69);
     assert_eq!(
         said.lines().next(),
         Some(
             "error: Vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
-             \"app\"): Vault is sealed; gave up after 2 attempts in 1s"
+             \"app\"): Vault is sealed; gave up after 3 attempts in 2s"
         )
     );
-    assert_eq!(peer.requests().len(), 2);
+    assert_eq!(peer.requests().len(), 3);
     assert!(!place.token_file().exists());
 }
 
@@ -210,7 +243,7 @@ fn a_socks_proxy_is_refused_rather_than_passed_by() {
     let Ok(Command::Login(mut settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
     settings.proxy =
         Some(proxy::Given { by: "VAULT_PROXY_ADDR".into(), url: shared::Secret::new("socks5://proxy:1080") });
-    let failure = run(&settings, &End::default(), |_| {}).unwrap_err();
+    let failure = run(&settings, &End::default(), &LiveTokens::default(), |_| {}).unwrap_err();
     assert_eq!(
         failure.message().shown(Format::Text, 0),
         "error: could not read VAULT_PROXY_ADDR: only HTTP proxies are supported, not SOCKS\n\
@@ -223,11 +256,12 @@ fn no_lease_and_no_role_have_words() {
     let Ok(Command::Login(settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
     let mut granted = Granted {
         token: shared::Secret::new("t"),
-        lease: Duration::ZERO,
+        lease: None,
         role: None,
         accessor: String::new(),
         policies: Vec::new(),
         renewable: false,
+        uses: 0,
     };
     let line = |granted: &Granted| success(&settings.target, granted, &settings);
     assert_eq!(

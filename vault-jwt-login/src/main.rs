@@ -1,12 +1,14 @@
-//! `vault-jwt-login`: a service account token goes in, a file with a Vault token comes out.
+//! `vault-jwt-login`: logs in to Vault with a service account token, and stores the
+//! Vault token in a file.
 
 use std::io::Write;
 use std::process::ExitCode;
 use vault_jwt_login::cli::{self, Command};
 use vault_jwt_login::error::Failure;
 use vault_jwt_login::log::{self, Format, Message};
+use vault_jwt_login::revocation::{LiveTokens, withdraw};
 use vault_jwt_login::settings::Settings;
-use vault_jwt_login::sidecar::{self, Current, Sidecar};
+use vault_jwt_login::sidecar::{self, Sidecar};
 use vault_jwt_login::{check, login, parent, revoke, signals};
 
 fn main() -> ExitCode {
@@ -30,16 +32,27 @@ fn main() -> ExitCode {
 
 fn log_in(settings: &Settings) -> ExitCode {
     let say = |message: &Message<'_>| say(settings, message);
+    let live = LiveTokens::default();
     let farewell = |signal| {
-        say(&signals::before_a_token(signal));
-        signals::code(signal)
+        // What was granted a moment ago is in no file yet.
+        sidecar::farewell(settings, &live, signals::name(signal), &say).unwrap_or_else(|| {
+            say(&signals::before_a_token(signal));
+            signals::code(signal)
+        })
     };
     let handled = if settings.command.is_some() { signals::not_ignored() } else { signals::ENDING.into() };
-    signals::watch(&handled, farewell, |end| match (login::run(settings, end, say), &settings.command) {
+    signals::watch(&handled, farewell, |end| match (login::run(settings, end, &live, say), &settings.command) {
         (Ok(granted), Some(command)) => match end.late() {
-            Some(code) => code,
-            // Comes back only where there is no such program.
-            None => ended(settings, Err(command.become_it(&granted.token).into())),
+            Some(code) => {
+                withdraw(settings, &live, &say);
+                code
+            }
+            None => {
+                // Comes back only where the program cannot be run: its token is of no use then.
+                let error = command.become_it(&granted.token);
+                withdraw(settings, &live, &say);
+                ended(settings, Err(error.into()))
+            }
         },
         (Ok(_), None) => ExitCode::SUCCESS,
         (Err(failure), _) => end.finally(|| ended(settings, Err(failure))),
@@ -47,14 +60,14 @@ fn log_in(settings: &Settings) -> ExitCode {
 }
 
 fn watch(settings: &Settings) -> ExitCode {
-    let (current, say) = (Current::default(), |message: &Message<'_>| say(settings, message));
+    let (live, say) = (LiveTokens::default(), |message: &Message<'_>| say(settings, message));
     let farewell = |signal| {
-        sidecar::farewell(settings, &current, signals::name(signal), &say).unwrap_or_else(|| {
+        sidecar::farewell(settings, &live, signals::name(signal), &say).unwrap_or_else(|| {
             say(&signals::before_a_token(signal));
             signals::code(signal)
         })
     };
-    signals::watch(&signals::ENDING, farewell, |end| match Sidecar::start(settings, end, &current, &say) {
+    signals::watch(&signals::ENDING, farewell, |end| match Sidecar::start(settings, end, &live, &say) {
         Ok(sidecar) => {
             sidecar.run();
             ExitCode::SUCCESS

@@ -5,8 +5,9 @@
 use crate::command::{CommandError, Wrapped};
 use crate::error::Failure;
 use crate::log::{Level, Message};
+use crate::revocation::{LiveTokens, withdraw};
 use crate::settings::Settings;
-use crate::sidecar::{Current, Sidecar, farewell};
+use crate::sidecar::{Sidecar, farewell};
 use crate::signals::{self, End};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use shared::Secret;
@@ -56,7 +57,7 @@ impl Child {
 
 /// Logs in, starts the command, and keeps the token in use until the command ends.
 pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) + Sync)) -> ExitCode {
-    let (end, current, child) = (End::default(), Current::default(), Child::default());
+    let (end, live, child) = (End::default(), LiveTokens::default(), Child::default());
     let every: Vec<i32> = HANDED_ON.into_iter().chain([SIGCHLD]).collect();
     let mut signals = match Signals::new(every) {
         Ok(signals) => signals,
@@ -68,8 +69,11 @@ pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) +
     thread::scope(|scope| {
         scope.spawn(|| {
             let aloud = |message: &Message<'_>| say(message);
-            let begun = Sidecar::start(settings, &end, &current, &aloud).and_then(|sidecar| {
-                child.start(command, sidecar.token())?;
+            let begun = Sidecar::start(settings, &end, &live, &aloud).and_then(|sidecar| {
+                if let Err(error) = child.start(command, sidecar.token()) {
+                    end.finally(|| withdraw(settings, &live, say));
+                    return Err(error.into());
+                }
                 Ok(sidecar)
             });
             match begun {
@@ -89,7 +93,7 @@ pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) +
                         }
                     };
                     // The exit code is the command's, whatever becomes of the token.
-                    let _ = farewell(settings, &current, "the command", &troubles);
+                    let _ = farewell(settings, &live, "the command", &troubles);
                     std::process::exit(i32::from(code));
                 }
                 continue;
@@ -99,6 +103,7 @@ pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) +
                 (Some(pid), Some(signal)) => drop(kill_process(pid, signal)),
                 _ if signal == SIGCONT || signal == SIGWINCH => {}
                 _ => {
+                    withdraw(settings, &live, say);
                     say(&signals::before_a_token(signal));
                     std::process::exit(i32::from(signals::code(signal)));
                 }

@@ -1,6 +1,6 @@
-//! Owns when a failed attempt is tried again: which failures pass by, how
-//! long to wait, and that everything ends with the deadline. It knows no
-//! clock of its own.
+//! Decides when a failed attempt is retried: which failures are transient, how
+//! long to wait, and that everything ends at the deadline. It has no clock of
+//! its own.
 
 use std::time::Duration;
 
@@ -9,11 +9,14 @@ use std::time::Duration;
 pub enum Wait {
     /// None: the same attempt would fail the same way.
     Never,
-    /// Vault cannot be reached or cannot serve. At least `after`, if it said so.
+    /// Vault cannot be reached or cannot serve.
     Outage {
-        /// `Retry-After`.
+        /// `Retry-After`, as the server sent it; see [`bounded`].
         after: Option<Duration>,
     },
+    /// The login was sent and not answered in time. Vault still works it off, and
+    /// every further one makes an overloaded Vault slower.
+    Unanswered,
     /// Somebody must do something first (put keys on the mount, write the
     /// token), and each attempt may cost Vault a scan of all keys.
     Change,
@@ -32,6 +35,21 @@ const OUTAGE: Schedule = Schedule {
     first_ceiling: Duration::from_millis(500),
     longest: Duration::from_secs(10),
 };
+
+const UNANSWERED: Schedule = Schedule {
+    shortest: Duration::from_secs(10),
+    first_ceiling: Duration::from_secs(20),
+    longest: Duration::from_secs(60),
+};
+
+/// The longest `Retry-After` that is obeyed. A rate limit quota may ask for its
+/// whole interval, which can be longer than a token lives.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
+
+/// How much of a `Retry-After` is obeyed.
+pub fn bounded(after: Duration) -> Duration {
+    after.min(LONGEST_RETRY_AFTER)
+}
 
 /// The first wait is 2 s: nobody refreshes keys faster.
 const CHANGE: Schedule = Schedule {
@@ -70,42 +88,55 @@ pub struct GaveUp<E> {
     pub after: Duration,
 }
 
+/// What happens after a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// The time until the next attempt.
+    pub wait: Duration,
+    /// The time until the deadline.
+    pub left: Duration,
+    /// The `Retry-After` that the server sent.
+    pub asked: Option<Duration>,
+}
+
 /// Attempts until one succeeds, one fails for good, or `timeout` is over,
 /// with a last one shortly before that.
-/// `attempt` gets the time left; `tell` gets each failure that is waited for,
-/// and how long the attempts will go on.
+/// `attempt` gets the time left; `tell` gets each failure that is waited for.
 pub fn until_done<T, E>(
     timeout: Duration,
     world: &mut impl World,
     mut attempt: impl FnMut(Duration) -> Result<T, E>,
     wait_for: impl Fn(&E) -> Wait,
-    mut tell: impl FnMut(&E, Duration),
+    mut tell: impl FnMut(&E, Pause),
 ) -> Result<T, GaveUp<E>> {
     let last_attempt = LAST_ATTEMPT.min(timeout / 4);
-    let (mut outages, mut changes, mut attempts) = (0, 0, 0);
+    let (mut outages, mut unanswered, mut changes, mut attempts) = (0, 0, 0, 0);
     loop {
         attempts += 1;
         let last = match attempt(timeout.saturating_sub(world.elapsed())) {
             Ok(done) => return Ok(done),
             Err(failure) => failure,
         };
-        let (schedule, waits, least) = match wait_for(&last) {
+        let (schedule, waits, asked) = match wait_for(&last) {
             Wait::Never => return Err(GaveUp { last, attempts, after: world.elapsed() }),
-            Wait::Outage { after } => (OUTAGE, &mut outages, after.unwrap_or_default()),
-            Wait::Change => (CHANGE, &mut changes, Duration::ZERO),
+            Wait::Outage { after } => (OUTAGE, &mut outages, after),
+            Wait::Unanswered => (UNANSWERED, &mut unanswered, None),
+            Wait::Change => (CHANGE, &mut changes, None),
         };
         let left = timeout.saturating_sub(world.elapsed());
         // When the last attempt begins; after that there is nothing to wait for. It comes too
         // where the schedule would not have one more, since we say we try until the timeout.
         let latest = left.saturating_sub(last_attempt);
-        if latest.is_zero() || latest < least {
+        if latest.is_zero() {
             return Err(GaveUp { last, attempts, after: world.elapsed() });
         }
+        // A longer Retry-After does not end the attempts: the last one is made all the same.
+        let least = bounded(asked.unwrap_or_default());
         let drawn = world.between(schedule.shortest, schedule.ceiling(*waits)).max(least);
         // Not two attempts at the end with hardly a wait between them.
         let wait = if drawn + schedule.shortest > latest { latest } else { drawn };
         *waits += 1;
-        tell(&last, left);
+        tell(&last, Pause { wait, left, asked });
         world.sleep(wait);
     }
 }
@@ -178,10 +209,18 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_obeyed_or_the_attempts_end() {
+    fn retry_after_is_obeyed_up_to_a_minute_and_never_ends_the_attempts() {
         let after = |seconds| Wait::Outage { after: Some(Duration::from_secs(seconds)) };
         assert_eq!(sleeps(after(3), 10, true), (vec![3.0, 3.0, 3.0], 4));
-        assert_eq!(sleeps(after(60), 10, true), (vec![], 1));
+        assert_eq!(sleeps(after(60), 10, true), (vec![9.0], 2));
+        assert_eq!(sleeps(after(600), 130, true), (vec![60.0, 60.0, 9.0], 4));
+        assert_eq!(sleeps(after(u64::MAX), 10, true), (vec![9.0], 2));
+    }
+
+    #[test]
+    fn an_unanswered_login_is_sent_again_after_ten_seconds_or_more() {
+        assert_eq!(sleeps(Wait::Unanswered, 120, false), (vec![10.0; 10].into_iter().chain([19.0]).collect(), 12));
+        assert_eq!(sleeps(Wait::Unanswered, 300, true).0, [20.0, 40.0, 60.0, 60.0, 60.0, 59.0]);
     }
 
     #[test]
@@ -245,10 +284,10 @@ mod tests {
                 if given.len() == 3 { Ok("token") } else { Err(()) }
             },
             |()| Wait::Change,
-            |(), left| told.push(left.as_secs()),
+            |(), pause| told.push((pause.wait.as_secs(), pause.left.as_secs())),
         );
         assert_eq!(end, Ok("token"));
         assert_eq!(given, [10, 8, 4]);
-        assert_eq!(told, [10, 8]);
+        assert_eq!(told, [(2, 10), (4, 8)]);
     }
 }

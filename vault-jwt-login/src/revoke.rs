@@ -1,20 +1,19 @@
-//! Owns `revoke`, for a preStop hook: the token in the file ends, and the file
-//! goes away. Also what a sidecar does at its end.
+//! The `revoke` command, for a preStop hook: revokes the token in the file, and
+//! removes the file. A token that Vault did not revoke keeps its file.
 
 use crate::error::{Error, Failure};
 use crate::found::{self, NotFound};
+use crate::info;
 use crate::log::{Level, Message};
 use crate::login::{Login, RealWorld, once, talk};
 use crate::retry::until_done;
+use crate::revocation::{self, Revoked};
 use crate::settings::Settings;
-use crate::vault::VaultError;
-use shared::Secret;
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
 /// Revokes the token in the file, and removes the file.
-pub fn run(settings: &Settings, say: impl FnMut(&Message<'_>)) -> Result<(), Failure> {
+pub fn run(settings: &Settings, say: impl Fn(&Message<'_>)) -> Result<(), Failure> {
     let mut talk = talk(settings, say);
     let Some(path) = &settings.token_file else { return Ok(()) };
     let token = match found::read(path) {
@@ -26,31 +25,26 @@ pub fn run(settings: &Settings, say: impl FnMut(&Message<'_>)) -> Result<(), Fai
         Err(error) => return Err(error.into()),
     };
     let mut login = Login::connect(settings)?;
-    let attempt = |left| end(login.vault().revoke(&token, left));
-    until_done(settings.timeout, &mut RealWorld::new(), attempt, Error::wait, once(&mut talk))?;
+    let accessor = settings.info_file.as_deref().and_then(info::accessor);
+    let attempt = |left| revocation::revoke(login.vault(), &token, accessor.as_deref(), left);
+    let revoked = until_done(settings.timeout, &mut RealWorld::new(), attempt, Error::wait, once(&mut talk))?;
     remove(settings)?;
-    talk(&Message::new(Level::Info, format!("revoked the Vault token and removed \"{}\"", path.display())));
+    let path = path.display();
+    talk(&Message::new(
+        Level::Info,
+        match revoked {
+            Revoked::Now => format!("revoked the Vault token and removed \"{path}\""),
+            Revoked::Before => format!("the Vault token had expired or been revoked; removed \"{path}\""),
+            Revoked::Batch => {
+                format!("the Vault token is a batch token, which expires and cannot be revoked; removed \"{path}\"")
+            }
+        },
+    ));
     Ok(())
 }
 
-/// Revokes `token` in one attempt, and removes the files all the same: without
-/// a sidecar nobody keeps what is in them.
-pub fn revoke(settings: &Settings, token: &Secret, within: Duration) -> Result<(), Failure> {
-    let revoked = Login::connect(settings).and_then(|mut login| Ok(end(login.vault().revoke(token, within))?));
-    remove(settings)?;
-    revoked
-}
-
-/// A token that Vault no longer knows is as good as revoked.
-fn end(answer: Result<(), VaultError>) -> Result<(), Error> {
-    match answer {
-        Err(VaultError::Denied(denied)) if denied.status == 403 => Ok(()),
-        other => Ok(other?),
-    }
-}
-
 /// Removes the token file and the info file.
-fn remove(settings: &Settings) -> Result<(), Error> {
+pub fn remove(settings: &Settings) -> Result<(), Error> {
     for path in [&settings.token_file, &settings.info_file].into_iter().flatten() {
         gone(path).map_err(|source| NotFound::NotRemoved { path: path.clone(), source })?;
     }

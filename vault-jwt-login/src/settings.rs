@@ -19,10 +19,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Bound on one request when `VAULT_CLIENT_TIMEOUT` is not given. Vault's own client takes 60 s;
-/// within the two minutes of a login, a server that hangs should be told and asked again sooner.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Everything a login needs to know.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -42,7 +38,7 @@ pub struct Settings {
     pub splay: Option<Duration>,
     /// Bound on everything together.
     pub timeout: Duration,
-    /// Bound on one request; `None` is only the bound above.
+    /// Bound on one request (`VAULT_CLIENT_TIMEOUT`); `None` is only the bound above.
     pub request_timeout: Option<Duration>,
     /// Whom to trust, and how to be trusted.
     pub tls: TlsSettings,
@@ -188,10 +184,7 @@ pub(crate) fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String
         command,
         splay,
         timeout,
-        request_timeout: match vault.timeout {
-            Some(Duration::ZERO) => None,
-            given => Some(given.unwrap_or(REQUEST_TIMEOUT)),
-        },
+        request_timeout: vault.timeout.filter(|timeout| !timeout.is_zero()),
         tls: TlsSettings {
             ca: vault_ca_cert.map(CaSource::File).or(vault.ca),
             ca_given_by,

@@ -1,13 +1,22 @@
-//! Owns what is asked of Vault about a token that we hold: to look it up, to
-//! renew it, to revoke it. Which calls these are, and what the answers mean;
-//! nothing is sent here.
+//! The calls with a token about itself (lookup, renewal, revocation): their
+//! paths, and what the responses mean. Nothing is sent here.
 
 use crate::address::Address;
 use serde::Deserialize;
 use shared::Secret;
 use shared::refusal::Refusal;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
+
+/// No TTL is taken for longer than this (a hundred years), so that sums with the
+/// clock stay in range whatever a server answers.
+const LONGEST_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// A TTL in seconds, as a server sent it.
+pub fn ttl(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(LONGEST_TTL)
+}
 
 /// A call with a token about itself (Vault's token auth method). The policy
 /// "default" allows all three.
@@ -90,6 +99,16 @@ impl Denied {
         Self { call, address: address.clone(), status, words, unavailable, retry_after }
     }
 
+    /// Whether Vault says that it does not know the token.
+    pub fn is_of_an_invalid_token(&self) -> bool {
+        self.status == 403 && (self.words.contains("invalid token") || self.words.contains("bad token"))
+    }
+
+    /// Whether this is a refusal without any reason.
+    pub fn is_bare(&self) -> bool {
+        self.status == 403 && self.words == "permission denied"
+    }
+
     /// What to change.
     pub fn hint(&self) -> String {
         let (path, capability) = (self.call.path(), self.call.capability());
@@ -97,19 +116,20 @@ impl Denied {
             429 => "raise the rate limit quota, or renew less often with a longer token_ttl of the role".to_owned(),
             _ if self.unavailable => "look at Vault itself: vault status".to_owned(),
             _ => format!(
-                "the token is over, or lacks a policy with {capability} on {path} (\"default\" has it; \
-                 token_no_default_policy of the role leaves it out)"
+                "the token has expired, or none of its policies grants \"{capability}\" on {path}; the policy \"default\" \
+                 does, unless the role sets token_no_default_policy"
             ),
         }
     }
 }
 
-/// What a renewal gives.
+/// The remaining TTL of a token, and whether it can be extended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// How long the token lives from now on; zero is for ever.
-    pub lasts: Duration,
-    /// Whether it can be renewed again.
+    /// The TTL from now on; `None` for a token that never expires. Zero is a token
+    /// in its last second.
+    pub lasts: Option<Duration>,
+    /// Whether it can be renewed.
     pub renewable: bool,
 }
 
@@ -120,12 +140,23 @@ pub struct Known {
     pub lease: Lease,
     /// The path it was made at, such as `auth/jwt/login`.
     pub path: String,
-    /// The role it was made with, as the JWT method notes it.
-    pub role: Option<String>,
+    /// What the JWT auth method recorded: the role, and the claims that the role maps.
+    pub metadata: BTreeMap<String, String>,
+    /// `MOUNT-ALIAS`: the alias is the value of the role's `user_claim`.
+    pub display_name: String,
+    /// The remaining number of uses; 0 for no limit, -1 where this lookup was the last one.
+    pub uses: i64,
     /// For the info file.
     pub accessor: String,
     /// The policies it carries.
     pub policies: Vec<String>,
+}
+
+impl Known {
+    /// The role it was made with.
+    pub fn role(&self) -> Option<&str> {
+        self.metadata.get("role").map(String::as_str)
+    }
 }
 
 #[derive(Deserialize)]
@@ -152,30 +183,38 @@ struct LookedUp {
     #[serde(default)]
     renewable: bool,
     path: String,
-    meta: Option<Meta>,
+    // `ttl` is 0 for a token in its last second and for one that never expires: only the
+    // latter has null here (seen on both servers).
+    expire_time: Option<serde::de::IgnoredAny>,
+    meta: Option<BTreeMap<String, String>>,
+    #[serde(default)]
+    display_name: String,
+    #[serde(default)]
+    num_uses: i64,
     #[serde(default)]
     accessor: String,
     policies: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
-struct Meta {
-    role: Option<String>,
-}
-
 /// Reads the answer to a renewal; the error says what it is instead.
 pub fn renewed(content: &[u8]) -> Result<Lease, String> {
     let RenewAnswer { auth } = json(content, "renewal")?;
-    Ok(Lease { lasts: Duration::from_secs(auth.lease_duration), renewable: auth.renewable })
+    // A token that never expires cannot be renewed: 0 is one whose max TTL is reached.
+    Ok(Lease { lasts: Some(ttl(auth.lease_duration)), renewable: auth.renewable })
 }
 
 /// Reads the answer to a look-up; the error says what it is instead.
 pub fn looked_up(content: &[u8]) -> Result<Known, String> {
     let LookUpAnswer { data } = json(content, "look-up")?;
     Ok(Known {
-        lease: Lease { lasts: Duration::from_secs(data.ttl), renewable: data.renewable },
+        lease: Lease {
+            lasts: (data.ttl > 0 || data.expire_time.is_some()).then(|| ttl(data.ttl)),
+            renewable: data.renewable,
+        },
         path: data.path,
-        role: data.meta.and_then(|meta| meta.role),
+        metadata: data.meta.unwrap_or_default(),
+        display_name: data.display_name,
+        uses: data.num_uses,
         accessor: data.accessor,
         policies: data.policies.unwrap_or_default(),
     })
@@ -195,23 +234,33 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let renewal = br#"{"auth":{"client_token":"hvs.x","lease_duration":3600,"renewable":true},"warnings":["w"]}"#;
-        assert_eq!(renewed(renewal), Ok(Lease { lasts: Duration::from_secs(3_600), renewable: true }));
+        assert_eq!(renewed(renewal), Ok(Lease { lasts: Some(Duration::from_secs(3_600)), renewable: true }));
         let look_up = br#"{"data":{"accessor":"a","path":"auth/jwt/login","ttl":59,"renewable":true,
-            "meta":{"role":"app"},"policies":["default"]}}"#;
+            "expire_time":"2026-11-30T14:38:48Z","meta":{"role":"app"},"display_name":"jwt-s","policies":["default"]}}"#;
         let known = looked_up(look_up).unwrap();
         assert_eq!(
-            (known.path.as_str(), known.role.as_deref(), known.accessor.as_str()),
-            ("auth/jwt/login", Some("app"), "a")
+            (known.path.as_str(), known.role(), known.accessor.as_str(), known.display_name.as_str()),
+            ("auth/jwt/login", Some("app"), "a", "jwt-s")
         );
-        assert_eq!(known.lease, Lease { lasts: Duration::from_secs(59), renewable: true });
-        let root = br#"{"data":{"accessor":"a","path":"auth/token/root","ttl":0,"meta":null,"policies":["root"]}}"#;
-        assert_eq!(looked_up(root).unwrap().role, None);
+        assert_eq!(known.lease, Lease { lasts: Some(Duration::from_secs(59)), renewable: true });
+        let root = br#"{"data":{"accessor":"a","path":"auth/token/root","ttl":0,"expire_time":null,"meta":null,
+            "policies":["root"]}}"#;
+        let root = looked_up(root).unwrap();
+        assert_eq!((root.role(), root.lease.lasts), (None, None));
         for (content, why) in [
             (&b"<html>hvs.secret"[..], "something that is no JSON"),
             (br#"{"data":{"ttl":"hvs.secret"}}"#, "JSON that is no look-up"),
         ] {
             assert_eq!(looked_up(content), Err(why.to_owned()));
         }
+        // In its last second, and at its max TTL: not a token that never expires.
+        let last = br#"{"data":{"path":"auth/jwt/login","ttl":0,"expire_time":"2026-11-30T14:38:48Z","num_uses":-1}}"#;
+        let last = looked_up(last).unwrap();
+        assert_eq!((last.lease.lasts, last.uses), (Some(Duration::ZERO), -1));
+        let ended = renewed(br#"{"auth":{"lease_duration":0,"renewable":true}}"#).unwrap();
+        assert_eq!(ended.lasts, Some(Duration::ZERO));
+        let absurd = format!("{{\"auth\":{{\"lease_duration\":{}}}}}", u64::MAX);
+        assert_eq!(renewed(absurd.as_bytes()).unwrap().lasts, Some(LONGEST_TTL));
         assert_eq!(renewed(br#"{"auth":null}"#), Err("JSON that is no renewal".to_owned()));
     }
 
@@ -227,8 +276,8 @@ mod tests {
             denied(Call::Renew, 403, r#"{"errors":["permission denied"]}"#),
             (
                 "Vault at \"https://vault:8200\" did not renew the token (status 403): permission denied".into(),
-                "the token is over, or lacks a policy with update on auth/token/renew-self (\"default\" has it; \
-                 token_no_default_policy of the role leaves it out)"
+                "the token has expired, or none of its policies grants \"update\" on auth/token/renew-self; the policy \
+                 \"default\" does, unless the role sets token_no_default_policy"
                     .into(),
                 false
             )

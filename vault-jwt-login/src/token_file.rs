@@ -1,6 +1,8 @@
-//! Owns the file the Vault token goes to. Whoever looks finds it absent, old
-//! or new: never torn, never empty, never open to more readers than asked.
+//! The file the Vault token goes to. A reader finds it absent, old or new: never
+//! torn, never empty, never open to more readers than asked.
 
+use crate::files::obstacle::{self, Obstacle};
+use crate::found;
 use crate::place;
 use crate::random;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, fchown, fsync, openat, renameat, statat, unlinkat};
@@ -8,13 +10,13 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
 use shared::Secret;
 use shared::text::os_cause;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 /// Where the token goes unless told otherwise.
@@ -93,6 +95,8 @@ pub struct TokenFile {
     /// or replaced meanwhile is not written to.
     directory: OwnedFd,
     rights: Rights,
+    /// Temporary files that a killed run left behind, and that hold a token.
+    leftovers: Vec<OsString>,
 }
 
 /// Why the token file cannot be written.
@@ -105,6 +109,16 @@ pub enum TokenFileError {
         what: &'static str,
         /// The path.
         path: PathBuf,
+    },
+    /// What is there cannot be replaced.
+    #[error("could not write the {what} \"{}\": {obstacle}", path.display())]
+    Obstacle {
+        /// What the file is for.
+        what: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        obstacle: Obstacle,
     },
     /// Its directory cannot be opened.
     #[error("could not write the {what} \"{}\": directory \"{}\": {}", path.display(), directory.display(), os_cause(source))]
@@ -147,6 +161,7 @@ impl TokenFileError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Directory { what, .. } => format!("name a file, not a directory, with {}", flags(what)),
+            Self::Obstacle { what, path, obstacle } => obstacle.hint(path, flags(what)),
             Self::Owner { .. } => {
                 "leave --owner out, and name a group that the pod's user is in (supplementalGroups) with --group"
                     .to_owned()
@@ -185,9 +200,8 @@ const LEFT_BEHIND: Duration = Duration::from_secs(10);
 const LARGER_THAN_A_TOKEN: usize = 1_024;
 
 impl TokenFile {
-    /// Opens the directory of `path` and proves, by making and removing a
-    /// file, that it can be written: a login whose token has nowhere to go
-    /// leaves a token behind that nobody revokes.
+    /// Opens the directory of `path` and checks, by creating and removing a
+    /// file, that it can be written: a token that cannot be stored has to be revoked.
     pub fn prepare(what: &'static str, path: &Path, rights: Rights) -> Result<Self, TokenFileError> {
         let is_directory = || TokenFileError::Directory { what, path: path.to_owned() };
         if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
@@ -209,14 +223,22 @@ impl TokenFile {
         {
             return Err(is_directory());
         }
-        let file = Self { what, path: path.to_owned(), name, directory, rights };
+        if let Some(obstacle) = obstacle::to_replacing(&directory, &name) {
+            return Err(TokenFileError::Obstacle { what, path: path.to_owned(), obstacle });
+        }
+        let mut file = Self { what, path: path.to_owned(), name, directory, rights, leftovers: Vec::new() };
         file.clean();
-        let mut temporary = file.temporary().map_err(|source| file.failed(source))?;
-        // A full disk still takes an empty file.
-        temporary.file.write_all(&[b' '; LARGER_THAN_A_TOKEN]).map_err(|source| file.failed(source))?;
-        file.give_away(&temporary).map_err(|source| file.not_given(source))?;
-        drop(temporary);
+        file.trial()?;
         Ok(file)
+    }
+
+    /// Creates a file as a token needs one, and removes it when dropped.
+    pub fn trial(&self) -> Result<Temporary<'_>, TokenFileError> {
+        let mut temporary = self.temporary().map_err(|source| self.failed(source))?;
+        // A full disk still takes an empty file.
+        temporary.file.write_all(&[b' '; LARGER_THAN_A_TOKEN]).map_err(|source| self.failed(source))?;
+        self.give_away(&temporary).map_err(|source| self.not_given(source))?;
+        Ok(temporary)
     }
 
     /// Whether there is no file: somebody removed it after it was written.
@@ -231,24 +253,57 @@ impl TokenFile {
 
     /// Puts a text in place.
     pub fn write_text(&self, text: &str) -> Result<(), TokenFileError> {
-        self.replace(text).map_err(|source| self.failed(source))
+        self.put_in_place(self.stage(text)?)
     }
 
-    fn replace(&self, text: &str) -> io::Result<()> {
-        let mut temporary = self.temporary()?;
-        temporary.file.write_all(text.as_bytes())?;
-        // Before the mode, which this may narrow; and no one else has it open.
-        self.give_away(&temporary)?;
-        // Not at open: there the umask would take bits away.
-        fchmod(&temporary.file, self.rights.mode.bits())?;
-        fsync(&temporary.file)?;
-        renameat(&self.directory, &temporary.name, &self.directory, &self.name)?;
-        temporary.renamed = true;
+    /// Writes a text beside the target, with all that can fail for lack of room.
+    pub fn stage(&self, text: &str) -> Result<Temporary<'_>, TokenFileError> {
+        let staged = || {
+            let mut temporary = self.temporary()?;
+            temporary.file.write_all(text.as_bytes())?;
+            // Before the mode, which this may narrow; and no one else has it open.
+            self.give_away(&temporary)?;
+            // Not at open: there the umask would take bits away.
+            fchmod(&temporary.file, self.rights.mode.bits())?;
+            fsync(&temporary.file)?;
+            Ok(temporary)
+        };
+        staged().map_err(|source| self.failed(source))
+    }
+
+    /// Puts what was staged in place.
+    pub fn put_in_place(&self, mut staged: Temporary<'_>) -> Result<(), TokenFileError> {
+        let renamed = renameat(&self.directory, &staged.name, &self.directory, &self.name);
+        renamed.map_err(|errno| self.failed(errno.into()))?;
+        staged.renamed = true;
         match fsync(&self.directory) {
             // Some file systems keep no directory entries to flush; the new token is in place either way.
             Err(Errno::INVAL) | Ok(()) => Ok(()),
-            Err(errno) => Err(errno.into()),
+            Err(errno) => Err(self.failed(errno.into())),
         }
+    }
+
+    /// The tokens that killed runs left behind in temporary files, where nobody else can
+    /// have put them there.
+    pub fn leftovers(&self) -> Vec<(&OsStr, Secret)> {
+        let mut tokens = Vec::new();
+        for name in &self.leftovers {
+            if let Ok(Ok(token)) = found::own_at(&self.directory, name, &self.beside(name)) {
+                tokens.push((name.as_os_str(), token));
+            }
+        }
+        tokens
+    }
+
+    /// Removes a temporary file.
+    pub fn remove_leftover(&self, name: &OsStr) {
+        // Nothing better can be done than to try.
+        let _ = unlinkat(&self.directory, name, AtFlags::empty());
+    }
+
+    /// The path of a file beside the target.
+    pub fn beside(&self, name: &OsStr) -> PathBuf {
+        place::parent(&self.path).join(name)
     }
 
     fn give_away(&self, temporary: &Temporary<'_>) -> io::Result<()> {
@@ -259,10 +314,12 @@ impl TokenFile {
         Ok(fchown(&temporary.file, owner.map(Uid::from_raw), group.map(Gid::from_raw))?)
     }
 
-    /// Removes what a crash of an earlier run left beside the target: files of
-    /// ours, with names that only we give. That it cannot is no failure.
-    fn clean(&self) {
+    /// Removes what a killed run left beside the target: files of ours, with names
+    /// that only we give. One that holds a token is noted instead: the token is to be
+    /// revoked first. That it cannot is no failure.
+    fn clean(&mut self) {
         let Ok(entries) = Dir::read_from(&self.directory) else { return };
+        let mut left = Vec::new();
         for entry in entries.flatten() {
             let name = entry.file_name();
             if !self.is_temporary(name.to_bytes()) {
@@ -272,10 +329,15 @@ impl TokenFile {
             let ours =
                 FileType::from_raw_mode(found.st_mode) == FileType::RegularFile && found.st_uid == geteuid().as_raw();
             let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(found.st_mtime).unwrap_or_default());
-            if ours && changed.elapsed().is_ok_and(|age| age > LEFT_BEHIND) {
-                let _ = unlinkat(&self.directory, name, AtFlags::empty());
+            if !ours || changed.elapsed().is_ok_and(|age| age <= LEFT_BEHIND) || changed > SystemTime::now() {
+                continue;
             }
+            let name = OsString::from_vec(name.to_bytes().to_vec());
+            let holds_a_token =
+                self.what == TOKEN && matches!(found::own_at(&self.directory, &name, &self.beside(&name)), Ok(Ok(_)));
+            if holds_a_token { left.push(name) } else { self.remove_leftover(&name) }
         }
+        self.leftovers = left;
     }
 
     /// `.<name>.<16 hexadecimal digits>.tmp`
@@ -313,8 +375,9 @@ impl TokenFile {
     }
 }
 
-/// Removes itself unless it was renamed.
-struct Temporary<'a> {
+/// A file beside the target. Removes itself unless it was renamed.
+#[derive(Debug)]
+pub struct Temporary<'a> {
     directory: &'a OwnedFd,
     name: OsString,
     file: std::fs::File,

@@ -1,8 +1,9 @@
-//! Owns requests to Vault: what is sent, and what comes of it when there is no
-//! answer; `answer` and `token` read the answers themselves.
+//! Sends requests to Vault, and words what happens when there is no response;
+//! `answer` and `token` read the responses.
 
 use crate::address::{Address, RedirectError};
 use crate::answer;
+use crate::connection::tcp::TcpConnector;
 use crate::connector::TlsConnector;
 use crate::error::about;
 use crate::handshake;
@@ -19,15 +20,16 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _, TcpConnector};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector as _};
 use ureq::{Agent, Body, RequestBuilder};
 
 pub use crate::answer::Granted;
 
 /// Most that is read of an answer; a login's is about 1 KiB.
 const LARGEST_ANSWER: u64 = 1024 * 1024;
-/// Bound on resolving the name and on connecting, within that on the request: a pod whose network
-/// is not ready yet should try again rather than wait a minute.
+/// Bound on resolving the name, and on connecting with TLS, within that on the request. Until then
+/// Vault has nothing to do for us, so a retry costs it little, and a pod whose network is not ready
+/// yet gets in soon.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The client's buffers. To clear its own of 128 KiB each was half of what a login took.
@@ -61,6 +63,14 @@ pub enum VaultError {
         address: Address,
         /// What went wrong.
         why: String,
+    },
+    /// The request was sent, and there was no response in time. Vault may still grant it.
+    #[error("could not reach Vault at \"{address}\": no answer in {}", shown(*.within))]
+    Unanswered {
+        /// Where.
+        address: Address,
+        /// The bound.
+        within: Duration,
     },
     /// The connection cannot be trusted or agreed on; time does not mend it.
     #[error("could not connect securely to Vault at \"{address}\": {why}")]
@@ -107,11 +117,11 @@ impl VaultError {
     /// What to change.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { address, .. } if address.socket().is_some() => Some(
+            Self::Unreachable { address, .. } | Self::Unanswered { address, .. } if address.socket().is_some() => Some(
                 "look whether --vault-addr or VAULT_ADDR names the socket, and whether somebody listens on it"
                     .to_owned(),
             ),
-            Self::Unreachable { .. } => Some(
+            Self::Unreachable { .. } | Self::Unanswered { .. } => Some(
                 "look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way"
                     .to_owned(),
             ),
@@ -162,8 +172,10 @@ struct Login<'a> {
 }
 
 impl Vault {
-    /// A client for `target`. `tls` may be absent for an `http` address;
-    /// `request_timeout` bounds one login, `None` leaves it to the deadline.
+    /// A client for `target`. `tls` may be absent for an `http` address. `request_timeout` bounds
+    /// one request. With `None` a request that was sent waits until the deadline: Vault works off
+    /// one that was abandoned all the same, so asking again makes an overloaded Vault slower, and
+    /// leaves a token that no file holds.
     pub fn new(
         target: Target,
         tls: Option<Tls>,
@@ -187,7 +199,7 @@ impl Vault {
             None => {
                 let connector =
                     ().chain(ConnectProxyConnector::default())
-                        .chain(TcpConnector::default())
+                        .chain(TcpConnector)
                         .chain(TlsConnector::new(tls, target.address.host()));
                 Agent::with_parts(config, connector, resolver)
             }
@@ -275,7 +287,8 @@ impl Vault {
         left: Duration,
         bound: Duration,
     ) -> Result<Response<Body>, VaultError> {
-        let short = Some(CONNECT_TIMEOUT.min(left));
+        // Less than what is left, so that the client says which of the two bounds it was.
+        let short = Some(CONNECT_TIMEOUT.min(left - left / 16));
         let sent = match request {
             Request::Get => {
                 let config = self.agent.get(url).config().timeout_global(Some(left));
@@ -323,7 +336,9 @@ impl Vault {
             ureq::Error::Timeout(ureq::Timeout::Resolve) => {
                 format!("its host name was not resolved in {}", shown(CONNECT_TIMEOUT.min(bound)))
             }
-            ureq::Error::Timeout(_) => format!("no answer in {}", shown(bound)),
+            ureq::Error::Timeout(_) => {
+                return VaultError::Unanswered { address: self.target.address.clone(), within: bound };
+            }
             ureq::Error::HostNotFound => "its host has no address".to_owned(),
             ureq::Error::Io(error) => {
                 let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());

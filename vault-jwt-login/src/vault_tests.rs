@@ -44,7 +44,7 @@ fn the_request_is_a_vault_login_and_nothing_else() {
     let (result, requests) = login(&[&granted("hvs.token")]);
     let granted = result.unwrap();
     assert_eq!(granted.token.expose(), "hvs.token");
-    assert_eq!((granted.lease, granted.role.as_deref()), (Duration::from_secs(3_600), Some("app")));
+    assert_eq!((granted.lease, granted.role.as_deref()), (Some(Duration::from_secs(3_600)), Some("app")));
     let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
     assert_eq!(body, format!("{{\"role\":\"app\",\"jwt\":\"{JWT}\"}}"));
     let mut lines = head.lines();
@@ -155,17 +155,28 @@ fn refusals_carry_class_words_and_retry_after() {
 }
 
 #[test]
-fn no_answer_is_told_with_its_bound() {
+fn a_request_that_was_sent_is_waited_for_and_told_with_its_bound() {
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let port = silent.local_addr().unwrap().port();
     let vault = vault_at(&format!("http://127.0.0.1:{port}"), None);
     let started = Instant::now();
     let error = vault.login(&jwt(), Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(error, VaultError::Unanswered { .. }), "{error:?}");
     assert_eq!(error.to_string(), format!("could not reach Vault at \"http://127.0.0.1:{port}\": no answer in 300ms"));
     assert!(started.elapsed() < Duration::from_secs(3));
     drop(silent);
     let error = vault.login(&jwt(), Duration::from_secs(5)).unwrap_err();
     assert_eq!(error.to_string(), format!("could not reach Vault at \"http://127.0.0.1:{port}\": connection refused"));
+}
+
+#[test]
+fn a_handshake_that_is_not_answered_is_no_unanswered_request() {
+    let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("https://{}", silent.local_addr().unwrap());
+    let vault = vault_at(&address, tls(TlsSettings { skip_verify: true, ..TlsSettings::default() }));
+    let error = vault.login(&jwt(), Duration::from_millis(300)).unwrap_err();
+    assert!(matches!(error, VaultError::Unreachable { .. }), "{error:?}");
+    assert_eq!(error.to_string(), format!("could not reach Vault at \"{address}\": no connection in 300ms"));
 }
 
 fn tls(settings: TlsSettings) -> Option<Tls> {

@@ -167,7 +167,7 @@ each_product!(a_pods_life, |product| {
     assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let (first, rest) = ran.stderr.split_once('\n').expect("lines");
-    assert!(first.starts_with("took over the token that was there: lease "), "{first}");
+    assert!(first.starts_with("reusing the existing token: lease "), "{first}");
     assert!(rest.ends_with("\nended by SIGTERM: the Vault token is revoked\n"), "{rest}");
     assert_eq!(
         bench.asked(seen),
@@ -252,7 +252,7 @@ each_product!(troubles_of_a_long_life, |product| {
     sidecar.wait_for("works again after ", 1);
     let said = sidecar.said();
     assert!(
-        said.contains("(status 503): Vault is sealed; trying again, the token lasts ")
+        said.contains("(status 503): Vault is sealed; retrying, the token expires in ")
             || said.contains("could not reach Vault"),
         "{said}"
     );

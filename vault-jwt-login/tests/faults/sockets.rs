@@ -50,7 +50,7 @@ fn sockets_that_do_not_answer() {
             ("no socket", "no such file or directory"),
             ("a socket nobody listens on", "connection refused"),
             ("a silent socket", "no answer in "),
-            ("a socket whose backlog is full", "no answer in "),
+            ("a socket whose backlog is full", "no connection in "),
         ] {
             scope.spawn(move || does_not_answer(name, why));
         }

@@ -1,0 +1,4 @@
+//! Connections to Vault.
+
+pub mod stream;
+pub mod tcp;

@@ -1,0 +1,106 @@
+//! The HTTP client's side of a connection: reads and writes with the client's
+//! timeouts.
+
+use std::fmt::Debug;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+use ureq::Error;
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, NextTimeout, Transport};
+
+/// A stream with timeouts.
+pub trait Stream: Read + Write + Debug + Send + Sync + 'static {
+    /// Bounds each read; `None` for no bound.
+    fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()>;
+    /// Bounds each write.
+    fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()>;
+}
+
+impl Stream for TcpStream {
+    fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(bound)
+    }
+
+    fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()> {
+        self.set_write_timeout(bound)
+    }
+}
+
+impl Stream for UnixStream {
+    fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()> {
+        self.set_read_timeout(bound)
+    }
+
+    fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()> {
+        self.set_write_timeout(bound)
+    }
+}
+
+/// A connection over a stream.
+#[derive(Debug)]
+pub struct StreamTransport<S> {
+    stream: S,
+    buffers: LazyBuffers,
+}
+
+impl<S: Stream> StreamTransport<S> {
+    /// With the buffers that the client is configured to have.
+    pub fn new(stream: S, details: &ConnectionDetails<'_>) -> Self {
+        let config = details.config;
+        Self { stream, buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()) }
+    }
+}
+
+impl<S: Stream> Transport for StreamTransport<S> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.stream.bound_writes(left(timeout))?;
+        // Goes on after an interruption by itself.
+        self.stream.write_all(&self.buffers.output()[..amount]).map_err(|error| timed(error, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let (bound, started) = (left(timeout), Instant::now());
+        let mut rest = bound;
+        loop {
+            self.stream.bound_reads(rest)?;
+            match self.stream.read(self.buffers.input_append_buf()) {
+                Ok(amount) => {
+                    self.buffers.input_appended(amount);
+                    return Ok(amount > 0);
+                }
+                // A bounded read ends when the process is stopped and continued (signal(7)).
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    rest = bound.map(|bound| bound.saturating_sub(started.elapsed()));
+                    if rest.is_some_and(|rest| rest.is_zero()) {
+                        return Err(Error::Timeout(timeout.reason));
+                    }
+                }
+                Err(error) => return Err(timed(error, timeout)),
+            }
+        }
+    }
+
+    /// Asked of connections that are kept; none is.
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
+
+/// What is left, for a socket option.
+pub fn left(timeout: NextTimeout) -> Option<Duration> {
+    timeout.not_zero().map(|left| *left)
+}
+
+/// The kernel words a bound that ran out as a call that would block. `TimedOut` is its
+/// word for a dead peer (tcp(7)), which is not our bound.
+pub fn timed(error: io::Error, timeout: NextTimeout) -> Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => Error::Timeout(timeout.reason),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,3 @@
+//! What the program reads and writes in the file system.
+
+pub mod obstacle;

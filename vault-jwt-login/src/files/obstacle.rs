@@ -1,0 +1,114 @@
+//! Detects, before a login, a file that a rename cannot replace: a mount point,
+//! and the file of another user in a directory with the sticky bit.
+
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, fstat, statat, statx};
+use rustix::process::geteuid;
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+
+/// The sticky bit (inode(7)): only its owner, the directory's, and root may replace a file.
+const STICKY: u32 = 0o1000;
+
+/// Why a rename cannot replace a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Something is mounted there, such as a `subPath` of a volume.
+    MountPoint,
+    /// It belongs to another user.
+    OwnedBy(u32),
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MountPoint => f.write_str("it is a mount point, which cannot be replaced"),
+            Self::OwnedBy(user) => {
+                write!(
+                    f,
+                    "it belongs to user {user}, and the sticky bit of its directory lets only that user replace it"
+                )
+            }
+        }
+    }
+}
+
+impl Obstacle {
+    /// What to change; `flags` name the file at `path`.
+    pub fn hint(&self, path: &Path, flags: &str) -> String {
+        let path = path.display();
+        match self {
+            Self::MountPoint => {
+                format!(
+                    "mount the volume at the directory of \"{path}\", without subPath, or name another file with {flags}"
+                )
+            }
+            Self::OwnedBy(user) => format!(
+                "run all containers that write \"{path}\" as one user (securityContext.runAsUser: {user}), or name \
+                 another file with {flags}"
+            ),
+        }
+    }
+}
+
+/// What keeps a rename from replacing `name` in `directory`; `None` where nothing is known to.
+pub fn to_replacing(directory: impl AsFd, name: &OsStr) -> Option<Obstacle> {
+    let directory = directory.as_fd();
+    if is_mount_point(directory, name) {
+        return Some(Obstacle::MountPoint);
+    }
+    let (file, parent) = (statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?, fstat(directory).ok()?);
+    let user = geteuid().as_raw();
+    let may_replace = user == 0 || parent.st_mode & STICKY == 0 || [file.st_uid, parent.st_uid].contains(&user);
+    (!may_replace).then_some(Obstacle::OwnedBy(file.st_uid))
+}
+
+/// What the kernel says (statx(2), Linux 5.8); an older one does not, and the rename fails later.
+fn is_mount_point(directory: BorrowedFd<'_>, name: &OsStr) -> bool {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    statx(directory, name, flags, StatxFlags::TYPE)
+        .is_ok_and(|found| found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::fs::CWD;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    #[test]
+    fn a_mount_point_is_seen_and_a_file_is_not_one() {
+        assert!(is_mount_point(CWD.as_fd(), OsStr::new("/proc")));
+        let dir = tempfile::tempdir().unwrap();
+        let open = std::fs::File::open(dir.path()).unwrap();
+        assert_eq!(to_replacing(&open, OsStr::new("token")), None);
+        std::fs::write(dir.path().join("token"), "t").unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o1777)).unwrap();
+        assert_eq!(to_replacing(&open, OsStr::new("token")), None, "it is ours");
+    }
+
+    #[test]
+    fn obstacles_and_their_hints() {
+        let path = Path::new("/vault/token");
+        let said = |obstacle: Obstacle| (obstacle.to_string(), obstacle.hint(path, "--token-file or VAULT_TOKEN_FILE"));
+        assert_eq!(
+            said(Obstacle::MountPoint),
+            (
+                "it is a mount point, which cannot be replaced".into(),
+                "mount the volume at the directory of \"/vault/token\", without subPath, or name another file with \
+                 --token-file or VAULT_TOKEN_FILE"
+                    .into()
+            )
+        );
+        assert_eq!(
+            said(Obstacle::OwnedBy(1000)),
+            (
+                "it belongs to user 1000, and the sticky bit of its directory lets only that user replace it".into(),
+                "run all containers that write \"/vault/token\" as one user (securityContext.runAsUser: 1000), or name \
+                 another file with --token-file or VAULT_TOKEN_FILE"
+                    .into()
+            )
+        );
+    }
+}

@@ -1,0 +1,222 @@
+//! Decides whether the token in the token file is reused by `--watch` and
+//! `--renew`: only if Vault says that it is one that a login would grant again.
+//! A shared volume may hold a token that another container put there.
+
+use crate::answer::Granted;
+use crate::error::{Error, Failure};
+use crate::found;
+use crate::jwt_file;
+use crate::log::{Level, Message};
+use crate::login::{Login, RealWorld, once};
+use crate::retry::until_done;
+use crate::settings::Settings;
+use crate::token::Known;
+use crate::vault::Target;
+use serde_json::Value;
+use shared::Secret;
+use shared::jwt;
+use std::path::Path;
+use std::time::Duration;
+
+/// A token with less than this left is not worth reusing: Vault answers `ttl: 0`
+/// in the last second.
+const SHORTEST_TTL: Duration = Duration::from_secs(2);
+
+/// The token in the file, if it is ours and one that a login would grant again.
+pub fn taken_over(
+    settings: &Settings,
+    login: &mut Login<'_>,
+    talk: &mut impl FnMut(&Message<'_>),
+) -> Result<Option<Granted>, Failure> {
+    let Some(path) = &settings.token_file else { return Ok(None) };
+    let token = match found::own(path) {
+        Ok(Ok(token)) => token,
+        Ok(Err(why)) => return Ok(left(path, why, talk)),
+        Err(error) if error.is_absent() => return Ok(None),
+        Err(error) => {
+            talk(&Message::new(Level::Warn, format!("{error}; logging in")));
+            return Ok(None);
+        }
+    };
+    let claims = match claims(&settings.jwt_file) {
+        Ok(claims) => claims,
+        Err(error) => return Ok(left(path, &error.to_string(), talk)),
+    };
+    let look_up = |time| login.vault().look_up(&token, time).map_err(Error::from);
+    let known = match until_done(settings.timeout, &mut RealWorld::new(), look_up, Error::wait, once(talk)) {
+        Ok(known) => known,
+        // It expired, or never was one.
+        Err(end) if end.last.exit_code() == 77 => {
+            return Ok(left(path, "it is not valid, or not allowed to look itself up", talk));
+        }
+        Err(end) => return Err(end.into()),
+    };
+    if let Some(why) = foreign(&known, &settings.target, &claims) {
+        return Ok(left(path, why, talk));
+    }
+    let role = known.role().map(str::to_owned);
+    let Known { lease, accessor, policies, .. } = known;
+    Ok(Some(Granted { token, lease: lease.lasts, role, accessor, policies, renewable: lease.renewable, uses: 0 }))
+}
+
+/// A token that is not reused.
+fn left(path: &Path, why: &str, talk: &mut impl FnMut(&Message<'_>)) -> Option<Granted> {
+    let path = path.display();
+    talk(&Message::new(Level::Warn, format!("not reusing the token in \"{path}\": {why}; logging in")));
+    None
+}
+
+/// The claims of the JWT, unverified: they are compared with what Vault says.
+fn claims(file: &Path) -> Result<Value, jwt_file::JwtFileError> {
+    let jwt = jwt_file::read(file)?;
+    Ok(payload(&jwt.secret))
+}
+
+fn payload(jwt: &Secret) -> Value {
+    let parts = jwt::segments(jwt.expose()).ok();
+    parts.and_then(|parts| serde_json::from_slice(&parts.claims).ok()).unwrap_or_default()
+}
+
+/// Why a token is not the one that a login with these claims would grant; `None`
+/// if it is.
+fn foreign(known: &Known, target: &Target, claims: &Value) -> Option<&'static str> {
+    if known.path != format!("auth/{}/login", target.mount) {
+        return Some("it is from another auth mount");
+    }
+    match (&target.role, known.role()) {
+        // Only a login tells which role a login without one gets.
+        (None, _) => return Some("no role is given that it could be compared with"),
+        (Some(role), Some(of)) if role == of => {}
+        _ => return Some("it is from another role"),
+    }
+    if !same_service_account(known, target, claims) {
+        return Some("it is from another service account");
+    }
+    // The lookup itself has used it once.
+    if known.uses != 0 {
+        return Some("its number of uses is limited (token_num_uses)");
+    }
+    known.lease.lasts.filter(|lasts| *lasts < SHORTEST_TTL).map(|_| "it is about to expire")
+}
+
+/// Whether the alias of the token, which is the value of the role's `user_claim`, and
+/// the claims that the role maps to metadata are those of this JWT. Which claim a role
+/// uses cannot be seen from a pod, so it has to be one that names the service account.
+fn same_service_account(known: &Known, target: &Target, claims: &Value) -> bool {
+    // Vault writes the mount's path with hyphens (core.handleLoginRequest).
+    let prefix = format!("{}-", target.mount.as_str().replace('/', "-"));
+    let Some(alias) = known.display_name.strip_prefix(&prefix).filter(|alias| !alias.is_empty()) else {
+        return false;
+    };
+    let account = &claims["kubernetes.io"]["serviceaccount"];
+    let named = [&claims["sub"], &account["uid"], &account["name"]].iter().any(|claim| **claim == alias);
+    let mut mapped = known.metadata.iter().filter(|(name, _)| *name != "role");
+    named && mapped.all(|(_, value)| has(claims, value))
+}
+
+/// Whether a claim, at any depth, has this value as Vault writes it to metadata.
+fn has(claims: &Value, value: &str) -> bool {
+    match claims {
+        Value::String(text) => text == value,
+        Value::Object(members) => members.values().any(|member| has(member, value)),
+        Value::Array(items) => items.iter().any(|item| has(item, value)),
+        Value::Null => false,
+        other => other.to_string() == value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::Address;
+    use crate::token::Lease;
+    use serde_json::json;
+    use shared::mount::MountPath;
+
+    fn target(role: Option<&str>) -> Target {
+        Target {
+            address: Address::parse("https://v").unwrap(),
+            namespace: None,
+            mount: MountPath::parse("k8s/prod").unwrap(),
+            role: role.map(str::to_owned),
+        }
+    }
+
+    fn jwt_claims() -> Value {
+        json!({"iss": "https://a", "sub": "system:serviceaccount:shop:web", "kubernetes.io": {
+            "namespace": "shop", "pod": {"name": "web-1", "uid": "pod-uid"},
+            "serviceaccount": {"name": "web", "uid": "account-uid"}}})
+    }
+
+    /// What Vault says of a token of a role that `setup` made, with these changes.
+    fn known(change: impl Fn(&mut Known)) -> Known {
+        let metadata = [("role", "app"), ("service_account_name", "web"), ("service_account_namespace", "shop")];
+        let mut known = Known {
+            lease: Lease { lasts: Some(Duration::from_secs(60)), renewable: true },
+            path: "auth/k8s/prod/login".to_owned(),
+            metadata: metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            display_name: "k8s-prod-account-uid".to_owned(),
+            uses: 0,
+            accessor: String::new(),
+            policies: Vec::new(),
+        };
+        change(&mut known);
+        known
+    }
+
+    fn why(asked: Option<&str>, change: impl Fn(&mut Known)) -> Option<&'static str> {
+        foreign(&known(change), &target(asked), &jwt_claims())
+    }
+
+    #[test]
+    fn only_a_token_of_this_mount_and_role_is_reused() {
+        assert_eq!(why(Some("app"), |_| {}), None);
+        assert_eq!(why(None, |_| {}), Some("no role is given that it could be compared with"));
+        assert_eq!(why(Some("admin"), |_| {}), Some("it is from another role"));
+        assert_eq!(why(Some("app"), |known| known.metadata.clear()), Some("it is from another role"));
+        for path in ["auth/k8s/login", "auth/token/create", "auth/token/root"] {
+            let why = why(Some("app"), |known| known.path = path.to_owned());
+            assert_eq!(why, Some("it is from another auth mount"), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_a_token_of_this_service_account_is_reused() {
+        let other = Some("it is from another service account");
+        for (alias, expected) in [
+            ("account-uid", None),
+            ("system:serviceaccount:shop:web", None),
+            ("web", None),
+            ("another-uid", other),
+            ("system:serviceaccount:shop:admin", other),
+            // Claims of ours that do not name a service account: one may be called so.
+            ("shop", other),
+            ("https://a", other),
+            ("web-1", other),
+            ("", other),
+        ] {
+            let why = why(Some("app"), |known| known.display_name = format!("k8s-prod-{alias}"));
+            assert_eq!(why, expected, "{alias}");
+        }
+        assert_eq!(why(Some("app"), |known| known.display_name = "account-uid".into()), other);
+        // The same name in another namespace.
+        let metadata = |name: &str, value: &str| {
+            why(Some("app"), |known| drop(known.metadata.insert(name.to_owned(), value.to_owned())))
+        };
+        assert_eq!(metadata("service_account_namespace", "bank"), other);
+        assert_eq!(metadata("pod", "pod-uid"), None);
+        let plain = foreign(&known(|_| {}), &target(Some("app")), &Value::Null);
+        assert_eq!(plain, other);
+    }
+
+    #[test]
+    fn a_token_without_a_future_is_not_reused() {
+        let lasts = |lasts: Option<u64>| why(Some("app"), |known| known.lease.lasts = lasts.map(Duration::from_secs));
+        assert_eq!(lasts(Some(0)), Some("it is about to expire"));
+        assert_eq!((lasts(Some(2)), lasts(None)), (None, None));
+        for uses in [-1, 3] {
+            let why = why(Some("app"), |known| known.uses = uses);
+            assert_eq!(why, Some("its number of uses is limited (token_num_uses)"));
+        }
+    }
+}
