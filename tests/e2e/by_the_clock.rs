@@ -4,6 +4,7 @@
 
 mod sidecar;
 mod sidecar_troubles;
+mod takeover;
 pub mod watch;
 mod watch_outages;
 mod watch_rotation;

@@ -23,6 +23,8 @@ mod issuer;
 mod key_modes;
 mod killed;
 mod krew;
+mod left_alive;
+mod live_tokens;
 mod load;
 mod login;
 mod look;

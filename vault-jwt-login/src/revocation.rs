@@ -67,7 +67,9 @@ impl std::error::Error for NotRevoked {}
 impl NotRevoked {
     /// The command that revokes it.
     pub fn hint(&self) -> String {
-        let accessor = self.accessor.as_deref().filter(|accessor| accessor.bytes().all(|b| b.is_ascii_alphanumeric()));
+        let accessor = self.accessor.as_deref().filter(|accessor| {
+            !accessor.is_empty() && accessor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+        });
         format!(
             "run: vault token revoke -accessor {}; to allow it from the pod, grant \"update\" on \
              auth/token/revoke-self with a policy of the role",
@@ -246,3 +248,7 @@ pub fn discard(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>
         live.forget(&token.token);
     }
 }
+
+#[cfg(test)]
+#[path = "revocation_tests.rs"]
+mod tests;

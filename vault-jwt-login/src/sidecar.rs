@@ -47,8 +47,9 @@ impl<'a> Sidecar<'a> {
         }
         let granted = first(settings, &mut login, &mut talk)?;
         if granted.uses != 0 {
-            let text = format!("the token can be used {} times (token_num_uses of the role)", granted.uses);
-            let hint = "it is replaced in time, and not renewed: each renewal is a use";
+            let uses = if granted.uses == 1 { "1 use".to_owned() } else { format!("{} uses", granted.uses) };
+            let text = format!("the token is limited to {uses} (token_num_uses of the role)");
+            let hint = "a new token replaces it before it expires; it is not renewed, since a renewal is a use";
             talk(&Message::new(Level::Warn, text).hint(hint.to_owned()));
         }
         let mut sidecar = Self { login, settings, end, live, say, granted: granted.clone() };

@@ -1,0 +1,161 @@
+//! Whose token a sidecar reuses, and what it does in the last seconds of a TTL.
+
+use crate::live_tokens::Pod;
+use crate::rig::{Owned, Rig, run};
+use harness::each_product;
+use harness::server::{GatedProxy, Product, VaultOptions, shared_cluster};
+use harness::suite::NEVER_FLAKY;
+use serde_json::{Value, json};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// A sidecar that runs. Dropped, it is killed.
+struct Sidecar {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Drop for Sidecar {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Sidecar {
+    fn start(pod: &Pod, words: &[&str], address: Option<&str>) -> Self {
+        let log = pod.rig.folder.path().join("log");
+        let mut command = pod.command(&[&["--watch"], words].concat());
+        command.envs(address.map(|address| ("VAULT_ADDR", address)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).expect("a log"));
+        Self { child: command.spawn().expect("it starts"), log }
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(&self.log).expect("its log")
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, within: u64, mut done: impl FnMut() -> bool) -> Duration {
+        let start = Instant::now();
+        while !done() {
+            assert!(start.elapsed() < Duration::from_secs(within), "not: {what}\n{}", self.said());
+            sleep(Duration::from_millis(50));
+        }
+        start.elapsed()
+    }
+}
+
+fn pod(product: Product, tls: bool, role: Value) -> Pod {
+    let cluster = Owned::Shared(shared_cluster().expect("the shared cluster starts"));
+    Pod::of(Rig::to_wait(cluster, VaultOptions { tls, ..VaultOptions::new(product) }), role)
+}
+
+each_product!(a_token_of_another_service_account_is_not_reused, |product| {
+    let pod = pod(product, true, json!({"token_ttl": 600}));
+    let cluster = &pod.rig.cluster;
+    cluster.create_service_account("shop", "planter").expect("a service account");
+    // One role for both, as a team has it.
+    let mut role = pod.rig.data("auth/jwt/role/app");
+    role["bound_claims"]["sub"] = json!(["system:serviceaccount:shop:app", "system:serviceaccount:shop:planter"]);
+    for claim in ["/kubernetes.io/serviceaccount/uid", "sub"] {
+        role["user_claim"] = json!(claim);
+        role["user_claim_json_pointer"] = json!(claim.starts_with('/'));
+        for mappings in [role["claim_mappings"].clone(), json!({})] {
+            role["claim_mappings"] = mappings;
+            pod.rig.write("auth/jwt/role/app", role.clone());
+            let jwt = cluster.token("shop", "planter", &["vault"]).expect("a token");
+            let body = json!({"role": "app", "jwt": jwt.expose()});
+            let login = pod.rig.vault.ok("POST", "auth/jwt/login", Some(&body)).expect("a login");
+            let planted = login["auth"]["client_token"].as_str().expect("a token").to_owned();
+            fs::write(&pod.token, &planted).expect("it is written");
+            fs::set_permissions(&pod.token, Permissions::from_mode(0o600)).expect("its mode");
+            let sidecar = Sidecar::start(&pod, &[], None);
+            sidecar.wait("another token", 60, || pod.content() != planted);
+            assert!(
+                sidecar.said().starts_with(&format!(
+                    "warning: not reusing the token in \"{}\": it is from another service account; logging in\n",
+                    pod.token.display()
+                )),
+                "{}",
+                sidecar.said()
+            );
+            let (own, other) = (pod.looked_up(&pod.content()), pod.looked_up(&planted));
+            assert_ne!(own["entity_id"], other["entity_id"], "{NEVER_FLAKY}");
+            assert!(!other.is_null(), "{NEVER_FLAKY}: it is not ours to revoke");
+            drop(sidecar);
+
+            // Its own is.
+            let own = pod.content();
+            let sidecar = Sidecar::start(&pod, &[], None);
+            sidecar.wait("reused", 60, || sidecar.said().starts_with("reusing the existing token: lease "));
+            assert_eq!(pod.content(), own);
+        }
+    }
+});
+
+each_product!(a_token_in_its_last_second_is_not_taken_for_one_that_never_expires, |product| {
+    let pod = pod(product, true, json!({"token_ttl": 3, "token_max_ttl": 0}));
+    let info = pod.info_flag();
+    // From 2 s on, Vault answers `ttl: 0`.
+    for age in [2_100, 2_400, 2_700] {
+        run(&mut pod.command(&["-q", &info])).ok();
+        let old = pod.content();
+        sleep(Duration::from_millis(age));
+        let sidecar = Sidecar::start(&pod, &[&info], None);
+        sidecar.wait("a token that lives", 3, || pod.content() != old && !pod.looked_up(&pod.content()).is_null());
+        let text = fs::read_to_string(&pod.info).expect("the info file");
+        assert!(!text.contains("\"expires_at\":null"), "{NEVER_FLAKY}: {text}");
+    }
+});
+
+each_product!(a_retry_after_longer_than_the_ttl, |product| {
+    let pod = pod(product, false, json!({"token_ttl": 12, "token_max_ttl": 0}));
+    let port = pod.rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = GatedProxy::start(port).expect("a proxy");
+    let busy = || proxy.answer_with("503 Service Unavailable", "Retry-After: 600\r\n", "{\"errors\":[\"busy\"]}");
+    let sidecar = Sidecar::start(&pod, &[], Some(&proxy.address()));
+    sidecar.wait("a token", 60, || !pod.content().is_empty());
+    let token = pod.content();
+    busy();
+    sidecar.wait("a renewal that fails", 20, || sidecar.said().contains(": busy"));
+    let said = sidecar.said();
+    assert!(said.contains(": busy; retrying in 2s (Retry-After: 10m), the token expires in 4s\n"), "{said}");
+    proxy.pass_on();
+    sidecar.wait("a renewal", 8, || sidecar.said().contains("\nrenewed: lease 12s\n"));
+    assert!(pod.content() == token && !pod.looked_up(&token).is_null(), "{NEVER_FLAKY}");
+    drop(sidecar);
+
+    // A login does not give up, and says for how long it waits.
+    busy();
+    let start = Instant::now();
+    let ran = run(pod.command(&["--timeout=4s"]).env("VAULT_ADDR", proxy.address()));
+    assert!(start.elapsed() > Duration::from_secs(2), "{:?}: {}", start.elapsed(), ran.stderr);
+    assert_eq!(ran.code, 69);
+    assert!(ran.stderr.contains(": busy; retrying in 3s (Retry-After: 10m)\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains(": busy; gave up after 2 attempts in 3s\n"), "{}", ran.stderr);
+});
+
+each_product!(a_token_for_one_use_is_left_to_the_application, |product| {
+    let pod = pod(product, true, json!({"token_ttl": 9, "token_max_ttl": 0, "token_num_uses": 1}));
+    run(&mut pod.command(&["-q"])).ok();
+    let first = pod.content();
+    let seen = pod.rig.seen();
+    let sidecar = Sidecar::start(&pod, &[], None);
+    sidecar.wait("another token", 60, || pod.content() != first);
+    assert!(
+        sidecar.said().contains("warning: the token is limited to 1 use (token_num_uses of the role)\n"),
+        "{}",
+        sidecar.said()
+    );
+    let second = pod.content();
+    assert_eq!(pod.looked_up(&second)["num_uses"], json!(1), "{NEVER_FLAKY}");
+    sidecar.wait("a third", 20, || pod.content() != second);
+    assert_eq!(pod.looked_up(&pod.content())["num_uses"], json!(1), "{NEVER_FLAKY}");
+    let asked = pod.rig.requests_since(seen);
+    assert!(!asked.iter().any(|request| request.ends_with("renew-self")), "{asked:?}");
+});
