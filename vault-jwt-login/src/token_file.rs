@@ -171,12 +171,12 @@ impl TokenFileError {
                 place::absolute(directory).display(),
                 flags(what).split(' ').next().unwrap_or_default()
             ),
-            Self::NoDirectory { path, source, .. } | Self::Write { path, source, .. } => match source.kind() {
+            Self::NoDirectory { what, path, source, .. } | Self::Write { what, path, source } => match source.kind() {
                 io::ErrorKind::PermissionDenied => {
                     "set securityContext.fsGroup of the pod, so that its user may write to the volume".to_owned()
                 }
                 io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    "raise sizeLimit of the volume the token file is on".to_owned()
+                    format!("raise sizeLimit of the volume that the {what} is on")
                 }
                 _ => format!(
                     "mount a writable volume (an emptyDir with medium Memory) at \"{}\"",

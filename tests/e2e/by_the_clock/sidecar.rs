@@ -194,9 +194,9 @@ each_product!(what_was_planted_is_not_taken_over, |product| {
     };
     let elsewhere = bench.rig.folder.path().join("elsewhere");
     for (name, why) in [
-        ("a token of another role", "it is of another role"),
-        ("a token of another mount", "it is of another mount"),
-        ("a token that Vault does not know", "Vault does not know it, or does not let it look at itself"),
+        ("a token of another role", "it is from another role"),
+        ("a token of another mount", "it is from another auth mount"),
+        ("a token that Vault does not know", "it is not valid, or not allowed to look itself up"),
         ("a file that others may write to", "others may write to it"),
         ("a link", "is a link"),
     ] {
@@ -218,8 +218,13 @@ each_product!(what_was_planted_is_not_taken_over, |product| {
         let sidecar = bench.start(&["--watch"]);
         sidecar.wait_for("logged in to ", 1);
         let said = sidecar.said();
-        assert!(said.starts_with("warning: the token ") && said.contains(why), "{name}: {said}");
-        assert!(said.contains("; logging in\n"), "{name}: {said}");
+        let place = bench.token.display();
+        let told = if name == "a link" {
+            format!("warning: the token file \"{place}\" is a link; logging in\n")
+        } else {
+            format!("warning: not reusing the token in \"{place}\": {why}; logging in\n")
+        };
+        assert!(said.starts_with(&told) && told.contains(why), "{name}: {said}");
         let token = bench.content();
         assert_ne!(token, planted, "{name}");
         let found = bench.rig.vault.ok("POST", "auth/token/lookup", Some(&json!({"token": token}))).expect("it lives");
@@ -328,9 +333,9 @@ each_product!(the_end_of_a_token, |product| {
     assert!(!bench.lives(&token) && !bench.token.exists(), "{NEVER_FLAKY}");
     assert!(!bench.rig.folder.path().join("info").exists());
     assert_eq!(revoke(), format!("there is no token in \"{place}\"\n"));
-    // One that is over already.
+    // One that was revoked before.
     fs::write(&bench.token, &token).expect("a file");
-    assert_eq!(revoke(), format!("revoked the Vault token and removed \"{place}\"\n"));
+    assert_eq!(revoke(), format!("the Vault token had expired or been revoked; removed \"{place}\"\n"));
 });
 
 each_product!(beside_a_command, |product| {

@@ -25,7 +25,7 @@ const PLACES: [Place; 7] = [
         spoil: "cat /dev/zero >filler 2>/dev/null",
         code: 73,
         error: "could not write the token file \"DIR/out/token\": no space left on device",
-        hint: "raise sizeLimit of the volume the token file is on",
+        hint: "raise sizeLimit of the volume that the token file is on",
         left: "filler token=hvs.old",
     },
     Place {
@@ -33,7 +33,7 @@ const PLACES: [Place; 7] = [
         spoil: "i=0; while touch file$i 2>/dev/null; do i=$((i + 1)); done",
         code: 73,
         error: "could not write the token file \"DIR/out/token\": no space left on device",
-        hint: "raise sizeLimit of the volume the token file is on",
+        hint: "raise sizeLimit of the volume that the token file is on",
         left: "token=hvs.old",
     },
     Place {
