@@ -38,6 +38,7 @@ mod remove;
 mod rig;
 mod secrets;
 mod setup;
+mod slow_crowd;
 mod stale;
 mod status;
 mod storage;
