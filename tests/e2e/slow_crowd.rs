@@ -68,7 +68,7 @@ impl<'a> Scene<'a> {
         clean_environment(&mut login, folder, &[]);
         login.envs(self.vault.client_environment()).env("VAULT_ADDR", &self.address);
         login.arg("--role=app").arg("--jwt-file").arg(&self.jwt).arg("--token-file").arg(folder.join("token"));
-        // A file, not a pipe: somebody would have to read two thousand pipes, and keep them open.
+        // A file, not a pipe: two thousand pipes would have to be kept open and read.
         let messages = File::create(folder.join("stderr")).expect("a file for its messages");
         login.args(flags).stdin(Stdio::null()).stdout(Stdio::null()).stderr(messages);
         login.spawn().expect("the program starts")

@@ -67,6 +67,8 @@ impl Error {
             Self::Vault(VaultError::Unreachable { .. }) => Wait::Outage { after: None },
             Self::Vault(VaultError::Unanswered { .. }) => Wait::Unanswered,
             Self::Vault(VaultError::Refused(refused)) => match refused.class {
+                // A load balancer that waited for Vault in vain (RFC 9110 section 15.6.5).
+                Refusal::Unavailable if refused.status == 504 && refused.retry_after.is_none() => Wait::Unanswered,
                 Refusal::Unavailable => Wait::Outage { after: refused.retry_after },
                 class if class.can_heal() => Wait::Change,
                 _ => Wait::Never,
@@ -162,6 +164,19 @@ mod tests {
         let retry_after = Some(Duration::from_secs(7));
         VaultError::Refused(Box::new(Refused { target: target(), status: 400, words, class, retry_after, facts }))
             .into()
+    }
+
+    #[test]
+    fn a_gateway_that_gets_no_response_is_no_response() {
+        let gateway = |status: u16, retry_after: Option<Duration>| {
+            let (words, facts, class) = (String::new(), TokenFacts::default(), Refusal::Unavailable);
+            let refused = Refused { target: target(), status, words, class, retry_after, facts };
+            Error::from(VaultError::Refused(Box::new(refused))).wait()
+        };
+        assert_eq!(gateway(504, None), Wait::Unanswered);
+        assert_eq!(gateway(502, None), Wait::Outage { after: None });
+        let after = Some(Duration::from_secs(2));
+        assert_eq!(gateway(504, after), Wait::Outage { after });
     }
 
     fn unreachable() -> Error {
