@@ -109,8 +109,8 @@ each_product!(a_token_without_anything_to_revoke, |product| {
 each_product!(revoke_on_exit_over_a_slow_network, |product| {
     let pod = Pod::new(product, json!({}));
     let port = pod.rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    // A round trip takes 300 ms: connection, TLS, request.
-    let proxy = DelayingProxy::start(port, 300..=300).expect("a proxy");
+    // Each response is 450 ms late: that of the handshake, and that of the request.
+    let proxy = DelayingProxy::start(port, 450..=450).expect("a proxy");
     let address = format!("https://127.0.0.1:{}", proxy.port());
     let (took, ran) = watched(&pod, &[], Some(&address), "logged in to ");
     assert!(ran.code == 0 && ran.stderr.ends_with("ended by SIGTERM: the Vault token is revoked\n"), "{}", ran.stderr);

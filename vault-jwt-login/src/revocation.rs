@@ -242,6 +242,7 @@ pub fn withdraw(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_
 pub fn discard(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>)) {
     for token in live.to_revoke(false) {
         match revoke_at_exit(settings, std::slice::from_ref(&token)) {
+            Ok(()) if settings.quiet => {}
             Ok(()) => say(&Message::new(Level::Info, "revoked the Vault token that could not be used")),
             Err(unrevoked) => say(&unrevoked.message(Level::Warn)),
         }

@@ -120,8 +120,9 @@ fn has(claims: &Value, value: &str) -> bool {
         Value::String(text) => text == value,
         Value::Object(members) => members.values().any(|member| has(member, value)),
         Value::Array(items) => items.iter().any(|item| has(item, value)),
+        Value::Number(number) => number.to_string() == value,
+        Value::Bool(flag) => flag.to_string() == value,
         Value::Null => false,
-        other => other.to_string() == value,
     }
 }
 
