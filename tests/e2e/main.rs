@@ -30,6 +30,7 @@ mod login;
 mod look;
 mod many_sidecars;
 mod marks;
+mod outages;
 mod place;
 mod pod;
 mod pods;

@@ -9,7 +9,7 @@ use harness::each_product;
 use harness::keys::{Alg, SigningKey};
 use harness::peers;
 use harness::process::clean_environment;
-use harness::server::{Product, VaultOptions, VaultServer};
+use harness::server::{VaultOptions, VaultServer};
 use serde_json::json;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const TTL: u64 = 120;
 
 /// Processes of one kind. Dropped, they are killed.
-struct Running(Vec<Child>);
+pub struct Running(pub Vec<Child>);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -52,22 +52,21 @@ fn pss(pid: u32) -> u64 {
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }
 
-fn vault_with_a_role(product: Product, jwt: &Path) -> VaultServer {
-    let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+/// A mount with one key, a role whose tokens live `ttl` seconds, and a JWT for it in a file.
+pub fn add_role(vault: &VaultServer, ttl: u64, jwt: &Path) {
     let key = SigningKey::generate(Alg::Es256).expect("a key");
     let ok = |path: &str, body| drop(vault.ok("POST", path, Some(&body)).expect("Vault takes it"));
     ok("sys/auth/jwt", json!({"type": "jwt"}));
     ok("auth/jwt/config", json!({"jwt_validation_pubkeys": [key.public_pem()]}));
-    let role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_ttl": TTL});
+    let role = json!({"role_type": "jwt", "user_claim": "sub", "bound_audiences": ["vault"], "token_ttl": ttl});
     ok("auth/jwt/role/app", role);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
     let claims = json!({"iss": "https://a", "sub": "s", "aud": ["vault"], "iat": now, "nbf": now, "exp": now + 86_400});
     fs::write(jwt, key.sign(&claims).expect("a token")).expect("it is written");
-    vault
 }
 
 /// One of ours, or one agent, with a folder of its own.
-fn start(vault: &VaultServer, ours: bool, jwt: &Path, folder: &Path) -> Child {
+pub fn start(vault: &VaultServer, ours: bool, jwt: &Path, folder: &Path) -> Child {
     let mut command = if ours {
         let mut command = Command::new(artefacts::pod_binary().expect("the program is built").path);
         clean_environment(&mut command, folder, &[]);
@@ -101,7 +100,8 @@ each_product!(
         for (name, ours) in [("vault-jwt-login --watch", true), ("agent", false)] {
             let scratch = harness::process::Scratch::new("sidecars").expect("a folder");
             let jwt = scratch.path().join("jwt");
-            let vault = vault_with_a_role(product, &jwt);
+            let vault = VaultServer::start(VaultOptions::new(product)).expect("Vault starts");
+            add_role(&vault, TTL, &jwt);
             let folders: Vec<PathBuf> =
                 (0..count).map(|number| scratch.folder(&format!("pod-{number}")).expect("a folder")).collect();
             let began = Instant::now();

@@ -161,8 +161,11 @@ impl VaultServer {
         self.unseal()
     }
 
-    /// Health: 200 once it is initialised, unsealed and active.
-    fn wait_active(&self) -> Result<(), ServerError> {
+    /// Waits for HTTP 200 from health: initialized, unsealed, and active.
+    ///
+    /// # Errors
+    /// It is stopped, or does not become active.
+    pub fn wait_active(&self) -> Result<(), ServerError> {
         let server = locked(&self.server);
         let Some(server) = server.as_ref() else { return Err(self.is_stopped()) };
         ready::wait(server, || match self.http.send("GET", "/v1/sys/health", &[], None) {
@@ -388,6 +391,15 @@ impl VaultServer {
         self.disturbed.store(true, Ordering::SeqCst);
         if let Some(server) = locked(&self.server).take() {
             server.stop();
+        }
+    }
+
+    /// Kills it with SIGKILL, so that it cannot finish or hand over anything. The
+    /// data survives, except in dev mode.
+    pub fn kill(&self) {
+        self.disturbed.store(true, Ordering::SeqCst);
+        if let Some(server) = locked(&self.server).take() {
+            server.kill();
         }
     }
 
