@@ -28,6 +28,7 @@ mod live_tokens;
 mod load;
 mod login;
 mod look;
+mod manifests;
 mod many_sidecars;
 mod marks;
 mod outages;

@@ -12,8 +12,8 @@ use shared::Secret;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime};
 
-/// The node all tests share, with the shipped image, and `e2e:1`: a shell, and
-/// the program beside it. None on a machine that cannot have one.
+/// The node all tests share. It has the shipped image, `e2e:1` with a shell and the program
+/// beside it, and `app:1`, which runs until it is deleted. None on a machine that cannot have one.
 fn node() -> Option<&'static Node> {
     static NODE: OnceLock<Option<Node>> = OnceLock::new();
     let start = || {
@@ -27,6 +27,8 @@ fn node() -> Option<&'static Node> {
         let images = [
             Image::of_pod_binaries(&[pod]).expect("the image is made"),
             Image::of_busybox("docker.io/library/e2e", &["/bin/sh"], vec![program]).expect("the image is made"),
+            Image::of_busybox("docker.io/library/app", &["/bin/sleep", "100000"], Vec::new())
+                .expect("the image is made"),
         ];
         let cluster = shared_cluster().expect("the shared cluster starts");
         Some(Node::start(cluster, &images).expect("the node starts"))
@@ -64,27 +66,34 @@ impl Pods {
     /// `kubectl apply` of a pod with these fields in its spec, and when that began.
     #[track_caller]
     pub fn apply(&self, name: &str, fields: Value) -> (Pod<'_>, SystemTime) {
-        let name = format!("{name}-{}", self.rig.vault.product()).to_lowercase();
-        let ca = std::fs::read_to_string(self.rig.vault.ca_file().expect("a CA")).expect("the CA");
-        let ca = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"},
-            "data": {"ca.pem": ca}});
         let token = json!({"path": "vault-token", "audience": "vault", "expirationSeconds": 600});
         let mut spec = json!({
-            "nodeName": self.node.name(),
-            "hostNetwork": true,
             "serviceAccountName": "app",
             "automountServiceAccountToken": false,
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": 1,
             "volumes": [
                 {"name": "jwt", "projected": {"sources": [{"serviceAccountToken": token}]}},
-                {"name": "ca", "configMap": {"name": name}},
                 {"name": "vault", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
             ],
         });
         for (field, value) in fields.as_object().expect("fields") {
             spec[field] = value.clone();
         }
+        self.apply_spec(name, spec)
+    }
+
+    /// The same with this spec, which is completed by the node, its network, and the volume `ca`.
+    #[track_caller]
+    pub fn apply_spec(&self, name: &str, mut spec: Value) -> (Pod<'_>, SystemTime) {
+        let name = format!("{name}-{}", self.rig.vault.product()).to_lowercase();
+        let ca = std::fs::read_to_string(self.rig.vault.ca_file().expect("a CA")).expect("the CA");
+        let ca = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "shop"},
+            "data": {"ca.pem": ca}});
+        spec["nodeName"] = json!(self.node.name());
+        spec["hostNetwork"] = json!(true);
+        let volumes = spec["volumes"].as_array_mut().expect("volumes");
+        volumes.push(json!({"name": "ca", "configMap": {"name": name}}));
         let pod =
             json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": "shop"}, "spec": spec});
         let list = json!({"apiVersion": "v1", "kind": "List", "items": [ca, pod]});
@@ -159,6 +168,11 @@ pub struct Pod<'a> {
 const AT_MOST: Duration = Duration::from_secs(90);
 
 impl Pod<'_> {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The object as it is now.
     pub fn get(&self) -> Value {
         self.rig.cluster.http("GET", &self.path, None).expect("the API server answers").json()
