@@ -64,6 +64,7 @@ impl Error {
     pub fn wait(&self) -> Wait {
         match self {
             Self::Jwt(error) if error.can_heal() => Wait::Change,
+            Self::Vault(VaultError::Unreachable { refused: true, .. }) => Wait::Refused,
             Self::Vault(VaultError::Unreachable { .. }) => Wait::Outage { after: None },
             Self::Vault(VaultError::Unanswered { .. }) => Wait::Unanswered,
             Self::Vault(VaultError::Refused(refused)) => match refused.class {
@@ -179,8 +180,8 @@ mod tests {
         assert_eq!(gateway(504, after), Wait::Outage { after });
     }
 
-    fn unreachable() -> Error {
-        VaultError::Unreachable { address: target().address, why: "connection refused".into() }.into()
+    fn unreachable(refused: bool) -> Error {
+        VaultError::Unreachable { address: target().address, refused, why: "connection refused".into() }.into()
     }
 
     #[test]
@@ -193,7 +194,8 @@ mod tests {
             (Error::Tls(TlsError::ServerName("x y".into())), 64, Wait::Never),
             (JwtFileError::NotAFile(PathBuf::from("/")).into(), 66, Wait::Never),
             (JwtFileError::Empty(PathBuf::from("/t")).into(), 66, Wait::Change),
-            (unreachable(), 69, Wait::Outage { after: None }),
+            (unreachable(true), 69, Wait::Refused),
+            (unreachable(false), 69, Wait::Outage { after: None }),
             (unanswered.into(), 69, Wait::Unanswered),
             (tls.into(), 69, Wait::Never),
             (wrapped.into(), 69, Wait::Never),
@@ -224,7 +226,7 @@ mod tests {
     fn giving_up_says_what_was_tried() {
         let shown = |attempts| {
             let after = Duration::from_millis(119_750);
-            Failure::from(GaveUp { last: unreachable(), attempts, after }).message().shown(Format::Text, 0)
+            Failure::from(GaveUp { last: unreachable(true), attempts, after }).message().shown(Format::Text, 0)
         };
         let hint =
             "hint: look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way\n";

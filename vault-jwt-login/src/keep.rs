@@ -153,6 +153,7 @@ fn pause(world: &mut impl World, error: &Error, act: Option<Act>, failures: u32,
     let (shortest, longest, asked) = match error.wait() {
         Wait::Unanswered if act != Some(Act::Renew) => (UNANSWERED, OUTAGE, None),
         Wait::Unanswered => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
+        Wait::Refused => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
         Wait::Outage { after } => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, after),
         Wait::Change | Wait::Never => (SHORTEST, REFUSED, None),
     };

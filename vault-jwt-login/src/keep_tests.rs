@@ -76,7 +76,7 @@ impl World {
                 return Err(VaultError::Unanswered { address, within: Duration::from_secs(60) }.into());
             }
             let Some(after) = scene.retry_after else {
-                return Err(VaultError::Unreachable { address, why: "connection refused".into() }.into());
+                return Err(VaultError::Unreachable { address, refused: true, why: "connection refused".into() }.into());
             };
             let retry_after = Some(Duration::from_secs(after));
             let words = "busy".to_owned();

@@ -14,6 +14,8 @@ pub enum Wait {
         /// `Retry-After`, as the server sent it; see [`bounded`].
         after: Option<Duration>,
     },
+    /// The connection was refused or reset. A retry costs next to nothing.
+    Refused,
     /// The login was sent and not answered in time. Vault still works it off, and
     /// every further one makes an overloaded Vault slower.
     Unanswered,
@@ -34,6 +36,13 @@ const OUTAGE: Schedule = Schedule {
     shortest: Duration::from_millis(250),
     first_ceiling: Duration::from_millis(500),
     longest: Duration::from_secs(10),
+};
+
+/// A pod is to be ready within 3 s of Vault's return, and its probes take one of them.
+const REFUSED: Schedule = Schedule {
+    shortest: Duration::from_millis(250),
+    first_ceiling: Duration::from_millis(500),
+    longest: Duration::from_millis(1_250),
 };
 
 const UNANSWERED: Schedule = Schedule {
@@ -110,7 +119,7 @@ pub fn until_done<T, E>(
     mut tell: impl FnMut(&E, Pause),
 ) -> Result<T, GaveUp<E>> {
     let last_attempt = LAST_ATTEMPT.min(timeout / 4);
-    let (mut outages, mut unanswered, mut changes, mut attempts) = (0, 0, 0, 0);
+    let (mut outages, mut refused, mut unanswered, mut changes, mut attempts) = (0, 0, 0, 0, 0);
     loop {
         attempts += 1;
         let last = match attempt(timeout.saturating_sub(world.elapsed())) {
@@ -120,6 +129,7 @@ pub fn until_done<T, E>(
         let (schedule, waits, asked) = match wait_for(&last) {
             Wait::Never => return Err(GaveUp { last, attempts, after: world.elapsed() }),
             Wait::Outage { after } => (OUTAGE, &mut outages, after),
+            Wait::Refused => (REFUSED, &mut refused, None),
             Wait::Unanswered => (UNANSWERED, &mut unanswered, None),
             Wait::Change => (CHANGE, &mut changes, None),
         };
@@ -190,6 +200,12 @@ mod tests {
     }
 
     #[test]
+    fn a_refused_connection_is_retried_within_a_second_and_a_quarter() {
+        assert_eq!(sleeps(Wait::Refused, 6, true).0, [0.5, 1.0, 1.25, 1.25, 1.0]);
+        assert_eq!(sleeps(Wait::Refused, 2, false).0, [0.25; 6]);
+    }
+
+    #[test]
     fn a_signature_refusal_waits_two_seconds_first_and_thirty_at_most() {
         let (slept, attempts) = sleeps(Wait::Change, 120, true);
         assert_eq!(slept, [2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 29.0]);
@@ -236,7 +252,7 @@ mod tests {
             assert_eq!(sleeps(Wait::Change, timeout, true), (slept, attempts), "{timeout}");
         }
         for high in [true, false] {
-            for wait in [Wait::Change, Wait::Outage { after: None }] {
+            for wait in [Wait::Change, Wait::Refused, Wait::Outage { after: None }] {
                 for timeout in 4..200 {
                     assert_eq!(sleeps(wait, timeout, high).0.iter().sum::<f64>(), timeout as f64 - 1.0, "{wait:?}");
                 }

@@ -214,7 +214,10 @@ pub fn revoke_at_exit(settings: &Settings, tokens: &[Live]) -> Result<(), Unrevo
             revoke(login.vault(), &live.token, Some(&live.accessor), bound.min(left)).map(drop)
         };
         let mut result = attempt(FIRST_ATTEMPT, &world);
-        if result.as_ref().is_err_and(|error| matches!(error.wait(), Wait::Outage { .. } | Wait::Unanswered)) {
+        if result
+            .as_ref()
+            .is_err_and(|error| matches!(error.wait(), Wait::Outage { .. } | Wait::Refused | Wait::Unanswered))
+        {
             world.sleep(PAUSE);
             result = attempt(AT_EXIT, &world);
         }

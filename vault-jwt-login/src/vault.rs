@@ -16,6 +16,7 @@ use serde::Serialize;
 use shared::Secret;
 use shared::mount::MountPath;
 use shared::text::{one_line, os_cause};
+use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 use thiserror::Error;
 use ureq::http::{HeaderMap, Response, header};
@@ -56,11 +57,13 @@ pub struct Target {
 /// Why there was no login. Every text names the address.
 #[derive(Debug, Error)]
 pub enum VaultError {
-    /// No answer.
+    /// No connection, or one that broke.
     #[error("could not reach Vault at \"{address}\": {why}")]
     Unreachable {
         /// Where.
         address: Address,
+        /// Whether it was refused or reset: nothing listens there, or it stops.
+        refused: bool,
         /// What went wrong.
         why: String,
     },
@@ -346,10 +349,12 @@ impl Vault {
                     return VaultError::Tls { address: self.target.address.clone(), why, hint };
                 }
                 let cause = one_line(&os_cause(&error));
-                match cause.strip_prefix(NOT_RESOLVED) {
+                let why = match cause.strip_prefix(NOT_RESOLVED) {
                     Some(why) => format!("its host name cannot be resolved ({})", why.to_lowercase()),
                     None => cause,
-                }
+                };
+                let refused = matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
+                return VaultError::Unreachable { address: self.target.address.clone(), refused, why };
             }
             other => one_line(&other.to_string()),
         };
@@ -357,7 +362,7 @@ impl Vault {
     }
 
     fn unreachable(&self, why: String) -> VaultError {
-        VaultError::Unreachable { address: self.target.address.clone(), why }
+        VaultError::Unreachable { address: self.target.address.clone(), refused: false, why }
     }
 
     fn not_vault(&self, why: String) -> VaultError {
