@@ -1,5 +1,6 @@
-//! How long the token file of `vault-jwt-login --watch` holds no living token after
-//! an outage of Vault, beside Vault's own agent with a file sink, measured in one run.
+//! How long the token file of `vault-jwt-login --watch` holds no living token after an
+//! outage of Vault, beside Vault's own agent (`vault agent`, `bao agent`) with a file
+//! sink: figures from one run.
 
 use crate::costs::pid_of;
 use crate::fleet::soak;
@@ -95,11 +96,7 @@ impl Clients {
 
     /// Polls until each file has held a living token for longer than one TTL.
     fn watch(&self, vault: &VaultServer) -> Vec<File> {
-        // The clients' tokens are not used, so that a lookup changes nothing for them.
-        let lives = |path: &Path| {
-            let body = json!({"token": fs::read_to_string(path).unwrap_or_default()});
-            vault.http("POST", "auth/token/lookup", Some(&body)).is_ok_and(|answer| answer.is_success())
-        };
+        let lives = |path: &Path| lives(vault, &fs::read_to_string(path).unwrap_or_default());
         let start = Instant::now();
         let first = |folder: &PathBuf| {
             let path = folder.join("token");
@@ -129,13 +126,27 @@ impl Clients {
     /// Waits until all is calm.
     fn wait_calm(&self, vault: &VaultServer) {
         let files = self.watch(vault);
-        assert!(files.iter().all(|file| !file.dead), "{NEVER_FLAKY}: {}", self.logs());
+        assert!(files.iter().all(|file| !file.dead), "{NEVER_FLAKY}: {}", logs(&self.folders));
     }
 
-    /// One outage: `happens` begins and ends it, and gives a server that is active again. Prints
-    /// one line. With `all_die`, every token must be dead by then, or nothing was measured.
-    fn outage<'a>(&mut self, name: &str, all_die: bool, happens: impl FnOnce() -> &'a VaultServer) {
-        let files = self.watch(happens());
+    /// One outage, which ends after `lasts`: `end` gives a server that is active again. Prints
+    /// one line. With `all_die`, every token that was in place at the end must be dead, or nothing
+    /// was measured.
+    fn outage<'a>(
+        &mut self,
+        name: &str,
+        all_die: bool,
+        begin: impl FnOnce(),
+        lasts: u64,
+        end: impl FnOnce() -> &'a VaultServer,
+    ) {
+        begin();
+        sleep(Duration::from_secs(lasts));
+        let last: Vec<String> =
+            self.folders.iter().map(|folder| fs::read_to_string(folder.join("token")).expect("a token")).collect();
+        let vault = end();
+        let died = last.iter().filter(|token| !lives(vault, token)).count();
+        let files = self.watch(vault);
         let (ours, agents) = files.split_at(EACH);
         let dead = |files: &[File]| files.iter().filter(|file| file.found_dead).count();
         let ([ours_median, agent_median], [slowest, _]) = ([ours, agents].map(median), [ours, agents].map(slowest));
@@ -151,33 +162,41 @@ impl Clients {
         );
         println!("{line}");
         let calm = files.iter().all(|file| !file.dead);
-        assert!(calm, "{NEVER_FLAKY}: not all have recovered in {AT_MOST:?}\n{line}\n{}", self.logs());
-        let all_dead = dead(&files) == 2 * EACH;
-        assert!(!all_die || all_dead, "{NEVER_FLAKY}: tokens outlived their TTL, or were not away\n{line}");
+        assert!(calm, "{NEVER_FLAKY}: not all have recovered in {AT_MOST:?}\n{line}\n{}", logs(&self.folders));
+        let all_dead = died == 2 * EACH;
+        assert!(
+            !all_die || all_dead,
+            "{NEVER_FLAKY}: {died} died: tokens outlived their TTL, or were not away\n{line}"
+        );
         if ours_median > agent_median + CHANCE || slowest > RECOVERY + self.login {
             self.failures.push(line);
         }
     }
 
-    /// What they said.
-    fn logs(&self) -> String {
-        self.folders.iter().map(|folder| format!("{}:\n{}\n", folder.display(), log(folder))).collect()
-    }
-
-    /// All that did not hold.
+    /// Fails with every line that did not hold.
     fn finish(self) {
         let login = self.login.as_secs_f64();
         assert!(
             self.failures.is_empty(),
             "slower than the agent, or than {RECOVERY:?} and a login ({login:.1} s):\n{}\n{}",
             self.failures.join("\n"),
-            self.logs()
+            logs(&self.folders[..EACH])
         );
     }
 }
 
+/// Whether a token is valid. It is not used itself, so that the lookup changes nothing for it.
+fn lives(vault: &VaultServer, token: &str) -> bool {
+    let answer = vault.http("POST", "auth/token/lookup", Some(&json!({"token": token})));
+    answer.is_ok_and(|answer| answer.is_success())
+}
+
 fn log(folder: &Path) -> String {
     fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
+fn logs(folders: &[PathBuf]) -> String {
+    folders.iter().map(|folder| format!("{}:\n{}\n", folder.display(), log(folder))).collect()
 }
 
 fn sorted(files: &[File]) -> Vec<Duration> {
@@ -234,33 +253,31 @@ each_product!(
         add_role(vault, TTL, &jwt);
         let mut clients = Clients::start(vault, &jwt);
         clients.wait_calm(vault);
-        for outage in [short, middle, long] {
-            clients.outage(&format!("killed for {outage} s"), outage > TTL, || {
-                vault.kill();
-                sleep(Duration::from_secs(outage));
+        for lasts in [short, middle, long] {
+            let restart = || {
                 vault.restart().expect("it starts again");
                 vault
-            });
+            };
+            clients.outage(&format!("killed for {lasts} s"), lasts > TTL, || vault.kill(), lasts, restart);
         }
-        clients.outage(&format!("frozen for {middle} s"), false, || {
-            signal(vault, "STOP");
-            sleep(Duration::from_secs(middle));
+        let resume = || {
             signal(vault, "CONT");
             vault.wait_active().expect("it is active");
             vault
-        });
-        clients.outage(&format!("sealed for {middle} s"), middle > TTL, || {
-            vault.seal().expect("it is sealed");
-            sleep(Duration::from_secs(middle));
+        };
+        clients.outage(&format!("frozen for {middle} s"), middle > TTL, || signal(vault, "STOP"), middle, resume);
+        let unseal = || {
             vault.unseal().expect("it is unsealed");
             vault
-        });
+        };
+        let seal = || vault.seal().expect("it is sealed");
+        clients.outage(&format!("sealed for {middle} s"), middle > TTL, seal, middle, unseal);
         clients.finish();
     }
 );
 
-// The clients know one node, which is a standby at first. The other two lead one after the other,
-// or it leads itself in the end.
+// Three nodes, of which the clients know one: a standby, which may lead later. These outages are
+// shorter than what is left of a TTL, so that no token should die.
 each_product!(
     #[ignore = "takes minutes: cargo soak outages"]
     soak_of_leaders,
@@ -278,15 +295,11 @@ each_product!(
         }
         let mut clients = Clients::start(known, &jwt);
         clients.wait_calm(trio.node(leader));
-        clients.outage("leader killed", false, || {
-            trio.node(leader).kill();
-            next_leader(&trio, leader)
-        });
-        clients.outage("leader steps down", false, || {
-            let leader = trio.wait_active(Duration::from_secs(30)).expect("a leader");
-            trio.step_down().expect("it steps down");
-            next_leader(&trio, leader)
-        });
+        let next = || next_leader(&trio, leader);
+        clients.outage("leader killed", false, || trio.node(leader).kill(), 0, next);
+        let leader = trio.wait_active(Duration::from_secs(30)).expect("a leader");
+        let step_down = || trio.step_down().expect("it steps down");
+        clients.outage("leader steps down", false, step_down, 0, || next_leader(&trio, leader));
         clients.finish();
     }
 );

@@ -110,7 +110,8 @@ each_product!(a_native_sidecar_is_ready_when_the_token_is_there, |product| {
     login["args"] = json!(["--watch", "--revoke-on-exit"]);
     login["restartPolicy"] = json!("Always");
     // No shell in the image.
-    login["startupProbe"] = json!({"exec": {"command": ["/vault-jwt-login", "check"]}, "periodSeconds": 1});
+    login["startupProbe"] = json!({"exec": {"command": ["/vault-jwt-login", "check"]}, "periodSeconds": 1,
+        "failureThreshold": 180});
     login["securityContext"] = hardened(4_321);
     login["resources"] = json!({"limits": {"memory": "16Mi"}});
     let mut app = container("app", "e2e:1", &[]);
