@@ -11,8 +11,10 @@ use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
-/// Longest time from Vault's return until a pod is ready.
+/// Longest time from Vault's return until a pod is ready, on a quiet machine.
 const SOON: Duration = Duration::from_secs(3);
+/// The same beside other tests, where a kubelet may need seconds to start a container.
+const SOON_ENOUGH: Duration = Duration::from_secs(10);
 
 /// The spec of the README's pod.
 fn pod_of_the_readme() -> Value {
@@ -73,7 +75,7 @@ fn restarts(pod: &Value) -> Vec<u64> {
 }
 
 /// Vault is away when the pods start, and for so long after that. A third pod has `--splay`.
-fn outlasts(product: Product, away: Duration, splay: &str) {
+fn outlasts(product: Product, away: Duration, splay: &str, soon: Duration) {
     let Some(pods) = Pods::new(product) else { return };
     let seen = pods.rig.seen();
     pods.rig.vault.stop();
@@ -106,7 +108,7 @@ fn outlasts(product: Product, away: Duration, splay: &str) {
     }
     let logins = pods.asked(seen).iter().filter(|what| *what == "login").count();
     assert_eq!(logins, started.len(), "each logs in once");
-    assert!(took.iter().all(|(_, took)| *took <= SOON), "more than {SOON:?} after Vault is back: {took:.1?}");
+    assert!(took.iter().all(|(_, took)| *took <= soon), "more than {soon:?} after Vault is back: {took:.1?}");
 }
 
 /// Waits until all are ready, and gives how long after `back` each was.
@@ -126,13 +128,13 @@ fn wait_for_all<'a>(started: &[(&'a str, Pod<'_>)], back: Instant) -> Vec<(&'a s
 }
 
 each_product!(a_pod_and_a_sidecar_start_while_vault_is_away, |product| {
-    outlasts(product, Duration::from_secs(8), "4s");
+    outlasts(product, Duration::from_secs(8), "4s", SOON_ENOUGH);
 });
 
 each_product!(
     #[ignore = "takes minutes: cargo soak outage"]
     soak_of_an_outage,
-    |product| outlasts(product, Duration::from_secs(60), "30s")
+    |product| outlasts(product, Duration::from_secs(60), "30s", SOON)
 );
 
 each_product!(describe_shows_why_a_login_failed, |product| {
