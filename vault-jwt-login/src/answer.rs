@@ -59,9 +59,16 @@ pub enum NoLogin {
 }
 
 impl NoLogin {
-    /// The same with what is known of the login: where it went, the answer's
-    /// status and `Retry-After`, and what the JWT says about itself.
-    pub fn of(self, target: &Target, status: u16, retry_after: Option<Duration>, facts: &TokenFacts) -> VaultError {
+    /// The same with what is known of the login: where it went, the response's
+    /// status, `Retry-After` and time, and what the JWT says about itself.
+    pub fn of(
+        self,
+        target: &Target,
+        status: u16,
+        retry_after: Option<Duration>,
+        took: Duration,
+        facts: &TokenFacts,
+    ) -> VaultError {
         match self {
             Self::NotVault(why) => VaultError::NotVault { address: target.address.clone(), why },
             Self::Wrapped => VaultError::Wrapped { address: target.address.clone() },
@@ -71,6 +78,7 @@ impl NoLogin {
                 words,
                 class,
                 retry_after,
+                took,
                 facts: facts.clone(),
             })),
         }

@@ -68,8 +68,7 @@ impl Error {
             Self::Vault(VaultError::Unreachable { .. }) => Wait::Outage { after: None },
             Self::Vault(VaultError::Unanswered { .. }) => Wait::Unanswered,
             Self::Vault(VaultError::Refused(refused)) => match refused.class {
-                // A load balancer that waited for Vault in vain (RFC 9110 section 15.6.5).
-                Refusal::Unavailable if refused.status == 504 && refused.retry_after.is_none() => Wait::Unanswered,
+                _ if refused.is_a_timeout() && refused.retry_after.is_none() => Wait::Unanswered,
                 Refusal::Unavailable => Wait::Outage { after: refused.retry_after },
                 class if class.can_heal() => Wait::Change,
                 _ => Wait::Never,
@@ -161,23 +160,28 @@ mod tests {
     }
 
     fn refused(class: Refusal) -> Error {
-        let (words, facts) = ("no".to_owned(), TokenFacts::default());
+        let (words, facts, took) = ("no".to_owned(), TokenFacts::default(), Duration::ZERO);
         let retry_after = Some(Duration::from_secs(7));
-        VaultError::Refused(Box::new(Refused { target: target(), status: 400, words, class, retry_after, facts }))
+        VaultError::Refused(Box::new(Refused { target: target(), status: 400, words, class, retry_after, took, facts }))
             .into()
     }
 
     #[test]
-    fn a_gateway_that_gets_no_response_is_no_response() {
-        let gateway = |status: u16, retry_after: Option<Duration>| {
+    fn a_server_error_that_is_a_timeout_is_no_response() {
+        let wait = |status: u16, retry_after: Option<Duration>, seconds: u64| {
             let (words, facts, class) = (String::new(), TokenFacts::default(), Refusal::Unavailable);
-            let refused = Refused { target: target(), status, words, class, retry_after, facts };
+            let took = Duration::from_secs(seconds);
+            let refused = Refused { target: target(), status, words, class, retry_after, took, facts };
             Error::from(VaultError::Refused(Box::new(refused))).wait()
         };
-        assert_eq!(gateway(504, None), Wait::Unanswered);
-        assert_eq!(gateway(502, None), Wait::Outage { after: None });
+        assert_eq!(wait(504, None, 0), Wait::Unanswered);
+        // OpenBao's "internal error" after max_request_duration.
+        assert_eq!(wait(500, None, 90), Wait::Unanswered);
+        for (status, seconds) in [(500, 9), (502, 0), (503, 0), (429, 90)] {
+            assert_eq!(wait(status, None, seconds), Wait::Outage { after: None }, "{status}");
+        }
         let after = Some(Duration::from_secs(2));
-        assert_eq!(gateway(504, after), Wait::Outage { after });
+        assert_eq!(wait(504, after, 0), Wait::Outage { after });
     }
 
     fn unreachable(refused: bool) -> Error {

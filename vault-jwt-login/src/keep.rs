@@ -36,7 +36,7 @@ const SHORTEST: Duration = Duration::from_secs(1);
 /// The longest wait while Vault is away and the token lives.
 const OUTAGE: Duration = Duration::from_secs(30);
 /// The same once the token has expired: the application waits for a new one.
-const EXPIRED: Duration = Duration::from_secs(5);
+const EXPIRED: Duration = Duration::from_secs(4);
 /// The longest wait while Vault refuses: something has to be changed first,
 /// and a refused signature makes Vault try every key.
 const REFUSED: Duration = Duration::from_secs(60);

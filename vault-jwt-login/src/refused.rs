@@ -21,9 +21,15 @@ pub struct Refused {
     pub class: Refusal,
     /// When Vault wants to be asked again.
     pub retry_after: Option<Duration>,
+    /// From the request to the response.
+    pub took: Duration,
     /// What the token says about itself.
     pub facts: TokenFacts,
 }
+
+/// A server error after this long is a timeout: that of a load balancer, or of Vault
+/// itself (`max_request_duration`, 90 s). The login may be worked off all the same.
+const LATE: Duration = Duration::from_secs(10);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,6 +50,12 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 impl Refused {
+    /// Whether it stands for a response that did not come in time.
+    pub fn is_a_timeout(&self) -> bool {
+        // 504 is a gateway's (RFC 9110 section 15.6.5).
+        self.class == Refusal::Unavailable && (self.status == 504 || (self.status >= 500 && self.took >= LATE))
+    }
+
     /// The command or setting that mends it.
     pub fn hint(&self) -> Option<String> {
         if self.words.contains("HTTP request to an HTTPS server") {
@@ -193,6 +205,7 @@ mod tests {
             words: words.into(),
             class,
             retry_after: None,
+            took: Duration::ZERO,
             facts: TokenFacts {
                 header: Header::default(),
                 claims: Claims {

@@ -220,9 +220,10 @@ impl Vault {
         let login = Login { role: self.target.role.as_deref(), jwt: jwt.secret.expose() };
         let body = serde_json::to_vec(&login).map_err(|e| self.unreachable(e.to_string()))?;
         let url = self.target.address.login_url(&self.target.mount);
+        let started = Instant::now();
         let Reply { status, retry_after, content } = self.exchange(&url, Request::Post(&body), None, time_left)?;
         answer::read(status, &content, &jwt.secret)
-            .map_err(|no_login| no_login.of(&self.target, status, retry_after, &jwt.facts))
+            .map_err(|no_login| no_login.of(&self.target, status, retry_after, started.elapsed(), &jwt.facts))
     }
 
     /// Asks for a new lease for `token`.

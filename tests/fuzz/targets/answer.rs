@@ -71,7 +71,7 @@ fn check(input: &[u8]) -> Corpus {
                 NoLogin::Wrapped => assert!((200..300).contains(&status)),
             }
             let facts = TokenFacts::default();
-            let error = no_login.of(&TARGET, status, Some(Duration::from_secs(7)), &facts);
+            let error = no_login.of(&TARGET, status, Some(Duration::from_secs(7)), Duration::from_secs(1), &facts);
             let is_refusal = matches!(error, VaultError::Refused(_));
             let error = Error::from(error);
             let message = error.message(Level::Error, "");
