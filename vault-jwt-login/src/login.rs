@@ -145,7 +145,7 @@ fn trust(settings: &Settings) -> Result<Option<Tls>, TlsError> {
 /// Logs in once. `say` gets what happens on the way.
 pub fn run(settings: &Settings, end: &End, live: &LiveTokens, say: impl Fn(&Message<'_>)) -> Result<Granted, Failure> {
     let (mut talk, mut login) = (talk(settings, &say), Login::prepare(settings, end, live)?);
-    let granted = first(settings, &mut login, &mut talk)?;
+    let granted = first(settings, &mut login, &mut talk, settings.timeout)?;
     if let Err(error) = end.finally(|| login.put(&granted)) {
         discard(settings, live, &say);
         return Err(error.into());
@@ -167,21 +167,23 @@ pub fn talk(settings: &Settings, say: impl Fn(&Message<'_>)) -> impl FnMut(&Mess
 }
 
 /// Warns of what is risky, waits at random where asked to, and logs in as
-/// often as it takes.
+/// often as it takes within `timeout`.
 pub fn first(
     settings: &Settings,
     login: &mut Login<'_>,
     talk: &mut impl FnMut(&Message<'_>),
+    timeout: Duration,
 ) -> Result<Granted, Failure> {
     let mut world = RealWorld::new();
     warn(settings, talk);
     if let Some(splay) = settings.splay {
-        let wait = world.between(Duration::ZERO, splay);
+        // Less where a lookup has taken most of the time.
+        let wait = world.between(Duration::ZERO, splay.saturating_sub(settings.timeout.saturating_sub(timeout)));
         talk(&Message::new(Level::Info, format!("waiting {} before the login (--splay)", about(wait))));
         world.sleep(wait);
     }
     let attempt = |left| login.attempt(left);
-    Ok(retry::until_done(settings.timeout, &mut world, attempt, Error::wait, once(talk))?)
+    Ok(retry::until_done(timeout, &mut world, attempt, Error::wait, once(talk))?)
 }
 
 /// Tells each failure once: an outage of a minute is one line, not ten. A wait that the

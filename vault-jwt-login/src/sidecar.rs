@@ -7,6 +7,7 @@ use crate::held::Held;
 use crate::keep::{Keeper, keep};
 use crate::log::{Level, Message};
 use crate::login::{Login, RealWorld, first, lease, success, talk};
+use crate::retry::World as _;
 use crate::revocation::{LiveTokens, discard, revoke_at_exit};
 use crate::settings::Settings;
 use crate::signals::End;
@@ -36,7 +37,7 @@ impl<'a> Sidecar<'a> {
         say: &'a dyn Fn(&Message<'_>),
     ) -> Result<Self, Failure> {
         let mut login = Login::prepare(settings, end, live)?;
-        let mut talk = talk(settings, say);
+        let (mut talk, clock) = (talk(settings, say), RealWorld::new());
         if let Some(granted) = taken_over(settings, &mut login, &mut talk)? {
             live.reused(&granted);
             end.undisturbed(|| login.put_info(&granted))?;
@@ -45,7 +46,8 @@ impl<'a> Sidecar<'a> {
             login.remove_leftovers(&mut talk);
             return Ok(Self { login, settings, end, live, say, granted });
         }
-        let granted = first(settings, &mut login, &mut talk)?;
+        let left = settings.timeout.saturating_sub(clock.elapsed());
+        let granted = first(settings, &mut login, &mut talk, left)?;
         if granted.uses != 0 {
             let uses = if granted.uses == 1 { "1 use".to_owned() } else { format!("{} uses", granted.uses) };
             let text = format!("the token is limited to {uses} (token_num_uses of the role)");
