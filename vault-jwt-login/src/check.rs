@@ -19,7 +19,7 @@ pub fn run(settings: &Settings, say: impl Fn(&Message<'_>)) -> Result<(), Failur
         None => format!("there is a token in \"{place}\""),
         Some(info_file) => {
             let unreadable = |why: String| NotFound::NoInfo { path: info_file.clone(), why };
-            let content = std::fs::read(info_file)
+            let content = found::regular(info_file)
                 .map_err(|error| unreadable(shared::text::os_cause(&error)))
                 .map_err(Error::from)?;
             let ends = info::expires_at(&content).ok_or_else(|| unreadable("it is not what a login writes".to_owned()));

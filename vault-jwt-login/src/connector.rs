@@ -2,6 +2,7 @@
 //! own joint always verifies the URL's host, while `VAULT_TLS_SERVER_NAME`
 //! asks for another name, with the `Host` header and a proxy's CONNECT left alone.
 
+use crate::connection::flight::Flight;
 use crate::tls::Tls;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
@@ -18,13 +19,24 @@ use ureq::unversioned::transport::{
 pub struct TlsConnector {
     tls: Option<Tls>,
     vault_host: String,
+    flight: Flight,
+    /// Whether Vault is reached through a proxy, to which a connection is made first.
+    proxied: bool,
 }
 
 impl TlsConnector {
     /// `tls` may be absent when nothing but `http` is asked for. The server
-    /// name that `tls` holds counts for `vault_host`, not for a proxy.
-    pub fn new(tls: Option<Tls>, vault_host: &str) -> Self {
-        Self { tls, vault_host: vault_host.to_owned() }
+    /// name that `tls` holds counts for `vault_host`, not for a proxy. `flight` is told
+    /// when the connection to Vault is made.
+    pub fn new(tls: Option<Tls>, vault_host: &str, flight: Flight, proxied: bool) -> Self {
+        Self { tls, vault_host: vault_host.to_owned(), flight, proxied }
+    }
+
+    fn connected(&self, details: &ConnectionDetails<'_>) {
+        // The client connects to a proxy with a configuration that has none.
+        if details.config.proxy().is_some() == self.proxied {
+            self.flight.connected();
+        }
     }
 }
 
@@ -35,6 +47,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let Some(transport) = chained else { return Ok(None) };
         let (true, false, Some(tls)) = (details.needs_tls(), transport.is_tls(), &self.tls) else {
             // An https address that stays without TLS is refused by the client.
+            self.connected(details);
             return Ok(Some(Either::A(transport)));
         };
         let host = details.uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
@@ -44,15 +57,38 @@ impl<In: Transport> Connector<In> for TlsConnector {
                 .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is not a name TLS can verify"))?,
         };
         let connection = ClientConnection::new(tls.config.clone(), name).map_err(io::Error::other)?;
-        let mut adapter = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        adapter.set_timeout(left(details));
+        let adapter = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         let mut stream = StreamOwned::new(connection, adapter);
-        while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock)?;
-        }
+        shake_hands(&mut stream, details)?;
+        self.connected(details);
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsTransport { stream, buffers })))
     }
+}
+
+/// The handshake, within the time to connect in as a whole: the bound of the adapter is one on
+/// each read.
+fn shake_hands(
+    stream: &mut StreamOwned<ClientConnection, TransportAdapter>,
+    details: &ConnectionDetails<'_>,
+) -> Result<(), ureq::Error> {
+    while stream.conn.is_handshaking() {
+        stream.sock.set_timeout(left(details));
+        if stream.conn.wants_write() {
+            stream.conn.write_tls(&mut stream.sock)?;
+        } else if stream.conn.read_tls(&mut stream.sock)? == 0 {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        } else if let Err(error) = stream.conn.process_new_packets() {
+            // The alert that says why; the connection is of no use either way.
+            let _ = stream.conn.write_tls(&mut stream.sock);
+            return Err(io::Error::new(io::ErrorKind::InvalidData, error).into());
+        }
+    }
+    // What is left to say, such as our last message of TLS 1.3.
+    while stream.conn.wants_write() {
+        stream.conn.write_tls(&mut stream.sock)?;
+    }
+    Ok(())
 }
 
 /// What the TCP connection has left of the time to connect in.

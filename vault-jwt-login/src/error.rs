@@ -9,7 +9,7 @@ use crate::retry::{GaveUp, Wait};
 use crate::revocation::NotRevoked;
 use crate::tls::TlsError;
 use crate::token_file::TokenFileError;
-use crate::vault::VaultError;
+use crate::vault::{Broke, VaultError};
 use shared::duration;
 use shared::refusal::Refusal;
 use std::time::Duration;
@@ -64,11 +64,14 @@ impl Error {
     pub fn wait(&self) -> Wait {
         match self {
             Self::Jwt(error) if error.can_heal() => Wait::Change,
-            Self::Vault(VaultError::Unreachable { refused: true, .. }) => Wait::Refused,
-            Self::Vault(VaultError::Unreachable { .. }) => Wait::Outage { after: None },
+            Self::Vault(VaultError::Unreachable { broke, .. }) => match broke {
+                Broke::AtOnce => Wait::Refused,
+                Broke::Before => Wait::Outage { after: None },
+                Broke::After => Wait::Cut,
+            },
             Self::Vault(VaultError::Unanswered { .. }) => Wait::Unanswered,
             Self::Vault(VaultError::Refused(refused)) => match refused.class {
-                _ if refused.is_a_timeout() && refused.retry_after.is_none() => Wait::Unanswered,
+                _ if refused.is_a_timeout() => Wait::Unanswered,
                 Refusal::Unavailable => Wait::Outage { after: refused.retry_after },
                 class if class.can_heal() => Wait::Change,
                 _ => Wait::Never,
@@ -174,18 +177,18 @@ mod tests {
             let refused = Refused { target: target(), status, words, class, retry_after, took, facts };
             Error::from(VaultError::Refused(Box::new(refused))).wait()
         };
-        assert_eq!(wait(504, None, 0), Wait::Unanswered);
+        assert_eq!(wait(504, None, 60), Wait::Unanswered);
         // OpenBao's "internal error" after max_request_duration.
         assert_eq!(wait(500, None, 90), Wait::Unanswered);
-        for (status, seconds) in [(500, 9), (502, 0), (503, 0), (429, 90)] {
+        for (status, seconds) in [(504, 0), (500, 9), (502, 0), (503, 0), (429, 90)] {
             assert_eq!(wait(status, None, seconds), Wait::Outage { after: None }, "{status}");
         }
         let after = Some(Duration::from_secs(2));
         assert_eq!(wait(504, after, 0), Wait::Outage { after });
     }
 
-    fn unreachable(refused: bool) -> Error {
-        VaultError::Unreachable { address: target().address, refused, why: "connection refused".into() }.into()
+    fn unreachable(broke: Broke) -> Error {
+        VaultError::Unreachable { address: target().address, broke, why: "connection refused".into() }.into()
     }
 
     #[test]
@@ -198,8 +201,9 @@ mod tests {
             (Error::Tls(TlsError::ServerName("x y".into())), 64, Wait::Never),
             (JwtFileError::NotAFile(PathBuf::from("/")).into(), 66, Wait::Never),
             (JwtFileError::Empty(PathBuf::from("/t")).into(), 66, Wait::Change),
-            (unreachable(true), 69, Wait::Refused),
-            (unreachable(false), 69, Wait::Outage { after: None }),
+            (unreachable(Broke::AtOnce), 69, Wait::Refused),
+            (unreachable(Broke::Before), 69, Wait::Outage { after: None }),
+            (unreachable(Broke::After), 69, Wait::Cut),
             (unanswered.into(), 69, Wait::Unanswered),
             (tls.into(), 69, Wait::Never),
             (wrapped.into(), 69, Wait::Never),
@@ -230,7 +234,7 @@ mod tests {
     fn giving_up_says_what_was_tried() {
         let shown = |attempts| {
             let after = Duration::from_millis(119_750);
-            Failure::from(GaveUp { last: unreachable(true), attempts, after }).message().shown(Format::Text, 0)
+            Failure::from(GaveUp { last: unreachable(Broke::AtOnce), attempts, after }).message().shown(Format::Text, 0)
         };
         let hint =
             "hint: look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way\n";

@@ -1,5 +1,5 @@
-//! Reads a token that is found in its file, without following links, and decides
-//! whether it is ours: whether nobody else can have put it there.
+//! Reads a token from its file without following links, and checks that only this
+//! user can have written it.
 
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::process::geteuid;
@@ -15,6 +15,9 @@ use thiserror::Error;
 
 /// Far more than any token has.
 const LARGEST: u64 = 64 * 1_024;
+
+/// Far more than an info file has.
+const LARGEST_INFO: u64 = 1_024 * 1_024;
 
 /// Why there is no token in the file.
 #[derive(Debug, Error)]
@@ -114,6 +117,18 @@ pub fn own_at(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<Result<
     } else {
         Ok(token)
     })
+}
+
+/// Reads a regular file, which another container can have replaced: without waiting for a
+/// pipe, and not without end.
+pub fn regular(path: &Path) -> io::Result<Vec<u8>> {
+    let file = File::from(openat(CWD, path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC, Mode::empty())?);
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LARGEST_INFO).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn open_token(directory: impl AsFd, name: &OsStr, path: &Path) -> Result<(Secret, std::fs::Metadata), NotFound> {

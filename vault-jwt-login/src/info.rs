@@ -1,5 +1,7 @@
 //! The info file: everything that Vault said about a token but the token itself.
 
+use crate::found;
+use crate::revocation::Expected;
 use crate::vault::{Granted, Target};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -51,14 +53,16 @@ pub fn expires_at(content: &[u8]) -> Option<Option<i64>> {
     (known.lease_duration == 0 || known.expires_at.is_some()).then_some(known.expires_at)
 }
 
-/// The accessor in the info file, if there is one that can be read.
-pub fn accessor(path: &Path) -> Option<String> {
+/// What the info file says about the token, for a revocation. `now` is the local clock.
+pub fn expected(path: &Path, now: i64) -> Expected {
     #[derive(Deserialize)]
     struct Known {
         accessor: String,
     }
-    let known: Known = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
-    Some(known.accessor).filter(|accessor| !accessor.is_empty())
+    let content = found::regular(path).unwrap_or_default();
+    let accessor = serde_json::from_slice(&content).ok().map(|known: Known| known.accessor);
+    let lives = expires_at(&content).is_some_and(|end| end.is_none_or(|end| now < end));
+    Expected { accessor: accessor.filter(|accessor| !accessor.is_empty()), lives }
 }
 
 #[cfg(test)]
@@ -95,6 +99,12 @@ mod tests {
         assert!(text(&target, &granted(0), 1_000).contains("\"expires_at\":null"));
         let read = |lease| expires_at(text(&target, &granted(lease), 1_000).as_bytes());
         assert_eq!((read(3_600), read(0)), (Some(Some(4_600)), Some(None)));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("info");
+        std::fs::write(&path, text(&target, &granted(3_600), 1_000)).unwrap();
+        let known = |lives| Expected { accessor: Some("acc".into()), lives };
+        assert_eq!((expected(&path, 4_599), expected(&path, 4_600)), (known(true), known(false)));
+        assert_eq!(expected(dir.path(), 0), Expected::default());
         assert_eq!((expires_at(b"{}"), expires_at(b"{\"lease_duration\":9}"), expires_at(b"")), (None, None, None));
     }
 }

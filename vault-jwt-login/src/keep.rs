@@ -79,7 +79,7 @@ fn prolong(world: &mut impl World, keeper: &mut impl Keeper, held: &mut Held) {
                     keeper.extended(lease);
                 })
             }
-            _ => replace(keeper, held, &mut waiting, now),
+            _ => replace(world, keeper, held, &mut waiting, now),
         };
         let Err(error) = done else {
             if failures > 0 {
@@ -100,7 +100,7 @@ fn prolong(world: &mut impl World, keeper: &mut impl Keeper, held: &mut Held) {
             retrying(&error, pause, left)
         };
         // Each failure once: an outage of an hour is one line, not a hundred.
-        let text = error.to_string();
+        let text = format!("{error}{:?}", error.wait());
         if text != told {
             keeper.say(&error.message(Level::Warn, &then));
             told = text;
@@ -125,6 +125,7 @@ fn retrying(error: &Error, pause: Duration, left: Option<Duration>) -> String {
 }
 
 fn replace(
+    world: &impl World,
     keeper: &mut impl Keeper,
     held: &mut Held,
     waiting: &mut Option<(Granted, Duration)>,
@@ -136,7 +137,7 @@ fn replace(
     }
     let (granted, since) = match waiting.take() {
         Some(waiting) => waiting,
-        None => (keeper.log_in()?, now),
+        None => (keeper.log_in()?, world.elapsed()),
     };
     if let Err(error) = keeper.put(&granted) {
         *waiting = Some((granted, since));
@@ -147,12 +148,14 @@ fn replace(
 }
 
 /// The wait after so many failures, at random. `left` is how long the token still
-/// lives: its end is not slept through.
+/// lives: the wait ends before the token does, except after a login without a response.
 fn pause(world: &mut impl World, error: &Error, act: Option<Act>, failures: u32, left: Option<Duration>) -> Duration {
     let expired = left.is_some_and(|left| left.is_zero());
     let (shortest, longest, asked) = match error.wait() {
         Wait::Unanswered if act != Some(Act::Renew) => (UNANSWERED, OUTAGE, None),
-        Wait::Unanswered => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
+        // The first one may be a Vault that restarts.
+        Wait::Cut if act != Some(Act::Renew) && failures > 1 => (UNANSWERED, OUTAGE, None),
+        Wait::Cut | Wait::Unanswered => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
         Wait::Refused => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
         Wait::Outage { after } => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, after),
         Wait::Change | Wait::Never => (SHORTEST, REFUSED, None),

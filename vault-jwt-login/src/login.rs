@@ -1,6 +1,7 @@
 //! The `login` command: checks that the token can be stored, logs in, and stores
 //! the token. What cannot be stored or handed over is revoked.
 
+use crate::connection::flight::Flight;
 use crate::error::{Error, Failure, about};
 use crate::info;
 use crate::jwt_file;
@@ -8,7 +9,7 @@ use crate::log::{Level, Message};
 use crate::proxy;
 use crate::random;
 use crate::retry::{self, Pause, World};
-use crate::revocation::{self, LiveTokens, Revoked, discard};
+use crate::revocation::{self, Expected, LiveTokens, Revoked, discard};
 use crate::settings::Settings;
 use crate::signals::End;
 use crate::tls::{Tls, TlsError};
@@ -24,6 +25,7 @@ use ureq::Proxy;
 pub struct Login<'a> {
     settings: &'a Settings,
     live: Option<&'a LiveTokens>,
+    flight: Flight,
     proxy: Option<Proxy>,
     vault: Vault,
     /// Whether `vault` was made for a connection that has been.
@@ -37,7 +39,7 @@ impl<'a> Login<'a> {
     /// files can be written. `end` keeps signals out of the moments in which
     /// there is a temporary file. Granted tokens are noted in `live`.
     pub fn prepare(settings: &'a Settings, end: &End, live: &'a LiveTokens) -> Result<Self, Failure> {
-        let login = Self::connect(settings)?;
+        let login = Self::over(settings, live.flight().clone())?;
         if let Some(command) = &settings.command {
             command.find()?;
         }
@@ -58,10 +60,14 @@ impl<'a> Login<'a> {
 
     /// The same for requests alone: without files.
     pub fn connect(settings: &'a Settings) -> Result<Self, Failure> {
+        Self::over(settings, Flight::default())
+    }
+
+    fn over(settings: &'a Settings, flight: Flight) -> Result<Self, Failure> {
         let tls = trust(settings)?;
         let proxy = settings.proxy.as_ref().map(proxy::usable).transpose()?;
-        let vault = Vault::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone());
-        Ok(Self { settings, live: None, proxy, vault, used: false, token_file: None, info_file: None })
+        let vault = Vault::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone(), flight.clone());
+        Ok(Self { settings, live: None, flight, proxy, vault, used: false, token_file: None, info_file: None })
     }
 
     /// A client for the next connection. The files of an authority that
@@ -72,7 +78,7 @@ impl<'a> Login<'a> {
             && let Ok(tls) = trust(self.settings)
         {
             let Settings { target, request_timeout, .. } = self.settings;
-            self.vault = Vault::new(target.clone(), tls, *request_timeout, self.proxy.clone());
+            self.vault = Vault::new(target.clone(), tls, *request_timeout, self.proxy.clone(), self.flight.clone());
         }
         self.used = true;
         &self.vault
@@ -81,11 +87,9 @@ impl<'a> Login<'a> {
     /// One attempt, within `left`.
     pub fn attempt(&mut self, left: Duration) -> Result<Granted, Error> {
         let jwt = jwt_file::read(&self.settings.jwt_file)?;
-        let granted = self.vault().login(&jwt, left)?;
-        if let Some(live) = self.live {
-            live.granted(&granted);
-        }
-        Ok(granted)
+        let (started, live) = (Instant::now(), self.live);
+        let granted = self.vault().login(&jwt, left, |granted| live.map_or((), |live| live.granted(granted)))?;
+        Ok(Granted { lease: remaining(granted.lease, started.elapsed()), ..granted })
     }
 
     /// Puts the token, and what is said about it, in place.
@@ -101,9 +105,18 @@ impl<'a> Login<'a> {
     /// Called after a login or lookup, when Vault is known to answer.
     pub fn remove_leftovers(&mut self, talk: &mut impl FnMut(&Message<'_>)) {
         let Some(file) = self.token_file.take() else { return };
+        let clock = RealWorld::new();
         for (name, token) in file.leftovers() {
             let path = file.beside(name).display().to_string();
-            match revocation::revoke(self.vault(), &token, None, LEFTOVER) {
+            if self.live.is_some_and(|live| live.holds(&token)) {
+                file.remove_leftover(name);
+                continue;
+            }
+            let left = LEFTOVERS.saturating_sub(clock.elapsed());
+            if left.is_zero() {
+                break;
+            }
+            match revocation::revoke(self.vault(), &token, &Expected::default(), left) {
                 Ok(Revoked::Now) => {
                     let text = format!("revoked the Vault token in \"{path}\", which an interrupted run left behind");
                     talk(&Message::new(Level::Info, text));
@@ -135,8 +148,14 @@ impl<'a> Login<'a> {
     }
 }
 
-/// Bound on revoking a token that an interrupted run left behind.
-const LEFTOVER: Duration = Duration::from_secs(5);
+/// Bound on revoking all tokens that interrupted runs left behind. The next start goes on with them.
+const LEFTOVERS: Duration = Duration::from_secs(5);
+
+/// The TTL that a token has at least: Vault granted it at some time between the request and the
+/// response. At most half of it is taken off, so that a slow Vault is not asked again at once.
+fn remaining(ttl: Option<Duration>, took: Duration) -> Option<Duration> {
+    ttl.map(|ttl| ttl - Duration::from_secs(took.as_secs()).min(ttl / 2))
+}
 
 fn trust(settings: &Settings) -> Result<Option<Tls>, TlsError> {
     settings.target.address.is_https().then(|| Tls::new(&settings.tls)).transpose()
@@ -189,9 +208,9 @@ pub fn first(
 /// Tells each failure once: an outage of a minute is one line, not ten. A wait that the
 /// server asked for is named: it can be long.
 pub fn once(talk: &mut impl FnMut(&Message<'_>)) -> impl FnMut(&Error, Pause) {
-    let mut told = String::new();
+    let mut told = None;
     move |error, Pause { wait, left, asked }| {
-        let text = error.to_string();
+        let text = Some((error.to_string(), asked));
         if text != told {
             let then = match asked {
                 Some(after) => format!("; retrying in {} (Retry-After: {})", about(wait), about(after)),
@@ -265,9 +284,14 @@ pub struct RealWorld {
 
 impl RealWorld {
     /// A run that begins now.
-    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self { start: Instant::now() }
+    }
+}
+
+impl Default for RealWorld {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -200,17 +200,17 @@ fn a_token_that_cannot_be_stored_is_revoked() {
 fn an_outage_past_the_timeout_is_an_error() {
     let place = Place::new(TOKEN);
     let sealed = answer(503, "Retry-After: 1\r\n", "{\"errors\":[\"Vault is sealed\"]}");
-    let peer = Peer::start(&[&sealed, &sealed, &sealed]);
-    let (code, said) = place.run(peer.port, &["--timeout=2s", "--quiet"]);
+    let peer = Peer::start(&[&sealed, &sealed, &sealed, &sealed]);
+    let (code, said) = place.run(peer.port, &["--timeout=4s", "--quiet"]);
     assert_eq!(code, 69);
     assert_eq!(
         said.lines().next(),
         Some(
             "error: Vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
-             \"app\"): Vault is sealed; gave up after 3 attempts in 2s"
+             \"app\"): Vault is sealed; gave up after 4 attempts in 3s"
         )
     );
-    assert_eq!(peer.requests().len(), 3);
+    assert_eq!(peer.requests().len(), 4);
     assert!(!place.token_file().exists());
 }
 
@@ -236,6 +236,16 @@ fn without_a_place_or_a_jwt_nothing_is_sent() {
     );
     let empty = Place::new("\n");
     assert_eq!(empty.run(9, &["--timeout=1s"]).0, 66);
+}
+
+#[test]
+fn the_ttl_counts_from_the_request_but_half_of_it_is_left() {
+    let seconds = Duration::from_secs;
+    assert_eq!(remaining(None, seconds(9)), None);
+    for (ttl, took, left) in [(3_600, 0.9, 3_600), (10, 6.0, 5), (60, 70.0, 30), (600, 20.5, 580)] {
+        let left = Some(seconds(left));
+        assert_eq!(remaining(Some(seconds(ttl)), Duration::from_secs_f64(took)), left, "{ttl}, {took}");
+    }
 }
 
 #[test]

@@ -70,7 +70,8 @@ pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) +
         scope.spawn(|| {
             let aloud = |message: &Message<'_>| say(message);
             let begun = Sidecar::start(settings, &end, &live, &aloud).and_then(|sidecar| {
-                if let Err(error) = child.start(command, sidecar.token()) {
+                // In one piece: a signal either finds the command, or comes before it.
+                if let Err(error) = end.undisturbed(|| child.start(command, sidecar.token())) {
                     end.finally(|| withdraw(settings, &live, say));
                     return Err(error.into());
                 }
@@ -98,16 +99,23 @@ pub fn run(settings: &Settings, command: &Wrapped, say: &(dyn Fn(&Message<'_>) +
                 }
                 continue;
             }
-            match (child.pid(), Signal::from_named_raw(signal)) {
+            let hand_on = || {
+                let (Some(pid), Some(signal)) = (child.pid(), Signal::from_named_raw(signal)) else { return false };
                 // It may have ended just now.
-                (Some(pid), Some(signal)) => drop(kill_process(pid, signal)),
-                _ if signal == SIGCONT || signal == SIGWINCH => {}
-                _ => {
+                let _ = kill_process(pid, signal);
+                true
+            };
+            if hand_on() || signal == SIGCONT || signal == SIGWINCH {
+                continue;
+            }
+            end.undisturbed(|| {
+                // The command may have been started meanwhile. If not, it no longer can be.
+                if !hand_on() {
                     withdraw(settings, &live, say);
                     say(&signals::before_a_token(signal));
                     std::process::exit(i32::from(signals::code(signal)));
                 }
-            }
+            });
         }
         ExitCode::SUCCESS
     })

@@ -27,9 +27,10 @@ pub struct Refused {
     pub facts: TokenFacts,
 }
 
-/// A server error after this long is a timeout: that of a load balancer, or of Vault
-/// itself (`max_request_duration`, 90 s). The login may be worked off all the same.
-const LATE: Duration = Duration::from_secs(10);
+/// A server error, or a connection that is cut, after this long is a timeout: that of a load
+/// balancer, or of Vault itself (`max_request_duration`, 90 s). Vault may complete the login all
+/// the same.
+pub const LATE: Duration = Duration::from_secs(10);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -52,8 +53,7 @@ impl std::error::Error for Refused {}
 impl Refused {
     /// Whether it stands for a response that did not come in time.
     pub fn is_a_timeout(&self) -> bool {
-        // 504 is a gateway's (RFC 9110 section 15.6.5).
-        self.class == Refusal::Unavailable && (self.status == 504 || (self.status >= 500 && self.took >= LATE))
+        self.class == Refusal::Unavailable && self.status >= 500 && self.took >= LATE
     }
 
     /// The command or setting that mends it.

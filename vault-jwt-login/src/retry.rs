@@ -16,7 +16,10 @@ pub enum Wait {
     },
     /// The connection was refused or reset. A retry costs next to nothing.
     Refused,
-    /// The login was sent and not answered in time. Vault still works it off, and
+    /// The connection was closed after the login was sent. Vault restarts, and the next
+    /// login succeeds; or something on the way cuts each login, and Vault grants each.
+    Cut,
+    /// The login was sent and not answered in time. Vault completes it all the same, and
     /// every further one makes an overloaded Vault slower.
     Unanswered,
     /// Somebody must do something first (put keys on the mount, write the
@@ -30,25 +33,30 @@ struct Schedule {
     shortest: Duration,
     first_ceiling: Duration,
     longest: Duration,
+    /// Whether the shortest wait is kept to the end, even if that is one attempt less.
+    patient: bool,
 }
 
 const OUTAGE: Schedule = Schedule {
     shortest: Duration::from_millis(250),
     first_ceiling: Duration::from_millis(500),
     longest: Duration::from_secs(10),
+    patient: false,
 };
 
-/// A pod is to be ready within 3 s of Vault's return, and its probes take one of them.
+/// A pod must be ready 3 s after Vault is back; its probes take up to 1 s of that.
 const REFUSED: Schedule = Schedule {
     shortest: Duration::from_millis(250),
     first_ceiling: Duration::from_millis(500),
     longest: Duration::from_millis(1_250),
+    patient: false,
 };
 
 const UNANSWERED: Schedule = Schedule {
     shortest: Duration::from_secs(10),
     first_ceiling: Duration::from_secs(20),
     longest: Duration::from_secs(60),
+    patient: true,
 };
 
 /// The longest `Retry-After` that is obeyed. A rate limit quota may ask for its
@@ -65,6 +73,7 @@ const CHANGE: Schedule = Schedule {
     shortest: Duration::from_secs(2),
     first_ceiling: Duration::from_secs(2),
     longest: Duration::from_secs(30),
+    patient: false,
 };
 
 impl Schedule {
@@ -119,7 +128,7 @@ pub fn until_done<T, E>(
     mut tell: impl FnMut(&E, Pause),
 ) -> Result<T, GaveUp<E>> {
     let last_attempt = LAST_ATTEMPT.min(timeout / 4);
-    let (mut outages, mut refused, mut unanswered, mut changes, mut attempts) = (0, 0, 0, 0, 0);
+    let (mut outages, mut refused, mut cuts, mut unanswered, mut changes, mut attempts) = (0, 0, 0, 0, 0, 0);
     loop {
         attempts += 1;
         let last = match attempt(timeout.saturating_sub(world.elapsed())) {
@@ -130,14 +139,20 @@ pub fn until_done<T, E>(
             Wait::Never => return Err(GaveUp { last, attempts, after: world.elapsed() }),
             Wait::Outage { after } => (OUTAGE, &mut outages, after),
             Wait::Refused => (REFUSED, &mut refused, None),
-            Wait::Unanswered => (UNANSWERED, &mut unanswered, None),
+            Wait::Cut if cuts == 0 => (OUTAGE, &mut cuts, None),
+            Wait::Cut | Wait::Unanswered => (UNANSWERED, &mut unanswered, None),
             Wait::Change => (CHANGE, &mut changes, None),
         };
         let left = timeout.saturating_sub(world.elapsed());
         // When the last attempt begins; after that there is nothing to wait for. It comes too
         // where the schedule would not have one more, since we say we try until the timeout.
-        let latest = left.saturating_sub(last_attempt);
-        if latest.is_zero() {
+        // A Vault that has just taken too long needs more than a second for the last one.
+        let (reserve, soonest) = match schedule.patient {
+            true => (UNANSWERED.shortest, schedule.shortest),
+            false => (last_attempt, Duration::ZERO),
+        };
+        let latest = left.saturating_sub(reserve);
+        if latest.is_zero() || latest < soonest {
             return Err(GaveUp { last, attempts, after: world.elapsed() });
         }
         // A longer Retry-After does not end the attempts: the last one is made all the same.
@@ -235,8 +250,17 @@ mod tests {
 
     #[test]
     fn an_unanswered_login_is_sent_again_after_ten_seconds_or_more() {
-        assert_eq!(sleeps(Wait::Unanswered, 120, false), (vec![10.0; 10].into_iter().chain([19.0]).collect(), 12));
-        assert_eq!(sleeps(Wait::Unanswered, 300, true).0, [20.0, 40.0, 60.0, 60.0, 60.0, 59.0]);
+        // The last one, too, has 10 s for its response; with less time there is none.
+        assert_eq!(sleeps(Wait::Unanswered, 120, false), (vec![10.0; 11], 12));
+        assert_eq!(sleeps(Wait::Unanswered, 300, true).0, [20.0, 40.0, 60.0, 60.0, 60.0, 50.0]);
+        assert_eq!(sleeps(Wait::Unanswered, 20, true).0, [10.0]);
+        assert_eq!(sleeps(Wait::Unanswered, 19, true), (vec![], 1));
+    }
+
+    #[test]
+    fn a_login_that_is_cut_is_sent_again_at_once_and_then_after_ten_seconds() {
+        assert_eq!(sleeps(Wait::Cut, 60, false).0, [0.25, 10.0, 10.0, 10.0, 19.75]);
+        assert_eq!(sleeps(Wait::Cut, 60, true).0, [0.5, 20.0, 29.5]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! the response to a token that expired, and to one that lives and may not revoke
 //! itself.
 
+use crate::connection::flight::Flight;
 use crate::error::{Error, about};
 use crate::log::{Level, Message};
 use crate::login::{Login, RealWorld};
@@ -13,7 +14,7 @@ use shared::Secret;
 use shared::text::one_line;
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Bound on a revocation before the program exits, its retry included. A pod has
 /// 30 s to end unless it says otherwise (terminationGracePeriodSeconds).
@@ -78,11 +79,19 @@ impl NotRevoked {
     }
 }
 
-/// Revokes `token` in one attempt within `time_left`. `accessor` is shown where Vault
-/// does not tell it.
+/// What is known of a token without asking Vault.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Its accessor, for the message.
+    pub accessor: Option<String>,
+    /// Whether its TTL lasts, as far as this program knows.
+    pub lives: bool,
+}
+
+/// Revokes `token` in one attempt within `time_left`.
 ///
 /// The words of the responses are those of Vault 1.21.2 and OpenBao 2.7.2.
-pub fn revoke(vault: &Vault, token: &Secret, accessor: Option<&str>, time_left: Duration) -> Result<Revoked, Error> {
+pub fn revoke(vault: &Vault, token: &Secret, expected: &Expected, time_left: Duration) -> Result<Revoked, Error> {
     let clock = RealWorld::new();
     let denied = match vault.revoke(token, time_left) {
         Ok(()) => return Ok(Revoked::Now),
@@ -97,7 +106,7 @@ pub fn revoke(vault: &Vault, token: &Secret, accessor: Option<&str>, time_left: 
     }
     let mut not_revoked = NotRevoked {
         denied: *denied,
-        accessor: accessor.filter(|accessor| !accessor.is_empty()).map(str::to_owned),
+        accessor: expected.accessor.clone().filter(|accessor| !accessor.is_empty()),
         valid: None,
     };
     match vault.look_up(token, time_left.saturating_sub(clock.elapsed())) {
@@ -106,11 +115,14 @@ pub fn revoke(vault: &Vault, token: &Secret, accessor: Option<&str>, time_left: 
             not_revoked.accessor = Some(known.accessor).filter(|a| !a.is_empty()).or(not_revoked.accessor);
         }
         Err(VaultError::Denied(denied)) if denied.is_of_an_invalid_token() => return Ok(Revoked::Before),
-        // OpenBao says no more of a token that it does not know. Of one that lacks a policy both
-        // servers count the errors first. Vault, whose tokens begin with "hv", says only this of a
-        // valid token that comes from an address outside token_bound_cidrs.
+        // OpenBao says no more of a token that it does not know, nor of a valid one that is used
+        // from an address outside of token_bound_cidrs; Vault, whose tokens begin with "hv", only
+        // of the latter. Of one that lacks a policy both count the errors first.
         Err(VaultError::Denied(denied))
-            if denied.is_bare() && not_revoked.denied.is_bare() && !token.expose().starts_with("hv") =>
+            if denied.is_bare()
+                && not_revoked.denied.is_bare()
+                && !expected.lives
+                && !token.expose().starts_with("hv") =>
         {
             return Ok(Revoked::Before);
         }
@@ -126,24 +138,60 @@ pub struct Live {
     pub token: Secret,
     /// For messages about it.
     pub accessor: String,
+    /// When it expires; `None` is never.
+    until: Option<Instant>,
     /// Whether it is where it is looked for: in its file, or with the command.
-    stored: bool,
+    pub stored: bool,
     /// Whether this process logged in for it. Other containers may use one that was reused.
     own: bool,
 }
 
 impl Live {
     fn new(granted: &Granted, stored: bool, own: bool) -> Self {
-        Self { token: granted.token.clone(), accessor: granted.accessor.clone(), stored, own }
+        let (token, accessor) = (granted.token.clone(), granted.accessor.clone());
+        Self { token, accessor, until: granted.lease.map(|ttl| Instant::now() + ttl), stored, own }
+    }
+
+    fn expected(&self) -> Expected {
+        let lives = self.until.is_none_or(|until| Instant::now() < until);
+        Expected { accessor: Some(self.accessor.clone()), lives }
     }
 }
 
 /// The tokens that this process holds, for the code that ends it: what is granted
 /// and not stored is revoked in any case.
 #[derive(Debug, Default)]
-pub struct LiveTokens(Mutex<Vec<Live>>);
+pub struct LiveTokens {
+    tokens: Mutex<Vec<Live>>,
+    flight: Flight,
+}
 
 impl LiveTokens {
+    /// Whether a login is on its way.
+    pub fn flight(&self) -> &Flight {
+        &self.flight
+    }
+
+    /// Whether this is one of them.
+    pub fn holds(&self, token: &Secret) -> bool {
+        self.all().iter().any(|live| live.token.expose() == token.expose())
+    }
+
+    /// Waits for the response to a login that was sent, so that its token can be revoked too.
+    fn wait_for_a_login(&self) {
+        let mut clock = RealWorld::new();
+        while self.flight.is_sent() && clock.elapsed() < AT_EXIT {
+            clock.sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The TTL of the one in place was extended.
+    pub fn extended(&self, ttl: Option<Duration>) {
+        for live in self.all().iter_mut().filter(|live| live.stored) {
+            live.until = ttl.map(|ttl| Instant::now() + ttl);
+        }
+    }
+
     /// A login has granted it.
     pub fn granted(&self, granted: &Granted) {
         self.all().push(Live::new(granted, false, true));
@@ -162,9 +210,9 @@ impl LiveTokens {
         all.push(Live::new(granted, true, true));
     }
 
-    /// Those to revoke when the program ends; the stored one only if asked for.
-    pub fn to_revoke(&self, the_stored: bool) -> Vec<Live> {
-        self.all().iter().filter(|live| the_stored || !live.stored).cloned().collect()
+    /// Those that are in no place.
+    fn unstored(&self) -> Vec<Live> {
+        self.all().iter().filter(|live| !live.stored).cloned().collect()
     }
 
     /// Whether one is in place.
@@ -177,7 +225,7 @@ impl LiveTokens {
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Live>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -194,59 +242,74 @@ impl Unrevoked {
     pub fn message(&self, level: Level) -> Message<'_> {
         let more = match &self.error {
             Error::NotRevoked(_) => String::new(),
-            _ if self.accessor.is_empty() => "; the Vault token is not revoked".to_owned(),
-            _ => format!("; the Vault token is not revoked (accessor \"{}\")", one_line(&self.accessor)),
+            _ if self.accessor.is_empty() => "; the Vault token may still be valid".to_owned(),
+            _ => format!("; the Vault token may still be valid (accessor \"{}\")", one_line(&self.accessor)),
         };
         self.error.message(level, &more)
     }
 }
 
 /// Revokes these tokens before the program exits, in 5 s and with one retry each at most.
-/// All are tried; the first failure is returned.
-pub fn revoke_at_exit(settings: &Settings, tokens: &[Live]) -> Result<(), Unrevoked> {
+/// All are tried; what became of the last one, or the first failure.
+fn revoke_at_exit(settings: &Settings, tokens: &[Live]) -> Result<Revoked, Unrevoked> {
     let mut world = RealWorld::new();
-    let mut first = Ok(());
+    let mut all = Ok(Revoked::Before);
     for (number, live) in tokens.iter().enumerate() {
         let share = (tokens.len() - number) as u32;
         let attempt = |bound: Duration, world: &RealWorld| {
             let left = AT_EXIT.saturating_sub(world.elapsed()) / share;
             let mut login = Login::connect(settings).map_err(|failure| failure.error)?;
-            revoke(login.vault(), &live.token, Some(&live.accessor), bound.min(left)).map(drop)
+            revoke(login.vault(), &live.token, &live.expected(), bound.min(left))
         };
         let mut result = attempt(FIRST_ATTEMPT, &world);
-        if result
-            .as_ref()
-            .is_err_and(|error| matches!(error.wait(), Wait::Outage { .. } | Wait::Refused | Wait::Unanswered))
-        {
+        if result.as_ref().is_err_and(|error| !matches!(error.wait(), Wait::Never | Wait::Change)) {
             world.sleep(PAUSE);
             result = attempt(AT_EXIT, &world);
         }
-        first = first.and(result.map_err(|error| Unrevoked { error, accessor: live.accessor.clone() }));
+        let result = result.map_err(|error| Unrevoked { error, accessor: live.accessor.clone() });
+        all = all.and(result);
     }
-    first
+    all
+}
+
+/// Revokes what `which` names, and what a login in flight still brings: before the program exits.
+pub fn revoke_all(
+    settings: &Settings,
+    live: &LiveTokens,
+    which: impl Fn(&Live) -> bool,
+) -> Result<Option<Revoked>, Unrevoked> {
+    live.wait_for_a_login();
+    let tokens: Vec<Live> = live.all().iter().filter(|live| which(live)).cloned().collect();
+    let revoked = revoke_at_exit(settings, &tokens)?;
+    Ok((!tokens.is_empty()).then_some(revoked))
 }
 
 /// Revokes every token that this process logged in for, before it exits because its command
 /// does not run, and removes their files.
 pub fn withdraw(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>)) {
-    let own: Vec<Live> = live.to_revoke(true).into_iter().filter(|live| live.own).collect();
-    match revoke_at_exit(settings, &own) {
-        Ok(()) if own.is_empty() => {}
-        Ok(()) => {
-            if let Err(error) = crate::revoke::remove(settings) {
+    let stored = live.all().iter().any(|live| live.own && live.stored);
+    match revoke_all(settings, live, |live| live.own) {
+        Ok(_) if stored => {
+            if let Err(error) = crate::revoke::remove(settings, None) {
                 say(&error.message(Level::Warn, ""));
             }
         }
+        Ok(_) => {}
         Err(unrevoked) => say(&unrevoked.message(Level::Warn)),
     }
 }
 
 /// Revokes what a login granted and what could not be put in place, and says so.
 pub fn discard(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>)) {
-    for token in live.to_revoke(false) {
+    for token in live.unstored() {
         match revoke_at_exit(settings, std::slice::from_ref(&token)) {
-            Ok(()) if settings.quiet => {}
-            Ok(()) => say(&Message::new(Level::Info, "revoked the Vault token that could not be used")),
+            Ok(Revoked::Batch) => {
+                let text =
+                    "the Vault token could not be used; it is a batch token, which expires and cannot be revoked";
+                say(&Message::new(Level::Warn, text));
+            }
+            Ok(_) if settings.quiet => {}
+            Ok(_) => say(&Message::new(Level::Info, "revoked the Vault token that could not be used")),
             Err(unrevoked) => say(&unrevoked.message(Level::Warn)),
         }
         live.forget(&token.token);

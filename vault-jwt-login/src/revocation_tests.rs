@@ -1,11 +1,16 @@
 use super::*;
 use crate::address::Address;
+use crate::connection::flight::Flight;
 use crate::peer::{Peer, answer};
 use crate::vault::Target;
 use shared::mount::MountPath;
 
 /// What a revocation comes to that gets these responses, with the port as PORT.
 fn revoked(token: &str, answers: &[&str]) -> Result<Revoked, String> {
+    revoked_of(token, false, answers)
+}
+
+fn revoked_of(token: &str, lives: bool, answers: &[&str]) -> Result<Revoked, String> {
     let peer = Peer::start(answers);
     let target = Target {
         address: Address::parse(&format!("http://127.0.0.1:{}", peer.port)).unwrap(),
@@ -13,8 +18,13 @@ fn revoked(token: &str, answers: &[&str]) -> Result<Revoked, String> {
         mount: MountPath::parse("jwt").unwrap(),
         role: None,
     };
-    let (vault, port) = (Vault::new(target, None, None, None), peer.port.to_string());
-    let result = revoke(&vault, &Secret::new(token), Some("known"), Duration::from_secs(5));
+    let (vault, port) = (Vault::new(target, None, None, None, Flight::default()), peer.port.to_string());
+    let result = revoke(
+        &vault,
+        &Secret::new(token),
+        &Expected { accessor: Some("known".into()), lives },
+        Duration::from_secs(5),
+    );
     let requests = peer.requests();
     assert!(requests[0].starts_with("POST /v1/auth/token/revoke-self "), "{}", requests[0]);
     assert!(requests.iter().skip(1).all(|request| request.starts_with("GET /v1/auth/token/lookup-self ")));
@@ -39,6 +49,9 @@ fn what_a_response_says_about_the_token() {
     };
     let (plain, counted) = (denied("permission denied"), denied("1 error occurred: * permission denied"));
     let unknown = |start: &str| Err(format!("{start} may still be valid (accessor \"known\")"));
+    // OpenBao, of a token that should be valid: it is used from an address outside of
+    // token_bound_cidrs, or was revoked by another.
+    assert_eq!(revoked_of("s.a", true, &[&bare, &bare]), unknown(&plain));
     // Vault, from an address outside token_bound_cidrs.
     assert_eq!(revoked("hvs.a", &[&bare, &bare]), unknown(&plain));
     assert_eq!(revoked("hvs.a", &[&by_policy, &by_policy]), unknown(&counted));
@@ -98,8 +111,9 @@ fn what_is_revoked_at_the_end() {
         uses: 0,
     };
     let live = LiveTokens::default();
-    let of = |the_stored| -> Vec<String> {
-        live.to_revoke(the_stored).iter().map(|live| live.token.expose().to_owned()).collect()
+    let of = |the_stored: bool| -> Vec<String> {
+        let all = live.all();
+        all.iter().filter(|one| the_stored || !one.stored).map(|one| one.token.expose().to_owned()).collect()
     };
     live.reused(&granted("old"));
     assert_eq!((of(true), of(false)), (vec!["old".into()], Vec::new()));

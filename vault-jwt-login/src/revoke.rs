@@ -5,10 +5,11 @@ use crate::error::{Error, Failure};
 use crate::found::{self, NotFound};
 use crate::info;
 use crate::log::{Level, Message};
-use crate::login::{Login, RealWorld, once, talk};
+use crate::login::{Login, RealWorld, clock, once, talk};
 use crate::retry::until_done;
 use crate::revocation::{self, Revoked};
 use crate::settings::Settings;
+use shared::Secret;
 use std::io;
 use std::path::Path;
 
@@ -25,10 +26,10 @@ pub fn run(settings: &Settings, say: impl Fn(&Message<'_>)) -> Result<(), Failur
         Err(error) => return Err(error.into()),
     };
     let mut login = Login::connect(settings)?;
-    let accessor = settings.info_file.as_deref().and_then(info::accessor);
-    let attempt = |left| revocation::revoke(login.vault(), &token, accessor.as_deref(), left);
+    let expected = settings.info_file.as_deref().map(|path| info::expected(path, clock())).unwrap_or_default();
+    let attempt = |left| revocation::revoke(login.vault(), &token, &expected, left);
     let revoked = until_done(settings.timeout, &mut RealWorld::new(), attempt, Error::wait, once(&mut talk))?;
-    remove(settings)?;
+    remove(settings, Some(&token))?;
     let path = path.display();
     talk(&Message::new(
         Level::Info,
@@ -43,8 +44,14 @@ pub fn run(settings: &Settings, say: impl Fn(&Message<'_>)) -> Result<(), Failur
     Ok(())
 }
 
-/// Removes the token file and the info file.
-pub fn remove(settings: &Settings) -> Result<(), Error> {
+/// Removes the token file and the info file; with `only`, not if another token was put in place
+/// meanwhile.
+pub fn remove(settings: &Settings, only: Option<&Secret>) -> Result<(), Error> {
+    let other =
+        |path: &Path| found::read(path).is_ok_and(|found| only.is_some_and(|only| only.expose() != found.expose()));
+    if settings.token_file.as_deref().is_some_and(other) {
+        return Ok(());
+    }
     for path in [&settings.token_file, &settings.info_file].into_iter().flatten() {
         gone(path).map_err(|source| NotFound::NotRemoved { path: path.clone(), source })?;
     }

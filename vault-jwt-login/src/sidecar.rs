@@ -8,7 +8,7 @@ use crate::keep::{Keeper, keep};
 use crate::log::{Level, Message};
 use crate::login::{Login, RealWorld, first, lease, success, talk};
 use crate::retry::World as _;
-use crate::revocation::{LiveTokens, discard, revoke_at_exit};
+use crate::revocation::{LiveTokens, Revoked, discard, revoke_all};
 use crate::settings::Settings;
 use crate::signals::End;
 use crate::takeover::taken_over;
@@ -25,6 +25,8 @@ pub struct Sidecar<'a> {
     say: &'a dyn Fn(&Message<'_>),
     /// The token, as the info file has it.
     granted: Granted,
+    /// Since when it has its TTL.
+    clock: RealWorld,
 }
 
 impl<'a> Sidecar<'a> {
@@ -39,12 +41,13 @@ impl<'a> Sidecar<'a> {
         let mut login = Login::prepare(settings, end, live)?;
         let (mut talk, clock) = (talk(settings, say), RealWorld::new());
         if let Some(granted) = taken_over(settings, &mut login, &mut talk)? {
+            let clock = RealWorld::new();
             live.reused(&granted);
             end.undisturbed(|| login.put_info(&granted))?;
             let lease = lease(granted.lease);
             talk(&Message::new(Level::Info, format!("reusing the existing token: {lease}")));
             login.remove_leftovers(&mut talk);
-            return Ok(Self { login, settings, end, live, say, granted });
+            return Ok(Self { login, settings, end, live, say, granted, clock });
         }
         let left = settings.timeout.saturating_sub(clock.elapsed());
         let granted = first(settings, &mut login, &mut talk, left)?;
@@ -54,7 +57,8 @@ impl<'a> Sidecar<'a> {
             let hint = "a new token replaces it before it expires; it is not renewed, since a renewal is a use";
             talk(&Message::new(Level::Warn, text).hint(hint.to_owned()));
         }
-        let mut sidecar = Self { login, settings, end, live, say, granted: granted.clone() };
+        let clock = RealWorld::new();
+        let mut sidecar = Self { login, settings, end, live, say, granted: granted.clone(), clock };
         if let Err(error) = sidecar.place(&granted) {
             end.finally(|| discard(settings, live, say));
             return Err(error.into());
@@ -83,7 +87,8 @@ impl<'a> Sidecar<'a> {
     /// Keeps it in use, for ever.
     pub fn run(mut self) {
         let held = Held::new(self.granted.token.clone(), self.granted.lease(), Duration::ZERO);
-        keep(&mut RealWorld::new(), &mut self, held);
+        let mut clock = std::mem::take(&mut self.clock);
+        keep(&mut clock, &mut self, held);
     }
 }
 
@@ -113,6 +118,7 @@ impl Keeper for Sidecar<'_> {
 
     fn extended(&mut self, lease: Lease) {
         (self.granted.lease, self.granted.renewable) = (lease.lasts, lease.renewable);
+        self.live.extended(lease.lasts);
         let written = self.end.undisturbed(|| {
             self.login.put_info(&self.granted)?;
             self.login.put_again(&self.granted)
@@ -139,31 +145,37 @@ impl Keeper for Sidecar<'_> {
 /// removed where that was asked for. A token that is not in place yet is revoked in any
 /// case. `None` where no token is in place.
 pub fn farewell(settings: &Settings, live: &LiveTokens, name: &str, say: &dyn Fn(&Message<'_>)) -> Option<u8> {
-    let tokens = live.to_revoke(settings.revoke_on_exit);
-    let revoked = revoke_at_exit(settings, &tokens);
-    if !live.is_stored() {
-        if let Err(unrevoked) = revoked {
-            say(&unrevoked.message(Level::Warn));
+    let stored = live.is_stored();
+    let revoked = revoke_all(settings, live, |live| settings.revoke_on_exit || !live.stored);
+    let talk = |text: String| {
+        if !settings.quiet {
+            say(&Message::new(Level::Info, text));
         }
-        return None;
-    }
-    if !settings.revoke_on_exit {
-        say(&Message::new(Level::Info, format!("ended by {name}")));
-        return Some(0);
-    }
-    if let Err(unrevoked) = revoked {
+    };
+    match (revoked, stored && settings.revoke_on_exit) {
         // The files of a token that lives are kept: the next start reuses it.
-        say(&unrevoked.message(Level::Error));
-        return Some(unrevoked.error.exit_code());
+        (Err(unrevoked), true) => {
+            say(&unrevoked.message(Level::Error));
+            return Some(unrevoked.error.exit_code());
+        }
+        (Err(unrevoked), false) => say(&unrevoked.message(Level::Warn)),
+        (Ok(revoked), true) => {
+            if let Err(error) = crate::revoke::remove(settings, None) {
+                say(&error.message(Level::Error, ""));
+                return Some(error.exit_code());
+            }
+            talk(match revoked {
+                Some(Revoked::Batch) => {
+                    format!("ended by {name}: the Vault token is a batch token, which expires and cannot be revoked")
+                }
+                _ => format!("ended by {name}: the Vault token is revoked"),
+            });
+            return Some(0);
+        }
+        (Ok(_), false) => {}
     }
-    Some(match crate::revoke::remove(settings) {
-        Ok(()) => {
-            say(&Message::new(Level::Info, format!("ended by {name}: the Vault token is revoked")));
-            0
-        }
-        Err(error) => {
-            say(&error.message(Level::Error, ""));
-            error.exit_code()
-        }
-    })
+    if stored {
+        talk(format!("ended by {name}"));
+    }
+    stored.then_some(0)
 }

@@ -69,7 +69,7 @@ pub fn name(signal: i32) -> &'static str {
 
 /// What is said where a signal ends a login.
 pub fn before_a_token(signal: i32) -> Message<'static> {
-    Message::new(Level::Error, format!("ended by {} before there was a Vault token", name(signal)))
+    Message::new(Level::Error, format!("ended by {} before the Vault token was stored", name(signal)))
 }
 
 /// The signals that end a run.

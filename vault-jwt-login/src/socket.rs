@@ -1,6 +1,7 @@
 //! Connects to a Unix socket (`unix:///run/vault.sock`), such as Vault Agent
 //! and Vault Proxy listen on.
 
+use crate::connection::flight::Flight;
 use crate::connection::stream::{StreamTransport, left, timed};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
@@ -15,12 +16,13 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector};
 #[derive(Debug)]
 pub struct SocketConnector {
     path: PathBuf,
+    flight: Flight,
 }
 
 impl SocketConnector {
-    /// For the socket at `path`.
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    /// For the socket at `path`. `flight` is told when the connection is made.
+    pub fn new(path: &Path, flight: Flight) -> Self {
+        Self { path: path.to_owned(), flight }
     }
 }
 
@@ -30,6 +32,7 @@ impl Connector<()> for SocketConnector {
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
         let timeout = details.timeout;
         let stream = dial(&self.path, left(timeout)).map_err(|error| timed(error, timeout))?;
+        self.flight.connected();
         Ok(Some(StreamTransport::new(stream, details)))
     }
 }

@@ -103,11 +103,16 @@ fn foreign(known: &Known, target: &Target, claims: &Value) -> Option<&'static st
 /// the claims that the role maps to metadata are those of this JWT. Which claim a role
 /// uses cannot be seen from a pod, so it has to be one that names the service account.
 fn same_service_account(known: &Known, target: &Target, claims: &Value) -> bool {
-    // Vault writes the mount's path with hyphens (core.handleLoginRequest).
-    let prefix = format!("{}-", target.mount.as_str().replace('/', "-"));
-    let Some(alias) = known.display_name.strip_prefix(&prefix).filter(|alias| !alias.is_empty()) else {
-        return false;
-    };
+    // Vault writes the path with hyphens, in a namespace all of it (core.handleLoginRequest;
+    // seen on OpenBao 2.7.2).
+    let mount = target.mount.as_str().replace('/', "-");
+    let in_namespace = target.namespace.as_deref().map(|namespace| {
+        let namespace = namespace.trim_matches('/').replace('/', "-");
+        format!("{namespace}-auth-{mount}-")
+    });
+    let prefixes = [Some(format!("{mount}-")), in_namespace];
+    let alias = prefixes.iter().flatten().find_map(|prefix| known.display_name.strip_prefix(prefix.as_str()));
+    let Some(alias) = alias.filter(|alias| !alias.is_empty()) else { return false };
     let account = &claims["kubernetes.io"]["serviceaccount"];
     let named = [&claims["sub"], &account["uid"], &account["name"]].iter().any(|claim| **claim == alias);
     let mut mapped = known.metadata.iter().filter(|(name, _)| *name != "role");
@@ -200,6 +205,11 @@ mod tests {
             assert_eq!(why, expected, "{alias}");
         }
         assert_eq!(why(Some("app"), |known| known.display_name = "account-uid".into()), other);
+        let in_namespace = Target { namespace: Some("team/inner".into()), ..target(Some("app")) };
+        let named =
+            |name: &str| foreign(&known(|known| known.display_name = name.into()), &in_namespace, &jwt_claims());
+        assert_eq!(named("team-inner-auth-k8s-prod-account-uid"), None);
+        assert_eq!(named("team-auth-k8s-prod-account-uid"), other);
         // The same name in another namespace.
         let metadata = |name: &str, value: &str| {
             why(Some("app"), |known| drop(known.metadata.insert(name.to_owned(), value.to_owned())))

@@ -3,12 +3,13 @@
 
 use crate::address::{Address, RedirectError};
 use crate::answer;
+use crate::connection::flight::Flight;
 use crate::connection::tcp::TcpConnector;
 use crate::connector::TlsConnector;
 use crate::error::about;
 use crate::handshake;
 use crate::jwt_file::Jwt;
-use crate::refused::Refused;
+use crate::refused::{LATE, Refused};
 use crate::socket::SocketConnector;
 use crate::tls::Tls;
 use crate::token::{self, Call, Denied, Known, Lease};
@@ -62,13 +63,13 @@ pub enum VaultError {
     Unreachable {
         /// Where.
         address: Address,
-        /// Whether it was refused or reset: nothing listens there, or it stops.
-        refused: bool,
+        /// When it broke.
+        broke: Broke,
         /// What went wrong.
         why: String,
     },
     /// The request was sent, and there was no response in time. Vault may still grant it.
-    #[error("could not reach Vault at \"{address}\": no answer in {}", shown(*.within))]
+    #[error("Vault at \"{address}\" did not respond within {}", shown(*.within))]
     Unanswered {
         /// Where.
         address: Address,
@@ -120,11 +121,14 @@ impl VaultError {
     /// What to change.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { address, .. } | Self::Unanswered { address, .. } if address.socket().is_some() => Some(
+            Self::Unanswered { .. } => {
+                Some("check the load of Vault; if many pods start at once, set --splay".to_owned())
+            }
+            Self::Unreachable { address, .. } if address.socket().is_some() => Some(
                 "look whether --vault-addr or VAULT_ADDR names the socket, and whether somebody listens on it"
                     .to_owned(),
             ),
-            Self::Unreachable { .. } | Self::Unanswered { .. } => Some(
+            Self::Unreachable { .. } => Some(
                 "look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way"
                     .to_owned(),
             ),
@@ -144,6 +148,17 @@ impl VaultError {
     }
 }
 
+/// When there was an end to the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broke {
+    /// It was refused or reset before the request: nothing listens there, or it stops.
+    AtOnce,
+    /// It was not made, for another reason.
+    Before,
+    /// After the request was sent: Vault may have granted it.
+    After,
+}
+
 /// Sends logins to one mount.
 #[derive(Debug)]
 pub struct Vault {
@@ -151,6 +166,7 @@ pub struct Vault {
     target: Target,
     trusted: String,
     request_timeout: Option<Duration>,
+    flight: Flight,
 }
 
 /// What is sent.
@@ -184,7 +200,9 @@ impl Vault {
         tls: Option<Tls>,
         request_timeout: Option<Duration>,
         proxy: Option<ureq::Proxy>,
+        flight: Flight,
     ) -> Self {
+        let proxied = proxy.is_some();
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -198,16 +216,19 @@ impl Vault {
         let trusted = tls.as_ref().map_or_else(String::new, |tls| tls.trusted.clone());
         let resolver = DefaultResolver::default();
         let agent = match target.address.socket() {
-            Some(path) => Agent::with_parts(config, SocketConnector::new(path), resolver),
+            Some(path) => Agent::with_parts(config, SocketConnector::new(path, flight.clone()), resolver),
             None => {
                 let connector =
-                    ().chain(ConnectProxyConnector::default())
-                        .chain(TcpConnector)
-                        .chain(TlsConnector::new(tls, target.address.host()));
+                    ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(TlsConnector::new(
+                        tls,
+                        target.address.host(),
+                        flight.clone(),
+                        proxied,
+                    ));
                 Agent::with_parts(config, connector, resolver)
             }
         };
-        Self { agent, target, trusted, request_timeout }
+        Self { agent, target, trusted, request_timeout, flight }
     }
 
     /// Where and as what this logs in.
@@ -215,15 +236,21 @@ impl Vault {
         &self.target
     }
 
-    /// Logs in once, within `time_left`.
-    pub fn login(&self, jwt: &Jwt, time_left: Duration) -> Result<Granted, VaultError> {
+    /// Logs in once, within `time_left`. `note` gets what was granted before the login counts as
+    /// answered.
+    pub fn login(&self, jwt: &Jwt, time_left: Duration, note: impl FnOnce(&Granted)) -> Result<Granted, VaultError> {
         let login = Login { role: self.target.role.as_deref(), jwt: jwt.secret.expose() };
         let body = serde_json::to_vec(&login).map_err(|e| self.unreachable(e.to_string()))?;
         let url = self.target.address.login_url(&self.target.mount);
         let started = Instant::now();
-        let Reply { status, retry_after, content } = self.exchange(&url, Request::Post(&body), None, time_left)?;
-        answer::read(status, &content, &jwt.secret)
-            .map_err(|no_login| no_login.of(&self.target, status, retry_after, started.elapsed(), &jwt.facts))
+        let reply = self.exchange(&url, Request::Post(&body), None, time_left);
+        let granted = reply.map(|reply| (answer::read(reply.status, &reply.content, &jwt.secret), reply));
+        if let Ok((Ok(granted), _)) = &granted {
+            note(granted);
+        }
+        self.flight.over();
+        let (granted, Reply { status, retry_after, .. }) = granted?;
+        granted.map_err(|no_login| no_login.of(&self.target, status, retry_after, started.elapsed(), &jwt.facts))
     }
 
     /// Asks for a new lease for `token`.
@@ -246,7 +273,9 @@ impl Vault {
     fn call(&self, call: Call, token: &Secret, time_left: Duration) -> Result<Vec<u8>, VaultError> {
         let url = self.target.address.url(call.path());
         let request = if call == Call::LookUp { Request::Get } else { Request::Post(b"{}") };
-        let Reply { status, retry_after, content } = self.exchange(&url, request, Some(token), time_left)?;
+        let reply = self.exchange(&url, request, Some(token), time_left);
+        self.flight.over();
+        let Reply { status, retry_after, content } = reply?;
         match status {
             200..=299 => Ok(content),
             _ => Err(VaultError::Denied(Box::new(Denied::read(
@@ -270,6 +299,24 @@ impl Vault {
     ) -> Result<Reply, VaultError> {
         let bound = self.request_timeout.map_or(time_left, |own| own.min(time_left));
         let started = Instant::now();
+        self.flight.over();
+        match self.ask(url, request, token, bound, started) {
+            // A load balancer that cuts a connection after so long has waited for Vault in vain.
+            Err(VaultError::Unreachable { broke: Broke::After, .. }) if started.elapsed() >= LATE => {
+                Err(VaultError::Unanswered { address: self.target.address.clone(), within: started.elapsed() })
+            }
+            reply => reply,
+        }
+    }
+
+    fn ask(
+        &self,
+        url: &str,
+        request: Request<'_>,
+        token: Option<&Secret>,
+        bound: Duration,
+        started: Instant,
+    ) -> Result<Reply, VaultError> {
         let mut answer = self.send(url, request, token, bound, bound)?;
         if let Some(next) = self.redirect(&answer)? {
             answer = self.send(&next, request, token, bound.saturating_sub(started.elapsed()), bound)?;
@@ -291,8 +338,7 @@ impl Vault {
         left: Duration,
         bound: Duration,
     ) -> Result<Response<Body>, VaultError> {
-        // Less than what is left, so that the client says which of the two bounds it was.
-        let short = Some(CONNECT_TIMEOUT.min(left - left / 16));
+        let short = Some(CONNECT_TIMEOUT.min(left));
         let sent = match request {
             Request::Get => {
                 let config = self.agent.get(url).config().timeout_global(Some(left));
@@ -334,15 +380,13 @@ impl Vault {
     fn failed(&self, error: ureq::Error, bound: Duration) -> VaultError {
         let why = match error {
             ureq::Error::BodyExceedsLimit(limit) => return self.not_vault(format!("more than {limit} bytes")),
-            ureq::Error::Timeout(ureq::Timeout::Connect) => {
-                format!("no connection in {}", shown(CONNECT_TIMEOUT.min(bound)))
+            ureq::Error::Timeout(_) if self.flight.is_sent() => {
+                return VaultError::Unanswered { address: self.target.address.clone(), within: bound };
             }
             ureq::Error::Timeout(ureq::Timeout::Resolve) => {
                 format!("its host name was not resolved in {}", shown(CONNECT_TIMEOUT.min(bound)))
             }
-            ureq::Error::Timeout(_) => {
-                return VaultError::Unanswered { address: self.target.address.clone(), within: bound };
-            }
+            ureq::Error::Timeout(_) => format!("no connection in {}", shown(CONNECT_TIMEOUT.min(bound))),
             ureq::Error::HostNotFound => "its host has no address".to_owned(),
             ureq::Error::Io(error) => {
                 let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -354,8 +398,12 @@ impl Vault {
                     Some(why) => format!("its host name cannot be resolved ({})", why.to_lowercase()),
                     None => cause,
                 };
-                let refused = matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset);
-                return VaultError::Unreachable { address: self.target.address.clone(), refused, why };
+                let broke = match error.kind() {
+                    _ if self.flight.is_sent() => Broke::After,
+                    ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Broke::AtOnce,
+                    _ => Broke::Before,
+                };
+                return VaultError::Unreachable { address: self.target.address.clone(), broke, why };
             }
             other => one_line(&other.to_string()),
         };
@@ -363,7 +411,8 @@ impl Vault {
     }
 
     fn unreachable(&self, why: String) -> VaultError {
-        VaultError::Unreachable { address: self.target.address.clone(), refused: false, why }
+        let broke = if self.flight.is_sent() { Broke::After } else { Broke::Before };
+        VaultError::Unreachable { address: self.target.address.clone(), broke, why }
     }
 
     fn not_vault(&self, why: String) -> VaultError {

@@ -20,13 +20,14 @@ fn vault_at(address: &str, tls: Option<Tls>) -> Vault {
         mount: MountPath::parse("k8s/prod").unwrap(),
         role: Some("app".into()),
     };
-    Vault::new(target, tls, Some(Duration::from_secs(5)), None)
+    Vault::new(target, tls, Some(Duration::from_secs(5)), None, Flight::default())
 }
 
 /// One login at a peer that gives `answers`; what came of it, and the requests.
 fn login(answers: &[&str]) -> (Result<Granted, VaultError>, Vec<String>) {
     let peer = Peer::start(answers);
-    let result = vault_at(&format!("http://127.0.0.1:{}/base/", peer.port), None).login(&jwt(), Duration::from_secs(5));
+    let result =
+        vault_at(&format!("http://127.0.0.1:{}/base/", peer.port), None).login(&jwt(), Duration::from_secs(5), |_| {});
     (result, peer.requests())
 }
 
@@ -34,7 +35,8 @@ fn login(answers: &[&str]) -> (Result<Granted, VaultError>, Vec<String>) {
 fn refusal(answers: &[&str]) -> String {
     let peer = Peer::start(answers);
     let port = peer.port.to_string();
-    let error = vault_at(&format!("http://127.0.0.1:{port}"), None).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    let error =
+        vault_at(&format!("http://127.0.0.1:{port}"), None).login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err();
     peer.requests();
     error.to_string().replace(&port, "PORT")
 }
@@ -65,7 +67,7 @@ fn without_a_role_or_namespace_neither_is_sent() {
     let peer = Peer::start(&[&granted("hvs.token")]);
     let mut vault = vault_at(&format!("http://127.0.0.1:{}", peer.port), None);
     (vault.target.role, vault.target.namespace) = (None, None);
-    vault.login(&jwt(), Duration::from_secs(5)).unwrap();
+    vault.login(&jwt(), Duration::from_secs(5), |_| {}).unwrap();
     let request = peer.requests().remove(0);
     assert!(request.ends_with(&format!("\r\n\r\n{{\"jwt\":\"{JWT}\"}}")), "{request}");
     assert!(!request.to_ascii_lowercase().contains("x-vault-namespace"));
@@ -160,12 +162,12 @@ fn a_request_that_was_sent_is_waited_for_and_told_with_its_bound() {
     let port = silent.local_addr().unwrap().port();
     let vault = vault_at(&format!("http://127.0.0.1:{port}"), None);
     let started = Instant::now();
-    let error = vault.login(&jwt(), Duration::from_millis(300)).unwrap_err();
+    let error = vault.login(&jwt(), Duration::from_millis(300), |_| {}).unwrap_err();
     assert!(matches!(error, VaultError::Unanswered { .. }), "{error:?}");
-    assert_eq!(error.to_string(), format!("could not reach Vault at \"http://127.0.0.1:{port}\": no answer in 300ms"));
+    assert_eq!(error.to_string(), format!("Vault at \"http://127.0.0.1:{port}\" did not respond within 300ms"));
     assert!(started.elapsed() < Duration::from_secs(3));
     drop(silent);
-    let error = vault.login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    let error = vault.login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err();
     assert_eq!(error.to_string(), format!("could not reach Vault at \"http://127.0.0.1:{port}\": connection refused"));
 }
 
@@ -174,9 +176,46 @@ fn a_handshake_that_is_not_answered_is_no_unanswered_request() {
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = format!("https://{}", silent.local_addr().unwrap());
     let vault = vault_at(&address, tls(TlsSettings { skip_verify: true, ..TlsSettings::default() }));
-    let error = vault.login(&jwt(), Duration::from_millis(300)).unwrap_err();
+    let error = vault.login(&jwt(), Duration::from_millis(300), |_| {}).unwrap_err();
     assert!(matches!(error, VaultError::Unreachable { .. }), "{error:?}");
     assert_eq!(error.to_string(), format!("could not reach Vault at \"{address}\": no connection in 300ms"));
+}
+
+#[test]
+fn a_connection_that_is_closed_after_the_request_is_told_from_one_that_is_not_made() {
+    let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("http://{}", server.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        stream.read(&mut [0; 4096]).unwrap()
+    });
+    let broke = |error: VaultError| match error {
+        VaultError::Unreachable { broke, .. } => broke,
+        other => panic!("{other:?}"),
+    };
+    let vault = vault_at(&address, None);
+    assert_eq!(broke(vault.login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err()), Broke::After);
+    assert!(thread.join().unwrap() > 0);
+    assert_eq!(broke(vault.login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err()), Broke::AtOnce);
+}
+
+#[test]
+fn a_handshake_that_drips_ends_in_time() {
+    let server = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = format!("https://{}", server.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        // The head of a record that is announced as long, and then a byte now and then.
+        let _ = stream.write_all(&[22, 3, 3, 64, 0]);
+        while stream.write_all(&[0]).is_ok() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let vault = vault_at(&address, tls(TlsSettings { skip_verify: true, ..TlsSettings::default() }));
+    let started = Instant::now();
+    let error = vault.login(&jwt(), Duration::from_millis(700), |_| {}).unwrap_err();
+    assert!(error.to_string().ends_with(": no connection in 700ms"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
 }
 
 fn tls(settings: TlsSettings) -> Option<Tls> {
@@ -195,7 +234,7 @@ fn trusting(pem: &str) -> TlsSettings {
 fn the_given_authority_is_trusted_and_no_other() {
     let (peer, pem) = Peer::start_tls(&[&granted("hvs.token")], "127.0.0.1", "ours");
     let vault = vault_at(&format!("https://127.0.0.1:{}", peer.port), tls(trusting(&pem)));
-    assert_eq!(vault.login(&jwt(), Duration::from_secs(5)).unwrap().token.expose(), "hvs.token");
+    assert_eq!(vault.login(&jwt(), Duration::from_secs(5), |_| {}).unwrap().token.expose(), "hvs.token");
     assert!(peer.requests()[0].starts_with("POST "));
 
     for (authority, why) in [
@@ -204,7 +243,7 @@ fn the_given_authority_is_trusted_and_no_other() {
     ] {
         let (peer, _) = Peer::start_tls(&[&granted("hvs.token")], "127.0.0.1", authority);
         let address = format!("https://127.0.0.1:{}", peer.port);
-        let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+        let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err();
         assert_eq!(error.to_string(), format!("could not connect securely to Vault at \"{address}\": {why}"));
         assert_eq!(
             error.hint().as_deref(),
@@ -218,7 +257,7 @@ fn the_given_authority_is_trusted_and_no_other() {
 fn a_wrong_name_is_refused_unless_it_is_the_given_one() {
     let (peer, pem) = Peer::start_tls(&["", &granted("hvs.token")], "vault.example", "ours");
     let address = format!("https://127.0.0.1:{}", peer.port);
-    let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    let error = vault_at(&address, tls(trusting(&pem))).login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
@@ -227,7 +266,7 @@ fn a_wrong_name_is_refused_unless_it_is_the_given_one() {
         )
     );
     let named = TlsSettings { server_name: Some("vault.example".into()), ..trusting(&pem) };
-    vault_at(&address, tls(named)).login(&jwt(), Duration::from_secs(5)).unwrap();
+    vault_at(&address, tls(named)).login(&jwt(), Duration::from_secs(5), |_| {}).unwrap();
     let requests = peer.requests();
     assert_eq!(requests[0], "");
     assert!(requests[1].to_ascii_lowercase().contains(&format!("host: {}\r\n", &address["https://".len()..])));
@@ -237,7 +276,9 @@ fn a_wrong_name_is_refused_unless_it_is_the_given_one() {
 fn nothing_is_verified_when_so_asked() {
     let (peer, _) = Peer::start_tls(&[&granted("hvs.token")], "vault.example", "ours");
     let anybody = TlsSettings { skip_verify: true, ..TlsSettings::default() };
-    vault_at(&format!("https://127.0.0.1:{}", peer.port), tls(anybody)).login(&jwt(), Duration::from_secs(5)).unwrap();
+    vault_at(&format!("https://127.0.0.1:{}", peer.port), tls(anybody))
+        .login(&jwt(), Duration::from_secs(5), |_| {})
+        .unwrap();
     peer.requests();
 }
 
@@ -252,7 +293,7 @@ fn a_server_without_tls_is_told() {
         hello
     });
     let anybody = TlsSettings { skip_verify: true, ..TlsSettings::default() };
-    let error = vault_at(&address, tls(anybody)).login(&jwt(), Duration::from_secs(5)).unwrap_err();
+    let error = vault_at(&address, tls(anybody)).login(&jwt(), Duration::from_secs(5), |_| {}).unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("could not connect securely to Vault at \"{address}\": it does not speak TLS")
@@ -286,8 +327,9 @@ fn a_proxy_is_asked_to_connect() {
         None,
         None,
         Some(ureq::Proxy::new(&address).unwrap()),
+        Flight::default(),
     );
-    assert_eq!(vault.login(&jwt(), Duration::from_secs(5)).unwrap().token.expose(), "hvs.token");
+    assert_eq!(vault.login(&jwt(), Duration::from_secs(5), |_| {}).unwrap().token.expose(), "hvs.token");
     let (connect, request) = thread.join().unwrap();
     assert!(connect.starts_with("CONNECT vault.example:8200 HTTP/1.1\r\n"), "{connect}");
     assert!(request.starts_with("POST /v1/auth/k8s/prod/login HTTP/1.1\r\n"), "{request}");

@@ -1,4 +1,5 @@
 //! Connections to Vault.
 
+pub mod flight;
 pub mod stream;
 pub mod tcp;

@@ -58,12 +58,14 @@ impl<S: Stream> Transport for StreamTransport<S> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        in_time(timeout)?;
         self.stream.bound_writes(left(timeout))?;
         // Goes on after an interruption by itself.
         self.stream.write_all(&self.buffers.output()[..amount]).map_err(|error| timed(error, timeout))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        in_time(timeout)?;
         let (bound, started) = (left(timeout), Instant::now());
         let mut rest = bound;
         loop {
@@ -89,6 +91,12 @@ impl<S: Stream> Transport for StreamTransport<S> {
     fn is_open(&mut self) -> bool {
         false
     }
+}
+
+/// Whether there is any time left: of none, [`NextTimeout::not_zero`] makes a second, and a peer
+/// that sends a byte now and then would get one after the other.
+fn in_time(timeout: NextTimeout) -> Result<(), Error> {
+    if timeout.after.is_zero() { Err(Error::Timeout(timeout.reason)) } else { Ok(()) }
 }
 
 /// What is left, for a socket option.

@@ -32,7 +32,8 @@ impl<In: Transport> Connector<In> for TcpConnector {
         }
         let stream = first_of(&details.addrs, left(details.timeout))?;
         stream.set_nodelay(true)?;
-        notice_a_dead_host(&stream)?;
+        // Where the kernel does not know an option, a login without it is better than none.
+        let _ = notice_a_dead_host(&stream);
         Ok(Some(Either::B(StreamTransport::new(stream, details))))
     }
 }

@@ -25,10 +25,10 @@ fn table() -> Vec<(&'static str, Fault, i32, Tries, &'static str)> {
             "a byte now and then",
             Fault::Drip("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".into()),
             69,
-            Many,
-            "could not reach Vault",
+            Times(1),
+            "did not respond within 1s",
         ),
-        ("silence", Fault::Silence, 69, Many, "could not reach Vault"),
+        ("silence", Fault::Silence, 69, Times(1), "did not respond within 1s"),
         ("a body without end", Fault::Endless, 69, Times(1), "1048576 bytes"),
         (
             "a bad chunk",
