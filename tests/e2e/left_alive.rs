@@ -150,8 +150,9 @@ each_product!(a_file_that_cannot_be_replaced_is_found_before_the_login, |product
         73,
         &format!(
             "error: could not write the token file \"{place}\": it is a mount point, which cannot be replaced\n\
-             hint: mount the volume at the directory of \"{place}\", without subPath, or name another file with \
-             --token-file or VAULT_TOKEN_FILE\n"
+             hint: mount the volume at \"{}\", without subPath, or name another file with \
+             --token-file or VAULT_TOKEN_FILE\n",
+            pod.token.parent().expect("a folder").display()
         ),
     );
 
@@ -165,8 +166,8 @@ each_product!(a_file_that_cannot_be_replaced_is_found_before_the_login, |product
     ran.failed(
         73,
         &format!(
-            "error: could not write the token file \"{place}\": it belongs to user 1234, and the sticky bit of its \
-             directory lets only that user replace it\n\
+            "error: could not write the token file \"{place}\": it belongs to user 1234, and its directory has \
+             the sticky bit: only that user, the directory's owner, and root can replace it\n\
              hint: run all containers that write \"{place}\" as one user (securityContext.runAsUser: 1234), or name \
              another file with --token-file or VAULT_TOKEN_FILE\n"
         ),

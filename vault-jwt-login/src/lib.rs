@@ -38,4 +38,6 @@ pub mod takeover;
 pub mod tls;
 pub mod token;
 pub mod token_file;
+pub mod token_file_error;
 pub mod vault;
+pub mod vault_error;

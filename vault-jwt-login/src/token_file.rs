@@ -1,23 +1,25 @@
 //! The file the Vault token goes to. A reader finds it absent, old or new: never
 //! torn, never empty, never open to more readers than asked.
 
-use crate::files::obstacle::{self, Obstacle};
+use crate::files::obstacle;
 use crate::found;
 use crate::place;
 use crate::random;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fchmod, fchown, fsync, openat, renameat, statat, unlinkat};
+pub use crate::token_file_error::TokenFileError;
+use rustix::fs::{
+    AtFlags, Dir, FileType, FlockOperation, Mode, OFlags, fchmod, fchown, flock, fsync, openat, renameat, statat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid, geteuid};
 use shared::Secret;
-use shared::text::os_cause;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use thiserror::Error;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Where the token goes unless told otherwise.
 pub const DEFAULT: &str = "/vault/token";
@@ -99,99 +101,6 @@ pub struct TokenFile {
     leftovers: Vec<OsString>,
 }
 
-/// Why the token file cannot be written.
-#[derive(Debug, Error)]
-pub enum TokenFileError {
-    /// The path is a directory, or names none.
-    #[error("could not write the {what} \"{}\": it is a directory", path.display())]
-    Directory {
-        /// What the file is for.
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-    },
-    /// What is there cannot be replaced.
-    #[error("could not write the {what} \"{}\": {obstacle}", path.display())]
-    Obstacle {
-        /// What the file is for.
-        what: &'static str,
-        /// The path.
-        path: PathBuf,
-        /// Why.
-        obstacle: Obstacle,
-    },
-    /// Its directory cannot be opened.
-    #[error("could not write the {what} \"{}\": directory \"{}\": {}", path.display(), directory.display(), os_cause(source))]
-    NoDirectory {
-        /// What the file is for.
-        what: &'static str,
-        /// The token file.
-        path: PathBuf,
-        /// Its directory.
-        directory: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// It cannot be given to whom it was asked to be.
-    #[error("could not give the {what} \"{}\" to {to}: {}", path.display(), os_cause(source))]
-    Owner {
-        /// What the file is for.
-        what: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// User and group.
-        to: String,
-        /// The system's reason.
-        source: io::Error,
-    },
-    /// A file cannot be created, written or renamed there.
-    #[error("could not write the {what} \"{}\": {}", path.display(), os_cause(source))]
-    Write {
-        /// What the file is for.
-        what: &'static str,
-        /// The token file.
-        path: PathBuf,
-        /// The system's reason.
-        source: io::Error,
-    },
-}
-
-impl TokenFileError {
-    /// What to change.
-    pub fn hint(&self) -> Option<String> {
-        Some(match self {
-            Self::Directory { what, .. } => format!("name a file, not a directory, with {}", flags(what)),
-            Self::Obstacle { what, path, obstacle } => obstacle.hint(path, flags(what)),
-            Self::Owner { .. } => {
-                "leave --owner out, and name a group that the pod's user is in (supplementalGroups) with --group"
-                    .to_owned()
-            }
-            Self::NoDirectory { what, directory, source, .. } if source.kind() == io::ErrorKind::NotFound => format!(
-                "mount an emptyDir with medium Memory at \"{}\", or name another file with {}",
-                place::absolute(directory).display(),
-                flags(what).split(' ').next().unwrap_or_default()
-            ),
-            Self::NoDirectory { what, path, source, .. } | Self::Write { what, path, source } => match source.kind() {
-                io::ErrorKind::PermissionDenied => {
-                    "set securityContext.fsGroup of the pod, so that its user may write to the volume".to_owned()
-                }
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                    format!("raise sizeLimit of the volume that the {what} is on")
-                }
-                _ => format!(
-                    "mount a writable volume (an emptyDir with medium Memory) at \"{}\"",
-                    place::directory(path).display()
-                ),
-            },
-        })
-    }
-}
-
-/// How a file is named.
-fn flags(what: &str) -> &'static str {
-    if what == INFO { "--info-file or VAULT_TOKEN_INFO_FILE" } else { "--token-file or VAULT_TOKEN_FILE" }
-}
-
 /// How old a temporary file has to be before it is taken for one that a crash
 /// left: it lives for the moment between its creation and its renaming.
 const LEFT_BEHIND: Duration = Duration::from_secs(10);
@@ -260,11 +169,10 @@ impl TokenFile {
     pub fn stage(&self, text: &str) -> Result<Temporary<'_>, TokenFileError> {
         let staged = || {
             let mut temporary = self.temporary()?;
+            // Before the token is in it: a file with a token and without a lock is a leftover. Where
+            // there are no locks, its age decides.
+            let _ = flock(&temporary.file, FlockOperation::NonBlockingLockExclusive);
             temporary.file.write_all(text.as_bytes())?;
-            // Before the mode, which this may narrow; and no one else has it open.
-            self.give_away(&temporary)?;
-            // Not at open: there the umask would take bits away.
-            fchmod(&temporary.file, self.rights.mode.bits())?;
             fsync(&temporary.file)?;
             Ok(temporary)
         };
@@ -272,15 +180,23 @@ impl TokenFile {
     }
 
     /// Puts what was staged in place.
+    ///
+    /// Until then the file is ours and private, so that the next start can revoke the token of a
+    /// run that is killed here.
     pub fn put_in_place(&self, mut staged: Temporary<'_>) -> Result<(), TokenFileError> {
-        let renamed = renameat(&self.directory, &staged.name, &self.directory, &self.name);
-        renamed.map_err(|errno| self.failed(errno.into()))?;
+        let put = || {
+            // Before the mode, which this may narrow; and no one else has it open.
+            self.give_away(&staged)?;
+            // Not at open: there the umask would take bits away.
+            fchmod(&staged.file, self.rights.mode.bits())?;
+            fsync(&staged.file)?;
+            Ok(renameat(&self.directory, &staged.name, &self.directory, &self.name)?)
+        };
+        put().map_err(|source| self.failed(source))?;
         staged.renamed = true;
-        match fsync(&self.directory) {
-            // Some file systems keep no directory entries to flush; the new token is in place either way.
-            Err(Errno::INVAL) | Ok(()) => Ok(()),
-            Err(errno) => Err(self.failed(errno.into())),
-        }
+        // Not all file systems can; the token is in place either way.
+        let _ = fsync(&self.directory);
+        Ok(())
     }
 
     /// The tokens that killed runs left behind in temporary files, where nobody else can
@@ -314,9 +230,9 @@ impl TokenFile {
         Ok(fchown(&temporary.file, owner.map(Uid::from_raw), group.map(Gid::from_raw))?)
     }
 
-    /// Removes what a killed run left beside the target: files of ours, with names
-    /// that only we give. One that holds a token is noted instead: the token is to be
-    /// revoked first. That it cannot is no failure.
+    /// Removes what a killed run left beside the target: files of this user, with names that
+    /// only this program gives. One that holds a token is noted instead: the token is revoked
+    /// first. Errors are ignored.
     fn clean(&mut self) {
         let Ok(entries) = Dir::read_from(&self.directory) else { return };
         let mut left = Vec::new();
@@ -328,16 +244,30 @@ impl TokenFile {
             let Ok(found) = statat(&self.directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
             let ours =
                 FileType::from_raw_mode(found.st_mode) == FileType::RegularFile && found.st_uid == geteuid().as_raw();
-            let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(found.st_mtime).unwrap_or_default());
-            if !ours || changed.elapsed().is_ok_and(|age| age <= LEFT_BEHIND) || changed > SystemTime::now() {
+            if !ours {
                 continue;
             }
             let name = OsString::from_vec(name.to_bytes().to_vec());
+            let changed = UNIX_EPOCH + Duration::from_secs(u64::try_from(found.st_mtime).unwrap_or_default());
+            let old = changed.elapsed().is_ok_and(|age| age > LEFT_BEHIND);
             let holds_a_token =
                 self.what == TOKEN && matches!(found::own_at(&self.directory, &name, &self.beside(&name)), Ok(Ok(_)));
-            if holds_a_token { left.push(name) } else { self.remove_leftover(&name) }
+            match (holds_a_token, old) {
+                (true, true) => left.push(name),
+                (true, false) if self.is_abandoned(&name) => left.push(name),
+                (true, false) => {}
+                (false, true) => self.remove_leftover(&name),
+                (false, false) => {}
+            }
         }
         self.leftovers = left;
+    }
+
+    /// Whether no process is writing a file any more: a writer has it locked.
+    fn is_abandoned(&self, name: &OsStr) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        openat(&self.directory, name, flags, Mode::empty())
+            .is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
     }
 
     /// `.<name>.<16 hexadecimal digits>.tmp`

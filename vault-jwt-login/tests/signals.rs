@@ -60,7 +60,7 @@ fn end_of(mut child: Child) -> Output {
 fn ended(child: Child, dir: &Path, signal: &str, code: i32) {
     let output = end_of(child);
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said, format!("error: ended by SIG{signal} before there was a Vault token\n"));
+    assert_eq!(said, format!("error: ended by SIG{signal} before the Vault token was stored\n"));
     assert_eq!(output.status.code(), Some(code));
     assert_eq!(std::fs::read_to_string(dir.join("out/token")).unwrap(), "old");
     assert_eq!(std::fs::read_dir(dir.join("out")).unwrap().count(), 1, "nothing else is left");

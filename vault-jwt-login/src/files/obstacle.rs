@@ -1,6 +1,7 @@
 //! Detects, before a login, a file that a rename cannot replace: a mount point,
 //! and the file of another user in a directory with the sticky bit.
 
+use crate::place;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, fstat, statat, statx};
 use rustix::process::geteuid;
 use std::ffi::OsStr;
@@ -36,14 +37,13 @@ impl fmt::Display for Obstacle {
 
 impl Obstacle {
     /// What to change; `flags` name the file at `path`.
-    pub fn hint(&self, path: &Path, flags: &str) -> String {
-        let path = path.display();
+    pub fn hint(&self, file: &Path, flags: &str) -> String {
+        let path = file.display();
         match self {
-            Self::MountPoint => {
-                format!(
-                    "mount the volume at the directory of \"{path}\", without subPath, or name another file with {flags}"
-                )
-            }
+            Self::MountPoint => format!(
+                "mount the volume at \"{}\", without subPath, or name another file with {flags}",
+                place::directory(file).display()
+            ),
             Self::OwnedBy(user) => format!(
                 "run all containers that write \"{path}\" as one user (securityContext.runAsUser: {user}), or name \
                  another file with {flags}"
@@ -60,8 +60,19 @@ pub fn to_replacing(directory: impl AsFd, name: &OsStr) -> Option<Obstacle> {
     }
     let (file, parent) = (statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok()?, fstat(directory).ok()?);
     let user = geteuid().as_raw();
-    let may_replace = user == 0 || parent.st_mode & STICKY == 0 || [file.st_uid, parent.st_uid].contains(&user);
+    let may_replace = may_replace_all() || parent.st_mode & STICKY == 0 || [file.st_uid, parent.st_uid].contains(&user);
     (!may_replace).then_some(Obstacle::OwnedBy(file.st_uid))
+}
+
+/// Whether this process has CAP_FOWNER (capabilities(7)). A pod that drops all capabilities has it
+/// not, even as root.
+fn may_replace_all() -> bool {
+    const FOWNER: u32 = 3;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Where it is not said, the rename tells.
+    mask.is_none_or(|mask| mask & (1 << FOWNER) != 0)
 }
 
 /// What the kernel says (statx(2), Linux 5.8); an older one does not, and the rename fails later.
@@ -96,7 +107,7 @@ mod tests {
             said(Obstacle::MountPoint),
             (
                 "it is a mount point, which cannot be replaced".into(),
-                "mount the volume at the directory of \"/vault/token\", without subPath, or name another file with \
+                "mount the volume at \"/vault\", without subPath, or name another file with \
                  --token-file or VAULT_TOKEN_FILE"
                     .into()
             )
@@ -104,7 +115,9 @@ mod tests {
         assert_eq!(
             said(Obstacle::OwnedBy(1000)),
             (
-                "it belongs to user 1000, and the sticky bit of its directory lets only that user replace it".into(),
+                "it belongs to user 1000, and its directory has the sticky bit: only that user, the directory's owner, \
+                 and root can replace it"
+                    .into(),
                 "run all containers that write \"/vault/token\" as one user (securityContext.runAsUser: 1000), or name \
                  another file with --token-file or VAULT_TOKEN_FILE"
                     .into()
