@@ -2,16 +2,17 @@
 //! how many are alive afterwards, and what is said about them.
 
 use crate::live_tokens::Pod;
-use crate::rig::{Ran, run};
+use crate::rig::{Owned, Ran, Rig, run};
 use harness::each_product;
-use harness::server::DelayingProxy;
+use harness::process::say;
+use harness::server::{DelayingProxy, GatedProxy, Point, VaultOptions, shared_cluster};
 use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 /// The only accessor of a living token, which is the one of the info file.
@@ -79,7 +80,7 @@ each_product!(a_token_that_may_not_revoke_itself_is_named_and_kept, |product| {
     assert_eq!(ran.code, 77);
     let told = ran.stderr.strip_prefix(&format!("error: {denied} is still valid for ")).expect(&ran.stderr);
     let (left, told) = told.split_once(" (").expect("a TTL");
-    assert!(["1h", "59m59s", "59m58s", "59m57s", "59m56s", "59m55s"].contains(&left), "{left}");
+    assert!(left == "1h" || left.starts_with("59m") || left.starts_with("58m"), "{left}");
     assert_eq!(told, format!("accessor \"{accessor}\")\n{}", hint(&accessor)));
     assert!(!pod.looked_up(&pod.content()).is_null(), "{NEVER_FLAKY}");
 });
@@ -97,11 +98,12 @@ each_product!(a_token_without_anything_to_revoke, |product| {
     let (_, ran) = watched(&pod, &[&info], None, "logged in to ");
     assert_eq!((ran.code, pod.files().len()), (0, 0), "{}", ran.stderr);
 
-    // One that was revoked before.
+    // One that was revoked before. OpenBao does not tell it from one that is used from a foreign
+    // address, so what the info file says of its TTL would count.
     pod.change_role(json!({"token_type": "default"}));
-    run(&mut pod.command(&["-q", &info])).ok();
+    run(&mut pod.command(&["-q"])).ok();
     pod.rig.write("auth/token/revoke", json!({"token": pod.content()}));
-    let said = run(&mut pod.command(&["revoke", &info])).ok().stderr;
+    let said = run(&mut pod.command(&["revoke"])).ok().stderr;
     assert_eq!(said, format!("the Vault token had expired or been revoked; removed \"{place}\"\n"));
     assert_eq!((pod.files().len(), pod.living().len()), (0, 0), "{NEVER_FLAKY}");
 });
@@ -114,7 +116,7 @@ each_product!(revoke_on_exit_over_a_slow_network, |product| {
     let address = format!("https://127.0.0.1:{}", proxy.port());
     let (took, ran) = watched(&pod, &[], Some(&address), "logged in to ");
     assert!(ran.code == 0 && ran.stderr.ends_with("ended by SIGTERM: the Vault token is revoked\n"), "{}", ran.stderr);
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < Duration::from_secs(9), "{took:?}");
     assert_eq!((pod.living().len(), pod.files().len()), (0, 0), "{NEVER_FLAKY}");
 });
 
@@ -122,6 +124,9 @@ each_product!(revoke_on_exit_over_a_slow_network, |product| {
 fn can_mount() -> bool {
     let can = Command::new("unshare").args(["--mount", "true"]).status().is_ok_and(|status| status.success());
     assert!(can || std::env::var("CI").as_deref() != Ok("true"), "nothing can be mounted here");
+    if !can {
+        say("SKIPPED: nothing can be mounted here");
+    }
     can
 }
 
@@ -245,9 +250,79 @@ each_product!(a_token_in_a_temporary_file_is_revoked_before_the_file_is_removed,
     assert!(!pod.looked_up(&pod.content()).is_null(), "{NEVER_FLAKY}");
     assert_eq!(pod.files(), ["token"]);
 
-    // Others may have put this one there: it is not ours to revoke.
+    // A second old: the kubelet restarts a container at once.
+    let left = leave_behind(&pod, name, 0o600);
+    File::open(&path).expect("it opens").set_modified(SystemTime::now()).expect("its time");
+    run(&mut pod.command(&["-q"])).ok();
+    assert!(pod.looked_up(&left).is_null(), "{NEVER_FLAKY}");
+    assert_eq!(pod.files(), ["token"]);
+
+    // Another process is still writing this one.
+    let writing = leave_behind(&pod, name, 0o600);
+    let held = File::open(&path).expect("it opens");
+    held.set_modified(SystemTime::now()).expect("its time");
+    held.lock().expect("a lock");
+    run(&mut pod.command(&["-q"])).ok();
+    assert!(!pod.looked_up(&writing).is_null(), "{NEVER_FLAKY}");
+    assert_eq!(pod.files(), [name, "token"]);
+    drop(held);
+    fs::remove_file(&path).expect("it was there");
+
+    // Others may have put these there: they are not ours to revoke.
     let planted = leave_behind(&pod, name, 0o622);
     run(&mut pod.command(&["-q"])).ok();
     assert!(!pod.looked_up(&planted).is_null(), "{NEVER_FLAKY}");
     assert_eq!(pod.files(), ["token"]);
+    let linked = leave_behind(&pod, name, 0o600);
+    fs::hard_link(&path, pod.rig.folder.path().join("link")).expect("a link");
+    run(&mut pod.command(&["-q"])).ok();
+    assert!(!pod.looked_up(&linked).is_null(), "{NEVER_FLAKY}");
+});
+
+/// Sends a signal to a process of this test.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+}
+
+each_product!(a_signal_while_a_login_is_on_its_way, |product| {
+    let cluster = Owned::Shared(shared_cluster().expect("the shared cluster starts"));
+    let pod = Pod::of(Rig::with(cluster, VaultOptions { tls: false, ..VaultOptions::new(product) }), json!({}));
+    let port = pod.rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = GatedProxy::start(port).expect("a proxy");
+    for words in [&["-q"][..], &["--watch"], &["--renew", "--", "sleep", "100"]] {
+        let gate = proxy.hold(Point::BeforeAnswer, "POST", "auth/jwt/login", 1);
+        let mut command = pod.command(words);
+        command.env("VAULT_ADDR", proxy.address()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        assert!(gate.wait(Duration::from_secs(30)), "no login");
+        assert_eq!(pod.living().len(), 1, "Vault has granted it");
+        signal(&child, "TERM");
+        std::thread::sleep(Duration::from_millis(300));
+        gate.release();
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        let told = "error: ended by SIGTERM before the Vault token was stored\n";
+        assert_eq!((ran.code, ran.stderr.as_str()), (143, told), "{words:?}");
+        assert_eq!((pod.living().len(), pod.files().len()), (0, 0), "{NEVER_FLAKY}: {words:?}");
+    }
+});
+
+each_product!(a_signal_at_the_start_of_a_command_leaves_none_behind, |product| {
+    let pod = Pod::new(product, json!({}));
+    let seen = pod.rig.folder.path().join("seen");
+    for milliseconds in 0..40 {
+        let script = format!("echo $$ >'{}'; exec sleep 100", seen.display());
+        let mut command = pod.command(&["-q", "--renew", "--revoke-on-exit", "--", "sh", "-c", &script]);
+        command.env_remove("VAULT_TOKEN_FILE").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().expect("it starts");
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        signal(&child, "TERM");
+        let ran = Ran::from(child.wait_with_output().expect("it ends"));
+        assert_eq!(ran.code, 143, "{}", ran.stderr);
+        let left = fs::read_to_string(&seen).unwrap_or_default();
+        let left = Path::new("/proc").join(left.trim());
+        assert!(left == Path::new("/proc") || !left.exists(), "{NEVER_FLAKY}: a command without a parent");
+        let _ = fs::remove_file(&seen);
+    }
+    assert_eq!(pod.living().len(), 0, "{NEVER_FLAKY}");
 });

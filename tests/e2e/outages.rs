@@ -277,7 +277,7 @@ each_product!(
 );
 
 // Three nodes, of which the clients know one: a standby, which may lead later. These outages are
-// shorter than what is left of a TTL, so that no token should die.
+// short: what is measured is whether a client loses its token all the same.
 each_product!(
     #[ignore = "takes minutes: cargo soak outages"]
     soak_of_leaders,

@@ -216,7 +216,7 @@ each_product!(a_login_waits_for_a_late_response, |product| {
     assert_eq!(troubles, BTreeMap::new(), "a response that is late is no trouble");
     // Otherwise the proxy delayed nothing, and the test shows nothing.
     let times = crowd.times();
-    assert!(times[0] >= LATE, "{times:?}");
+    assert!(times.first().is_some_and(|first| *first >= LATE), "{times:?}");
 });
 
 /// Longest wait until Vault has worked off what clients abandoned.
@@ -258,7 +258,8 @@ fn figures(product: Product, pods: usize, keys: usize, flags: &[&str], timeout: 
     let held = crowd.held(&vault);
     let created: BTreeSet<_> = accessors(&vault).difference(&before).cloned().collect();
     let orphans = created.difference(&held).count();
-    let (half, all) = (times[times.len() / 2].as_secs_f64(), times[times.len() - 1].as_secs_f64());
+    let at = |place: usize| times.get(place).map_or(f64::NAN, Duration::as_secs_f64);
+    let (half, all) = (at(times.len() / 2), at(times.len().saturating_sub(1)));
     println!(
         "{product}, {pods} pods {flags:?}, {keys} keys: started in {:.1} s, half ended after {half:.1} s, all after \
          {all:.1} s, failed {failed:?}; {logins} logins, {} tokens, {orphans} that no file holds; Vault: {cpu_until_in:.1} s \

@@ -99,18 +99,23 @@ each_product!(a_token_of_another_service_account_is_not_reused, |product| {
 });
 
 each_product!(a_token_in_its_last_second_is_not_taken_for_one_that_never_expires, |product| {
-    let pod = pod(product, true, json!({"token_ttl": 3, "token_max_ttl": 0}));
+    let pod = pod(product, true, json!({"token_max_ttl": 0}));
     let info = pod.info_flag();
-    // From 2 s on, Vault answers `ttl: 0`.
-    for age in [2_100, 2_400, 2_700] {
+    let mut seen = 0;
+    // From 2 s on, Vault answers `ttl: 0`. On a busy machine the token may have expired by then.
+    for age in [2_050, 2_200, 2_350, 2_500] {
+        pod.change_role(json!({"token_ttl": 3}));
         run(&mut pod.command(&["-q", &info])).ok();
-        let old = pod.content();
-        sleep(Duration::from_millis(age));
+        let (old, start) = (pod.content(), Instant::now());
+        pod.change_role(json!({"token_ttl": 600}));
+        sleep(Duration::from_millis(age).saturating_sub(start.elapsed()));
         let sidecar = Sidecar::start(&pod, &[&info], None);
-        sidecar.wait("a token that lives", 3, || pod.content() != old && !pod.looked_up(&pod.content()).is_null());
+        sidecar.wait("a token that lives", 60, || pod.content() != old && !pod.looked_up(&pod.content()).is_null());
         let text = fs::read_to_string(&pod.info).expect("the info file");
         assert!(!text.contains("\"expires_at\":null"), "{NEVER_FLAKY}: {text}");
+        seen += usize::from(sidecar.said().contains(": it is about to expire; logging in\n"));
     }
+    assert!(seen > 0, "no lookup came in the last second");
 });
 
 each_product!(a_retry_after_longer_than_the_ttl, |product| {
@@ -124,9 +129,12 @@ each_product!(a_retry_after_longer_than_the_ttl, |product| {
     busy();
     sidecar.wait("a renewal that fails", 20, || sidecar.said().contains(": busy"));
     let said = sidecar.said();
-    // Half of what is left; rounded.
-    let told = |wait, left| format!(": busy; retrying in {wait}s (Retry-After: 10m), the token expires in {left}s\n");
-    assert!([(2, 3), (2, 4), (2, 5), (3, 5)].iter().any(|(wait, left)| said.contains(&told(wait, left))), "{said}");
+    // Half of what is left.
+    let (_, told) = said.split_once(": busy; retrying in ").expect(&said);
+    let (wait, told) = told.split_once("s (Retry-After: 10m), the token expires in ").expect(&said);
+    let seconds = |text: &str| text.split_once('s').map_or(text, |(number, _)| number).parse::<u64>().expect("seconds");
+    let (wait, left) = (seconds(wait), seconds(told));
+    assert!((1..=5).contains(&left) && wait <= left.div_ceil(2), "{wait}, {left}");
     proxy.pass_on();
     sidecar.wait("a renewal", 8, || sidecar.said().contains("\nrenewed: lease 12s\n"));
     assert!(pod.content() == token && !pod.looked_up(&token).is_null(), "{NEVER_FLAKY}");
@@ -135,11 +143,13 @@ each_product!(a_retry_after_longer_than_the_ttl, |product| {
     // A login does not give up, and says for how long it waits.
     busy();
     let start = Instant::now();
-    let ran = run(pod.command(&["--timeout=4s"]).env("VAULT_ADDR", proxy.address()));
-    assert!(start.elapsed() > Duration::from_secs(2), "{:?}: {}", start.elapsed(), ran.stderr);
+    let ran = run(pod.command(&["--timeout=8s"]).env("VAULT_ADDR", proxy.address()));
+    // The last attempt comes a second before the end.
+    assert!((5..20).contains(&start.elapsed().as_secs()), "{:?}: {}", start.elapsed(), ran.stderr);
     assert_eq!(ran.code, 69);
-    assert!(ran.stderr.contains(": busy; retrying in 3s (Retry-After: 10m)\n"), "{}", ran.stderr);
-    assert!(ran.stderr.contains(": busy; gave up after 2 attempts in 3s\n"), "{}", ran.stderr);
+    let (_, told) = ran.stderr.split_once(": busy; retrying in ").expect(&ran.stderr);
+    assert!(told.contains("s (Retry-After: 10m)\n"), "{}", ran.stderr);
+    assert!(told.contains(": busy; gave up after 2 attempts in "), "{}", ran.stderr);
 });
 
 each_product!(a_token_for_one_use_is_left_to_the_application, |product| {
@@ -161,3 +171,26 @@ each_product!(a_token_for_one_use_is_left_to_the_application, |product| {
     let asked = pod.rig.requests_since(seen);
     assert!(!asked.iter().any(|request| request.ends_with("renew-self")), "{asked:?}");
 });
+
+// Vault has namespaces in its enterprise edition.
+#[test]
+fn a_token_of_a_namespace_is_reused() {
+    let pod = pod(Product::OpenBao, true, json!({"token_ttl": 600}));
+    let vault = &pod.rig.vault;
+    vault.create_namespace("team").expect("a namespace");
+    let write = |path: &str, body: Value| {
+        let answer = vault.http_as(vault.root_token(), "team", "POST", path, Some(&body)).expect("Vault answers");
+        assert!(answer.is_success(), "{path}: {}", answer.text);
+    };
+    write("sys/auth/k8s/prod", json!({"type": "jwt"}));
+    let keys = pod.rig.data("auth/jwt/config")["jwt_validation_pubkeys"].clone();
+    write("auth/k8s/prod/config", json!({"jwt_validation_pubkeys": keys}));
+    write("auth/k8s/prod/role/app", pod.rig.data("auth/jwt/role/app"));
+    let place = ["--vault-namespace=team", "--mount=k8s/prod"];
+    run(&mut pod.command(&[&["-q"], &place[..]].concat())).ok();
+    let token = pod.content();
+    let sidecar = Sidecar::start(&pod, &place, None);
+    sidecar.wait("it has decided", 60, || !sidecar.said().is_empty());
+    assert!(sidecar.said().starts_with("reusing the existing token: lease "), "{}", sidecar.said());
+    assert_eq!(pod.content(), token, "{NEVER_FLAKY}");
+}

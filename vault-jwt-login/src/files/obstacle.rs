@@ -25,12 +25,11 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MountPoint => f.write_str("it is a mount point, which cannot be replaced"),
-            Self::OwnedBy(user) => {
-                write!(
-                    f,
-                    "it belongs to user {user}, and the sticky bit of its directory lets only that user replace it"
-                )
-            }
+            Self::OwnedBy(user) => write!(
+                f,
+                "it belongs to user {user}, and its directory has the sticky bit: only that user, the directory's \
+                 owner, and root can replace it"
+            ),
         }
     }
 }
