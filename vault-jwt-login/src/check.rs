@@ -11,7 +11,7 @@ use shared::duration;
 use std::time::Duration;
 
 /// Whether there is a token that can be used, as far as the files tell.
-pub fn run(settings: &Settings, say: impl Fn(&Message<'_>)) -> Result<(), Failure> {
+pub fn run(settings: &Settings, say: &dyn Fn(&Message<'_>)) -> Result<(), Failure> {
     let Some(path) = &settings.token_file else { return Ok(()) };
     found::read(path).map_err(Error::from)?;
     let place = path.display();

@@ -48,7 +48,7 @@ const RENEWAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_s
 const FOREVER: Duration = Duration::from_secs(86_400);
 
 /// Keeps `held` in use for as long as `keeper` goes on.
-pub fn keep(world: &mut impl World, keeper: &mut impl Keeper, mut held: Held) {
+pub fn keep(world: &mut dyn World, keeper: &mut dyn Keeper, mut held: Held) {
     while keeper.goes_on() {
         let share = world.between(Duration::ZERO, Duration::from_secs(1)).as_secs_f64();
         let Some((_, at)) = held.next(share) else {
@@ -61,7 +61,7 @@ pub fn keep(world: &mut impl World, keeper: &mut impl Keeper, mut held: Held) {
 }
 
 /// Renews or replaces, as often as it takes.
-fn prolong(world: &mut impl World, keeper: &mut impl Keeper, held: &mut Held) {
+fn prolong(world: &mut dyn World, keeper: &mut dyn Keeper, held: &mut Held) {
     let (began, mut failures, mut told) = (world.elapsed(), 0u32, String::new());
     // A token that could not be put in place yet, and since when it lives.
     let mut waiting: Option<(Granted, Duration)> = None;
@@ -125,8 +125,8 @@ fn retrying(error: &Error, pause: Duration, left: Option<Duration>) -> String {
 }
 
 fn replace(
-    world: &impl World,
-    keeper: &mut impl Keeper,
+    world: &dyn World,
+    keeper: &mut dyn Keeper,
     held: &mut Held,
     waiting: &mut Option<(Granted, Duration)>,
     now: Duration,
@@ -149,7 +149,7 @@ fn replace(
 
 /// The wait after so many failures, at random. `left` is how long the token still
 /// lives: the wait ends before the token does, except after a login without a response.
-fn pause(world: &mut impl World, error: &Error, act: Option<Act>, failures: u32, left: Option<Duration>) -> Duration {
+fn pause(world: &mut dyn World, error: &Error, act: Option<Act>, failures: u32, left: Option<Duration>) -> Duration {
     let expired = left.is_some_and(|left| left.is_zero());
     let (shortest, longest, asked) = match error.wait() {
         Wait::Unanswered if act != Some(Act::Renew) => (UNANSWERED, OUTAGE, None),

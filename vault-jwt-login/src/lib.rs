@@ -12,6 +12,7 @@ pub mod connector;
 pub mod error;
 pub mod facts;
 pub mod files;
+pub mod flat;
 pub mod found;
 pub mod handshake;
 pub mod held;

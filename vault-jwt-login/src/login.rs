@@ -103,7 +103,7 @@ impl<'a> Login<'a> {
 
     /// Revokes the tokens that killed runs left in temporary files, and removes the files.
     /// Called after a login or lookup, when Vault is known to answer.
-    pub fn remove_leftovers(&mut self, talk: &mut impl FnMut(&Message<'_>)) {
+    pub fn remove_leftovers(&mut self, talk: &mut dyn FnMut(&Message<'_>)) {
         let Some(file) = self.token_file.take() else { return };
         let clock = RealWorld::new();
         for (name, token) in file.leftovers() {
@@ -162,11 +162,11 @@ fn trust(settings: &Settings) -> Result<Option<Tls>, TlsError> {
 }
 
 /// Logs in once. `say` gets what happens on the way.
-pub fn run(settings: &Settings, end: &End, live: &LiveTokens, say: impl Fn(&Message<'_>)) -> Result<Granted, Failure> {
-    let (mut talk, mut login) = (talk(settings, &say), Login::prepare(settings, end, live)?);
+pub fn run(settings: &Settings, end: &End, live: &LiveTokens, say: &dyn Fn(&Message<'_>)) -> Result<Granted, Failure> {
+    let (mut talk, mut login) = (talk(settings, say), Login::prepare(settings, end, live)?);
     let granted = first(settings, &mut login, &mut talk, settings.timeout)?;
     if let Err(error) = end.finally(|| login.put(&granted)) {
-        discard(settings, live, &say);
+        discard(settings, live, say);
         return Err(error.into());
     }
     live.stored(&granted);
@@ -176,7 +176,7 @@ pub fn run(settings: &Settings, end: &End, live: &LiveTokens, say: impl Fn(&Mess
 }
 
 /// What is told where `--quiet` was not asked for.
-pub fn talk(settings: &Settings, say: impl Fn(&Message<'_>)) -> impl FnMut(&Message<'_>) {
+pub fn talk<'a>(settings: &Settings, say: &'a dyn Fn(&Message<'_>)) -> impl FnMut(&Message<'_>) + use<'a> {
     let quiet = settings.quiet;
     move |message: &Message<'_>| {
         if !quiet {
@@ -190,7 +190,7 @@ pub fn talk(settings: &Settings, say: impl Fn(&Message<'_>)) -> impl FnMut(&Mess
 pub fn first(
     settings: &Settings,
     login: &mut Login<'_>,
-    talk: &mut impl FnMut(&Message<'_>),
+    talk: &mut dyn FnMut(&Message<'_>),
     timeout: Duration,
 ) -> Result<Granted, Failure> {
     let mut world = RealWorld::new();
@@ -207,7 +207,7 @@ pub fn first(
 
 /// Tells each failure once: an outage of a minute is one line, not ten. A wait that the
 /// server asked for is named: it can be long.
-pub fn once(talk: &mut impl FnMut(&Message<'_>)) -> impl FnMut(&Error, Pause) {
+pub fn once(talk: &mut dyn FnMut(&Message<'_>)) -> impl FnMut(&Error, Pause) {
     let mut told = None;
     move |error, Pause { wait, left, asked }| {
         let text = Some((error.to_string(), asked));
@@ -222,7 +222,7 @@ pub fn once(talk: &mut impl FnMut(&Message<'_>)) -> impl FnMut(&Error, Pause) {
     }
 }
 
-fn warn(settings: &Settings, talk: &mut impl FnMut(&Message<'_>)) {
+fn warn(settings: &Settings, talk: &mut dyn FnMut(&Message<'_>)) {
     let mut warning = |text: String, hint: &str| talk(&Message::new(Level::Warn, text).hint(hint.to_owned()));
     if let Some(right) = settings.rights.mode.right_of_others().filter(|_| settings.token_file.is_some()) {
         warning(

@@ -43,7 +43,7 @@ impl Place {
         arguments.extend(flags.iter().map(OsString::from));
         let Ok(Command::Login(settings)) = cli::parse(arguments, |_| None) else { panic!("{flags:?}") };
         let told = std::cell::RefCell::new(String::new());
-        let code = match run(&settings, &End::default(), &LiveTokens::default(), |message| {
+        let code = match run(&settings, &End::default(), &LiveTokens::default(), &|message: &Message<'_>| {
             let lines = message.shown(Format::Text, 0);
             seen(&lines);
             *told.borrow_mut() += &lines;
@@ -253,7 +253,7 @@ fn a_socks_proxy_is_refused_rather_than_passed_by() {
     let Ok(Command::Login(mut settings)) = cli::parse(Vec::new(), |_| None) else { panic!() };
     settings.proxy =
         Some(proxy::Given { by: "VAULT_PROXY_ADDR".into(), url: shared::Secret::new("socks5://proxy:1080") });
-    let failure = run(&settings, &End::default(), &LiveTokens::default(), |_| {}).unwrap_err();
+    let failure = run(&settings, &End::default(), &LiveTokens::default(), &|_| {}).unwrap_err();
     assert_eq!(
         failure.message().shown(Format::Text, 0),
         "error: could not read VAULT_PROXY_ADDR: only HTTP proxies are supported, not SOCKS\n\

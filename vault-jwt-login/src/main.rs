@@ -19,8 +19,8 @@ fn main() -> ExitCode {
             Some(command) => parent::run(&settings, command, &|message| say(&settings, message)),
             None => watch(&settings),
         },
-        Ok(Command::Check(settings)) => ended(&settings, check::run(&settings, |message| say(&settings, message))),
-        Ok(Command::Revoke(settings)) => ended(&settings, revoke::run(&settings, |message| say(&settings, message))),
+        Ok(Command::Check(settings)) => ended(&settings, check::run(&settings, &|message| say(&settings, message))),
+        Ok(Command::Revoke(settings)) => ended(&settings, revoke::run(&settings, &|message| say(&settings, message))),
         Ok(Command::Print(text)) => {
             drop(std::io::stdout().write_all(text.as_bytes()));
             ExitCode::SUCCESS
@@ -41,7 +41,7 @@ fn log_in(settings: &Settings) -> ExitCode {
         })
     };
     let handled = if settings.command.is_some() { signals::not_ignored() } else { signals::ENDING.into() };
-    signals::watch(&handled, farewell, |end| match (login::run(settings, end, &live, say), &settings.command) {
+    signals::watch(&handled, farewell, |end| match (login::run(settings, end, &live, &say), &settings.command) {
         (Ok(granted), Some(command)) => match end.late() {
             Some(code) => {
                 withdraw(settings, &live, &say);

@@ -117,31 +117,26 @@ pub struct Pause {
     pub asked: Option<Duration>,
 }
 
-/// Attempts until one succeeds, one fails for good, or `timeout` is over,
-/// with a last one shortly before that.
-/// `attempt` gets the time left; `tell` gets each failure that is waited for.
-pub fn until_done<T, E>(
-    timeout: Duration,
-    world: &mut impl World,
-    mut attempt: impl FnMut(Duration) -> Result<T, E>,
-    wait_for: impl Fn(&E) -> Wait,
-    mut tell: impl FnMut(&E, Pause),
-) -> Result<T, GaveUp<E>> {
-    let last_attempt = LAST_ATTEMPT.min(timeout / 4);
-    let (mut outages, mut refused, mut cuts, mut unanswered, mut changes, mut attempts) = (0, 0, 0, 0, 0, 0);
-    loop {
-        attempts += 1;
-        let last = match attempt(timeout.saturating_sub(world.elapsed())) {
-            Ok(done) => return Ok(done),
-            Err(failure) => failure,
-        };
-        let (schedule, waits, asked) = match wait_for(&last) {
-            Wait::Never => return Err(GaveUp { last, attempts, after: world.elapsed() }),
-            Wait::Outage { after } => (OUTAGE, &mut outages, after),
-            Wait::Refused => (REFUSED, &mut refused, None),
-            Wait::Cut if cuts == 0 => (OUTAGE, &mut cuts, None),
-            Wait::Cut | Wait::Unanswered => (UNANSWERED, &mut unanswered, None),
-            Wait::Change => (CHANGE, &mut changes, None),
+/// Failures so far, by their schedule.
+#[derive(Default)]
+struct Failures {
+    outages: u32,
+    refused: u32,
+    cuts: u32,
+    unanswered: u32,
+    changes: u32,
+}
+
+impl Failures {
+    /// What happens after one more; `None` where there is no further attempt.
+    fn next(&mut self, failure: Wait, timeout: Duration, world: &mut dyn World) -> Option<Pause> {
+        let (schedule, waits, asked) = match failure {
+            Wait::Never => return None,
+            Wait::Outage { after } => (OUTAGE, &mut self.outages, after),
+            Wait::Refused => (REFUSED, &mut self.refused, None),
+            Wait::Cut if self.cuts == 0 => (OUTAGE, &mut self.cuts, None),
+            Wait::Cut | Wait::Unanswered => (UNANSWERED, &mut self.unanswered, None),
+            Wait::Change => (CHANGE, &mut self.changes, None),
         };
         let left = timeout.saturating_sub(world.elapsed());
         // When the last attempt begins; after that there is nothing to wait for. It comes too
@@ -149,11 +144,11 @@ pub fn until_done<T, E>(
         // A Vault that has just taken too long needs more than a second for the last one.
         let (reserve, soonest) = match schedule.patient {
             true => (UNANSWERED.shortest, schedule.shortest),
-            false => (last_attempt, Duration::ZERO),
+            false => (LAST_ATTEMPT.min(timeout / 4), Duration::ZERO),
         };
         let latest = left.saturating_sub(reserve);
         if latest.is_zero() || latest < soonest {
-            return Err(GaveUp { last, attempts, after: world.elapsed() });
+            return None;
         }
         // A longer Retry-After does not end the attempts: the last one is made all the same.
         let least = bounded(asked.unwrap_or_default());
@@ -161,8 +156,32 @@ pub fn until_done<T, E>(
         // Not two attempts at the end with hardly a wait between them.
         let wait = if drawn + schedule.shortest > latest { latest } else { drawn };
         *waits += 1;
-        tell(&last, Pause { wait, left, asked });
-        world.sleep(wait);
+        Some(Pause { wait, left, asked })
+    }
+}
+
+/// Attempts until one succeeds, one fails for good, or `timeout` is over,
+/// with a last one shortly before that.
+/// `attempt` gets the time left; `tell` gets each failure that is waited for.
+pub fn until_done<T, E>(
+    timeout: Duration,
+    world: &mut dyn World,
+    mut attempt: impl FnMut(Duration) -> Result<T, E>,
+    wait_for: impl Fn(&E) -> Wait,
+    mut tell: impl FnMut(&E, Pause),
+) -> Result<T, GaveUp<E>> {
+    let (mut failures, mut attempts) = (Failures::default(), 0);
+    loop {
+        attempts += 1;
+        let last = match attempt(timeout.saturating_sub(world.elapsed())) {
+            Ok(done) => return Ok(done),
+            Err(failure) => failure,
+        };
+        let Some(pause) = failures.next(wait_for(&last), timeout, world) else {
+            return Err(GaveUp { last, attempts, after: world.elapsed() });
+        };
+        tell(&last, pause);
+        world.sleep(pause.wait);
     }
 }
 

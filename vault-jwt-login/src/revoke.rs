@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 
 /// Revokes the token in the file, and removes the file.
-pub fn run(settings: &Settings, say: impl Fn(&Message<'_>)) -> Result<(), Failure> {
+pub fn run(settings: &Settings, say: &dyn Fn(&Message<'_>)) -> Result<(), Failure> {
     let mut talk = talk(settings, say);
     let Some(path) = &settings.token_file else { return Ok(()) };
     let token = match found::read(path) {

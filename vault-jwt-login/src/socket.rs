@@ -27,7 +27,7 @@ impl SocketConnector {
 }
 
 impl Connector<()> for SocketConnector {
-    type Out = StreamTransport<UnixStream>;
+    type Out = StreamTransport;
 
     fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Self::Out>, Error> {
         let timeout = details.timeout;

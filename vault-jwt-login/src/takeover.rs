@@ -4,6 +4,7 @@
 
 use crate::answer::Granted;
 use crate::error::{Error, Failure};
+use crate::flat::Flat;
 use crate::found;
 use crate::jwt_file;
 use crate::log::{Level, Message};
@@ -12,8 +13,6 @@ use crate::retry::until_done;
 use crate::settings::Settings;
 use crate::token::Known;
 use crate::vault::Target;
-use serde_json::Value;
-use shared::Secret;
 use shared::jwt;
 use std::path::Path;
 use std::time::Duration;
@@ -26,7 +25,7 @@ const SHORTEST_TTL: Duration = Duration::from_secs(2);
 pub fn taken_over(
     settings: &Settings,
     login: &mut Login<'_>,
-    talk: &mut impl FnMut(&Message<'_>),
+    talk: &mut dyn FnMut(&Message<'_>),
 ) -> Result<Option<Granted>, Failure> {
     let Some(path) = &settings.token_file else { return Ok(None) };
     let token = match found::own(path) {
@@ -60,26 +59,25 @@ pub fn taken_over(
 }
 
 /// A token that is not reused.
-fn left(path: &Path, why: &str, talk: &mut impl FnMut(&Message<'_>)) -> Option<Granted> {
+fn left(path: &Path, why: &str, talk: &mut dyn FnMut(&Message<'_>)) -> Option<Granted> {
     let path = path.display();
     talk(&Message::new(Level::Warn, format!("not reusing the token in \"{path}\": {why}; logging in")));
     None
 }
 
 /// The claims of the JWT, unverified: they are compared with what Vault says.
-fn claims(file: &Path) -> Result<Value, jwt_file::JwtFileError> {
+fn claims(file: &Path) -> Result<Flat, jwt_file::JwtFileError> {
     let jwt = jwt_file::read(file)?;
-    Ok(payload(&jwt.secret))
+    let parts = jwt::segments(jwt.secret.expose()).ok();
+    Ok(parts.and_then(|parts| serde_json::from_slice(&parts.claims).ok()).unwrap_or_default())
 }
 
-fn payload(jwt: &Secret) -> Value {
-    let parts = jwt::segments(jwt.expose()).ok();
-    parts.and_then(|parts| serde_json::from_slice(&parts.claims).ok()).unwrap_or_default()
-}
+/// The claims that name a service account.
+const ACCOUNT: [&str; 3] = ["sub", "kubernetes.io/serviceaccount/uid", "kubernetes.io/serviceaccount/name"];
 
 /// Why a token is not the one that a login with these claims would grant; `None`
 /// if it is.
-fn foreign(known: &Known, target: &Target, claims: &Value) -> Option<&'static str> {
+fn foreign(known: &Known, target: &Target, claims: &Flat) -> Option<&'static str> {
     if known.path != format!("auth/{}/login", target.mount) {
         return Some("it is from another auth mount");
     }
@@ -102,7 +100,7 @@ fn foreign(known: &Known, target: &Target, claims: &Value) -> Option<&'static st
 /// Whether the alias of the token, which is the value of the role's `user_claim`, and
 /// the claims that the role maps to metadata are those of this JWT. Which claim a role
 /// uses cannot be seen from a pod, so it has to be one that names the service account.
-fn same_service_account(known: &Known, target: &Target, claims: &Value) -> bool {
+fn same_service_account(known: &Known, target: &Target, claims: &Flat) -> bool {
     // Vault writes the path with hyphens, in a namespace all of it (core.handleLoginRequest;
     // seen on OpenBao 2.7.2).
     let mount = target.mount.as_str().replace('/', "-");
@@ -113,22 +111,9 @@ fn same_service_account(known: &Known, target: &Target, claims: &Value) -> bool 
     let prefixes = [Some(format!("{mount}-")), in_namespace];
     let alias = prefixes.iter().flatten().find_map(|prefix| known.display_name.strip_prefix(prefix.as_str()));
     let Some(alias) = alias.filter(|alias| !alias.is_empty()) else { return false };
-    let account = &claims["kubernetes.io"]["serviceaccount"];
-    let named = [&claims["sub"], &account["uid"], &account["name"]].iter().any(|claim| **claim == alias);
+    let named = ACCOUNT.iter().any(|path| claims.get(path) == Some(alias));
     let mut mapped = known.metadata.iter().filter(|(name, _)| *name != "role");
-    named && mapped.all(|(_, value)| has(claims, value))
-}
-
-/// Whether a claim, at any depth, has this value as Vault writes it to metadata.
-fn has(claims: &Value, value: &str) -> bool {
-    match claims {
-        Value::String(text) => text == value,
-        Value::Object(members) => members.values().any(|member| has(member, value)),
-        Value::Array(items) => items.iter().any(|item| has(item, value)),
-        Value::Number(number) => number.to_string() == value,
-        Value::Bool(flag) => flag.to_string() == value,
-        Value::Null => false,
-    }
+    named && mapped.all(|(_, value)| claims.iter().any(|(_, claim)| claim == value))
 }
 
 #[cfg(test)]
@@ -148,10 +133,11 @@ mod tests {
         }
     }
 
-    fn jwt_claims() -> Value {
-        json!({"iss": "https://a", "sub": "system:serviceaccount:shop:web", "kubernetes.io": {
+    fn jwt_claims() -> Flat {
+        let claims = json!({"iss": "https://a", "sub": "system:serviceaccount:shop:web", "kubernetes.io": {
             "namespace": "shop", "pod": {"name": "web-1", "uid": "pod-uid"},
-            "serviceaccount": {"name": "web", "uid": "account-uid"}}})
+            "serviceaccount": {"name": "web", "uid": "account-uid"}}});
+        serde_json::from_value(claims).unwrap()
     }
 
     /// What Vault says of a token of a role that `setup` made, with these changes.
@@ -160,7 +146,7 @@ mod tests {
         let mut known = Known {
             lease: Lease { lasts: Some(Duration::from_secs(60)), renewable: true },
             path: "auth/k8s/prod/login".to_owned(),
-            metadata: metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            metadata: metadata.iter().fold(Flat::default(), |flat, (name, value)| flat.with(name, value)),
             display_name: "k8s-prod-account-uid".to_owned(),
             uses: 0,
             accessor: String::new(),
@@ -179,7 +165,7 @@ mod tests {
         assert_eq!(why(Some("app"), |_| {}), None);
         assert_eq!(why(None, |_| {}), Some("no role is given that it could be compared with"));
         assert_eq!(why(Some("admin"), |_| {}), Some("it is from another role"));
-        assert_eq!(why(Some("app"), |known| known.metadata.clear()), Some("it is from another role"));
+        assert_eq!(why(Some("app"), |known| known.metadata = Flat::default()), Some("it is from another role"));
         for path in ["auth/k8s/login", "auth/token/create", "auth/token/root"] {
             let why = why(Some("app"), |known| known.path = path.to_owned());
             assert_eq!(why, Some("it is from another auth mount"), "{path}");
@@ -212,11 +198,11 @@ mod tests {
         assert_eq!(named("team-auth-k8s-prod-account-uid"), other);
         // The same name in another namespace.
         let metadata = |name: &str, value: &str| {
-            why(Some("app"), |known| drop(known.metadata.insert(name.to_owned(), value.to_owned())))
+            why(Some("app"), |known| known.metadata = known.metadata.clone().with(name, value))
         };
         assert_eq!(metadata("service_account_namespace", "bank"), other);
         assert_eq!(metadata("pod", "pod-uid"), None);
-        let plain = foreign(&known(|_| {}), &target(Some("app")), &Value::Null);
+        let plain = foreign(&known(|_| {}), &target(Some("app")), &Flat::default());
         assert_eq!(plain, other);
     }
 

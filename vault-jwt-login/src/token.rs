@@ -2,10 +2,10 @@
 //! paths, and what the responses mean. Nothing is sent here.
 
 use crate::address::Address;
+use crate::flat::Flat;
 use serde::Deserialize;
 use shared::Secret;
 use shared::refusal::Refusal;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -141,7 +141,7 @@ pub struct Known {
     /// The path it was made at, such as `auth/jwt/login`.
     pub path: String,
     /// What the JWT auth method recorded: the role, and the claims that the role maps.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Flat,
     /// `MOUNT-ALIAS`: the alias is the value of the role's `user_claim`.
     pub display_name: String,
     /// The remaining number of uses; 0 for no limit, -1 where this lookup was the last one.
@@ -155,7 +155,7 @@ pub struct Known {
 impl Known {
     /// The role it was made with.
     pub fn role(&self) -> Option<&str> {
-        self.metadata.get("role").map(String::as_str)
+        self.metadata.get("role")
     }
 }
 
@@ -186,7 +186,7 @@ struct LookedUp {
     // `ttl` is 0 for a token in its last second and for one that never expires: only the
     // latter has null here (seen on both servers).
     expire_time: Option<serde::de::IgnoredAny>,
-    meta: Option<BTreeMap<String, String>>,
+    meta: Option<Flat>,
     #[serde(default)]
     display_name: String,
     #[serde(default)]

@@ -39,20 +39,20 @@ impl Stream for UnixStream {
 
 /// A connection over a stream.
 #[derive(Debug)]
-pub struct StreamTransport<S> {
-    stream: S,
+pub struct StreamTransport {
+    stream: Box<dyn Stream>,
     buffers: LazyBuffers,
 }
 
-impl<S: Stream> StreamTransport<S> {
+impl StreamTransport {
     /// With the buffers that the client is configured to have.
-    pub fn new(stream: S, details: &ConnectionDetails<'_>) -> Self {
-        let config = details.config;
+    pub fn new(stream: impl Stream, details: &ConnectionDetails<'_>) -> Self {
+        let (config, stream) = (details.config, Box::new(stream));
         Self { stream, buffers: LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size()) }
     }
 }
 
-impl<S: Stream> Transport for StreamTransport<S> {
+impl Transport for StreamTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }

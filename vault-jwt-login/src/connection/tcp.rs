@@ -24,7 +24,7 @@ const DEAD_AFTER: Duration = Duration::from_secs(30);
 pub struct TcpConnector;
 
 impl<In: Transport> Connector<In> for TcpConnector {
-    type Out = Either<In, StreamTransport<TcpStream>>;
+    type Out = Either<In, StreamTransport>;
 
     fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
         if let Some(connected) = chained {
