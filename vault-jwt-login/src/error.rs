@@ -236,8 +236,7 @@ mod tests {
             let after = Duration::from_millis(119_750);
             Failure::from(GaveUp { last: unreachable(Broke::AtOnce), attempts, after }).message().shown(Format::Text, 0)
         };
-        let hint =
-            "hint: look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way\n";
+        let hint = "hint: check --vault-addr (VAULT_ADDR) and that no network policy blocks the connection\n";
         let first = "error: could not reach Vault at \"https://vault:8200\": connection refused";
         assert_eq!(shown(14), format!("{first}; gave up after 14 attempts in 2m\n{hint}"));
         assert_eq!(shown(1), format!("{first}\n{hint}"));

@@ -40,7 +40,7 @@ const EXPIRED: Duration = Duration::from_secs(4);
 /// The longest wait while Vault refuses: something has to be changed first,
 /// and a refused signature makes Vault try every key.
 const REFUSED: Duration = Duration::from_secs(60);
-/// The wait after a login that was not answered: Vault may still be working it off.
+/// The wait after a login that was not answered: Vault may still complete it.
 const UNANSWERED: Duration = Duration::from_secs(10);
 /// Bounds on a renewal. It costs Vault little, and is of no use once the token has expired.
 const RENEWAL: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(60));

@@ -159,7 +159,7 @@ fn an_outage_is_ridden_out_and_told_once() {
         said,
         "warning: Vault at \"http://127.0.0.1:PORT\" cannot take the login now (status 503, mount \"jwt\", role \
          \"app\"): Vault is sealed; retrying for 2m\n\
-         hint: look at Vault itself: vault status\n\
+         hint: check Vault: vault status\n\
          logged in to http://127.0.0.1:PORT as role \"app\": token in \"DIR/out/token\", lease 1h\n"
     );
 }

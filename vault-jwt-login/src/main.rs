@@ -48,7 +48,7 @@ fn log_in(settings: &Settings) -> ExitCode {
                 code
             }
             None => {
-                // Comes back only where the program cannot be run: its token is of no use then.
+                // Returns only if the program cannot be run; the token is then revoked.
                 let error = command.become_it(&granted.token);
                 withdraw(settings, &live, &say);
                 ended(settings, Err(error.into()))

@@ -124,7 +124,7 @@ impl Refused {
             ),
             Refusal::Unavailable => match self.status {
                 429 => "raise the rate limit quota of this mount, or log in less often".to_owned(),
-                _ => "look at Vault itself: vault status".to_owned(),
+                _ => "check Vault: vault status".to_owned(),
             },
             Refusal::Other => return None,
         })

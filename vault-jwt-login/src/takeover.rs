@@ -21,7 +21,7 @@ use std::time::Duration;
 /// in the last second.
 const SHORTEST_TTL: Duration = Duration::from_secs(2);
 
-/// The token in the file, if it is ours and one that a login would grant again.
+/// The token in the file, if only this user can have written it and a login would grant it again.
 pub fn taken_over(
     settings: &Settings,
     login: &mut Login<'_>,

@@ -113,8 +113,11 @@ impl Denied {
     pub fn hint(&self) -> String {
         let (path, capability) = (self.call.path(), self.call.capability());
         match self.status {
-            429 => "raise the rate limit quota, or renew less often with a longer token_ttl of the role".to_owned(),
-            _ if self.unavailable => "look at Vault itself: vault status".to_owned(),
+            429 if self.call == Call::Renew => {
+                "raise the rate limit quota, or renew less often with a longer token_ttl of the role".to_owned()
+            }
+            429 => "raise the rate limit quota".to_owned(),
+            _ if self.unavailable => "check Vault: vault status".to_owned(),
             _ => format!(
                 "the token has expired, or none of its policies grants \"{capability}\" on {path}; the policy \"default\" \
                  does, unless the role sets token_no_default_policy"
@@ -286,12 +289,14 @@ mod tests {
             denied(Call::LookUp, 503, r#"{"errors":["Vault is sealed"]}"#),
             (
                 "Vault at \"https://vault:8200\" cannot look up the token now (status 503): Vault is sealed".into(),
-                "look at Vault itself: vault status".into(),
+                "check Vault: vault status".into(),
                 true
             )
         );
         let (text, hint, unavailable) = denied(Call::Revoke, 429, "you sent hvs.secret");
         assert!(text.ends_with("cannot revoke the token now (status 429): you sent [the token]"), "{text}");
+        assert_eq!(hint, "raise the rate limit quota");
+        let hint = denied(Call::Renew, 429, "").1;
         assert_eq!(hint, "raise the rate limit quota, or renew less often with a longer token_ttl of the role");
         assert!(unavailable);
     }

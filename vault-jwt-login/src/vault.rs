@@ -88,8 +88,8 @@ struct Login<'a> {
 
 impl Vault {
     /// A client for `target`. `tls` may be absent for an `http` address. `request_timeout` bounds
-    /// one request. With `None` a request that was sent waits until the deadline: Vault works off
-    /// one that was abandoned all the same, so asking again makes an overloaded Vault slower, and
+    /// one request. With `None` a request that was sent waits until the deadline: Vault completes
+    /// one that was abandoned all the same, so a retry makes an overloaded Vault slower, and
     /// leaves a token that no file holds.
     pub fn new(
         target: Target,

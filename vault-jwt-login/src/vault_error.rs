@@ -77,13 +77,11 @@ impl VaultError {
                 Some("check the load of Vault; if many pods start at once, set --splay".to_owned())
             }
             Self::Unreachable { address, .. } if address.socket().is_some() => Some(
-                "look whether --vault-addr or VAULT_ADDR names the socket, and whether somebody listens on it"
-                    .to_owned(),
+                "check that --vault-addr (VAULT_ADDR) names the socket, and that a server listens on it".to_owned(),
             ),
-            Self::Unreachable { .. } => Some(
-                "look whether --vault-addr or VAULT_ADDR is right, and whether a network policy is in the way"
-                    .to_owned(),
-            ),
+            Self::Unreachable { .. } => {
+                Some("check --vault-addr (VAULT_ADDR) and that no network policy blocks the connection".to_owned())
+            }
             Self::Tls { hint, .. } => hint.clone(),
             Self::Redirect { why: RedirectError::OtherServer(to), .. } => {
                 Some(format!("if that is where Vault is, set VAULT_ADDR to \"{to}\""))

@@ -61,7 +61,7 @@ pub fn manifest(values: &Values<'_>) -> String {
 # A Vault with a certificate of your own authority also needs VAULT_CACERT
 # and that file mounted (kubectl create configmap vault-ca --from-file=ca.crt).
 # If many pods start at once, set VAULT_LOGIN_SPLAY to their number divided by
-# the logins per second that Vault serves: 3000 pods / 100 per second = \"30s\".
+# the logins per second that Vault serves: 3000 pods / 360 per second = \"9s\".
 apiVersion: v1
 kind: Pod
 metadata:

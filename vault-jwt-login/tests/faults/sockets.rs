@@ -103,7 +103,7 @@ fn assert_failed(outcome: &Outcome, why: &str, token: &str) {
     assert!(outcome.said.starts_with(&start) && outcome.said.contains("; gave up after "), "{}", outcome.said);
     assert!(
         outcome.said.ends_with(
-            "\nhint: look whether --vault-addr or VAULT_ADDR names the socket, and whether somebody listens on it\n"
+            "\nhint: check that --vault-addr (VAULT_ADDR) names the socket, and that a server listens on it\n"
         ),
         "{}",
         outcome.said
