@@ -185,10 +185,13 @@ impl Clients {
     }
 }
 
-/// Whether a token is valid. It is not used itself, so that the lookup changes nothing for it.
+/// Whether a token is valid. It is not used itself, so that the lookup changes nothing for it. After
+/// a restart, Vault still answers lookups of an expired token until it has revoked it, which takes
+/// milliseconds, while it refuses the token itself.
 fn lives(vault: &VaultServer, token: &str) -> bool {
-    let answer = vault.http("POST", "auth/token/lookup", Some(&json!({"token": token})));
-    answer.is_ok_and(|answer| answer.is_success())
+    let Ok(answer) = vault.http("POST", "auth/token/lookup", Some(&json!({"token": token}))) else { return false };
+    let expires = answer.json()["data"]["expire_time"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    answer.is_success() && expires.is_some_and(|time| time > jiff::Timestamp::now())
 }
 
 fn log(folder: &Path) -> String {
