@@ -23,6 +23,7 @@ mod issuer;
 mod key_modes;
 mod killed;
 mod krew;
+mod leader_logins;
 mod left_alive;
 mod live_tokens;
 mod load;

@@ -230,8 +230,22 @@ fn signal(vault: &VaultServer, name: &str) {
     assert!(sent.expect("kill runs").success(), "{name}");
 }
 
+/// Three nodes with the role, and the number of the one that leads: not the first.
+pub fn three_nodes(product: Product, jwt: &Path) -> (VaultTrio, usize) {
+    let trio = VaultTrio::start(product).expect("three nodes start");
+    let leader = trio.wait_active(Duration::from_secs(30)).expect("a leader");
+    assert_ne!(leader, 0, "the first node is a standby");
+    add_role(trio.node(leader), TTL, jwt);
+    let start = Instant::now();
+    while !trio.node(0).http("GET", "auth/jwt/role/app", None).is_ok_and(|answer| answer.is_success()) {
+        assert!(start.elapsed() < Duration::from_secs(60), "the standby has no role");
+        sleep(Duration::from_millis(50));
+    }
+    (trio, leader)
+}
+
 /// Waits for a leader other than `before`.
-fn next_leader(trio: &VaultTrio, before: usize) -> &VaultServer {
+pub fn next_leader(trio: &VaultTrio, before: usize) -> &VaultServer {
     let start = Instant::now();
     loop {
         match trio.active() {
@@ -287,16 +301,8 @@ each_product!(
     |product| {
         let scratch = Scratch::new("outages").expect("a folder");
         let jwt = scratch.path().join("jwt");
-        let trio = VaultTrio::start(product).expect("three nodes start");
-        let (known, leader) = (trio.node(0), trio.wait_active(Duration::from_secs(30)).expect("a leader"));
-        assert_ne!(leader, 0, "the clients know a standby");
-        add_role(trio.node(leader), TTL, &jwt);
-        let start = Instant::now();
-        while !known.http("GET", "auth/jwt/role/app", None).is_ok_and(|answer| answer.is_success()) {
-            assert!(start.elapsed() < Duration::from_secs(60), "the standby has no role");
-            sleep(Duration::from_millis(50));
-        }
-        let mut clients = Clients::start(known, &jwt);
+        let (trio, leader) = three_nodes(product, &jwt);
+        let mut clients = Clients::start(trio.node(0), &jwt);
         clients.wait_calm(trio.node(leader));
         let next = || next_leader(&trio, leader);
         clients.outage("leader killed", false, || trio.node(leader).kill(), 0, next);
