@@ -70,6 +70,7 @@ impl Error {
                 Broke::After => Wait::Cut,
             },
             Self::Vault(VaultError::Unanswered { .. }) => Wait::Unanswered,
+            Self::Vault(VaultError::Redirect { temporary: true, .. }) => Wait::Outage { after: None },
             Self::Vault(VaultError::Refused(refused)) => match refused.class {
                 _ if refused.is_a_timeout() => Wait::Unanswered,
                 Refusal::Unavailable => Wait::Outage { after: refused.retry_after },

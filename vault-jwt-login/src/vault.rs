@@ -217,7 +217,7 @@ impl Vault {
         if let Some(next) = self.redirect(&answer)? {
             answer = self.send(&next, request, token, bound.saturating_sub(started.elapsed()), bound)?;
             if self.redirect(&answer)?.is_some() {
-                return Err(self.redirected(RedirectError::Second));
+                return Err(self.redirected(RedirectError::Second, false));
             }
         }
         let status = answer.status().as_u16();
@@ -267,7 +267,10 @@ impl Vault {
         match answer.status().as_u16() {
             301 | 302 | 307 | 308 => {
                 let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-                self.target.address.follow(location).map(Some).map_err(|why| self.redirected(why))
+                self.target.address.follow(location).map(Some).map_err(|why| {
+                    let temporary = answer.status().as_u16() == 307 && matches!(why, RedirectError::OtherServer(_));
+                    self.redirected(why, temporary)
+                })
             }
             _ => Ok(None),
         }
@@ -315,8 +318,8 @@ impl Vault {
         VaultError::NotVault { address: self.target.address.clone(), why }
     }
 
-    fn redirected(&self, why: RedirectError) -> VaultError {
-        VaultError::Redirect { address: self.target.address.clone(), why }
+    fn redirected(&self, why: RedirectError, temporary: bool) -> VaultError {
+        VaultError::Redirect { address: self.target.address.clone(), why, temporary }
     }
 }
 

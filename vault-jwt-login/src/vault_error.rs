@@ -46,6 +46,9 @@ pub enum VaultError {
         /// What is wrong with it.
         #[source]
         why: RedirectError,
+        /// Whether it may not be there the next time: a standby of Vault answers with 307 while
+        /// it cannot forward to the leader.
+        temporary: bool,
     },
     /// An answer that is not one of Vault's.
     #[error("\"{address}\" did not answer the login as Vault does: {why}")]
