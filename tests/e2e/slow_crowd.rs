@@ -1,8 +1,8 @@
 //! Many pods that log in at once to a Vault that is slow: each pod logs in
 //! exactly once, and every token that Vault creates is in the file of a pod.
 //!
-//! A client that abandons a request saves Vault nothing: Vault completes the
-//! login and creates a token that no pod holds. A retry adds one more login.
+//! A client that abandons a request saves Vault no work: Vault still tries the
+//! keys. It may then create a token that no pod holds. A retry adds one more login.
 
 use crate::costs::{costs, pid_of};
 use crate::fleet::soak;
@@ -168,11 +168,13 @@ fn counted(texts: impl Iterator<Item = String>) -> BTreeMap<String, usize> {
     })
 }
 
-/// A message without Vault's address and without the time that is left.
+/// A message without Vault's address and without times: an abandoned request names
+/// the time that was left for it, which differs from pod to pod.
 fn reason(line: &str) -> String {
     let (label, rest) = line.split_once(": ").unwrap_or(("", line));
     let why = rest.split_once("\": ").map_or(rest, |(_, why)| why);
-    format!("{label}: {}", why.split(';').next().unwrap_or_default())
+    let why = why.split(';').next().unwrap_or_default();
+    format!("{label}: {}", why.split(" in ").next().unwrap_or_default())
 }
 
 /// The accessors of all tokens that exist. One request for all of them, and it
@@ -332,8 +334,10 @@ fn sustained(product: Product, keys: usize, seconds: u64) {
     let each = 1_000.0 * cpu / done as f64;
     println!(
         "{product}, {keys} keys, right key last: {:.1} logins a second for {took:.0} s, {AT_ONCE} pods at once, TLS; \
-         {each:.2} ms of Vault's CPU a login ({:.2} of {} cores, which the pods share)",
+         {each:.2} ms of Vault's CPU a login, so {:.0} a second for each core; Vault had {:.2} of {} cores, which it \
+         shares with the pods and with all else on this machine",
         done as f64 / took,
+        1_000.0 / each,
         cpu / took,
         thread::available_parallelism().map_or(1, usize::from),
     );
