@@ -37,8 +37,7 @@ fn watched(pod: &Pod, words: &[&str], address: Option<&str>, until: &str) -> (Du
         std::thread::sleep(Duration::from_millis(20));
     }
     let start = Instant::now();
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
-    assert!(sent.expect("kill runs").success());
+    signal(&child, "TERM");
     let status = child.wait().expect("it ends");
     (start.elapsed(), Ran { code: status.code().unwrap_or(-1), stdout: String::new(), stderr: said() })
 }

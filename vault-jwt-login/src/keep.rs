@@ -91,7 +91,7 @@ fn prolong(world: &mut dyn World, keeper: &mut dyn Keeper, held: &mut Held) {
         };
         failures += 1;
         let left = held.ends().map(|end| end.saturating_sub(world.elapsed()));
-        let refused = error.wait() == Wait::Never || error.wait() == Wait::Change;
+        let refused = matches!(error.wait(), Wait::Never | Wait::Change);
         let pause = pause(world, &error, act, failures, left);
         let then = if act == Some(Act::Renew) && refused {
             held.replace();
@@ -150,14 +150,13 @@ fn replace(
 /// The wait after so many failures, at random. `left` is how long the token still
 /// lives: the wait ends before the token does, except after a login without a response.
 fn pause(world: &mut dyn World, error: &Error, act: Option<Act>, failures: u32, left: Option<Duration>) -> Duration {
-    let expired = left.is_some_and(|left| left.is_zero());
+    let outage = if left.is_some_and(|left| left.is_zero()) { EXPIRED } else { OUTAGE };
     let (shortest, longest, asked) = match error.wait() {
         Wait::Unanswered if act != Some(Act::Renew) => (UNANSWERED, OUTAGE, None),
         // The first one may be a Vault that restarts.
         Wait::Cut if act != Some(Act::Renew) && failures > 1 => (UNANSWERED, OUTAGE, None),
-        Wait::Cut | Wait::Unanswered => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
-        Wait::Refused => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, None),
-        Wait::Outage { after } => (SHORTEST, if expired { EXPIRED } else { OUTAGE }, after),
+        Wait::Cut | Wait::Unanswered | Wait::Refused => (SHORTEST, outage, None),
+        Wait::Outage { after } => (SHORTEST, outage, after),
         Wait::Change | Wait::Never => (SHORTEST, REFUSED, None),
     };
     let ceiling = shortest.saturating_mul(1 << failures.min(16)).min(longest);

@@ -47,13 +47,12 @@ impl<'a> Login<'a> {
             path.as_ref().map(|path| TokenFile::prepare(what, path, settings.rights)).transpose()
         };
         let (token_file, info_file) = end.undisturbed(|| {
-            let files = (prepare(TOKEN, &settings.token_file)?, prepare(INFO, &settings.info_file)?);
-            if let (Some(token), Some(info)) = &files {
-                // Both are staged before one is put in place: there has to be room for both.
-                let _token = token.trial()?;
-                info.trial()?;
-            }
-            Ok::<_, Failure>(files)
+            let token_file = prepare(TOKEN, &settings.token_file)?;
+            // Both are staged before one is put in place: there has to be room for both.
+            let room = token_file.as_ref().map(TokenFile::trial).transpose()?;
+            let info_file = prepare(INFO, &settings.info_file)?;
+            drop(room);
+            Ok::<_, Failure>((token_file, info_file))
         })?;
         Ok(Self { token_file, info_file, live: Some(live), ..login })
     }

@@ -167,7 +167,7 @@ pub struct LiveTokens {
 }
 
 impl LiveTokens {
-    /// Whether a login is on its way.
+    /// What this process has sent to Vault.
     pub fn flight(&self) -> &Flight {
         &self.flight
     }
@@ -180,7 +180,7 @@ impl LiveTokens {
     /// Waits for the response to a login that was sent, so that its token can be revoked too.
     fn wait_for_a_login(&self) {
         let mut clock = RealWorld::new();
-        while self.flight.is_sent() && clock.elapsed() < AT_EXIT {
+        while self.flight.is_login() && clock.elapsed() < AT_EXIT {
             clock.sleep(Duration::from_millis(20));
         }
     }

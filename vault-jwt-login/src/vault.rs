@@ -195,11 +195,10 @@ impl Vault {
     ) -> Result<Reply, VaultError> {
         let bound = self.request_timeout.map_or(time_left, |own| own.min(time_left));
         let started = Instant::now();
-        self.flight.over();
+        self.flight.begins(token.is_none());
         match self.ask(url, request, token, bound, started) {
-            // A load balancer that cuts a connection after so long has waited for Vault in vain.
-            Err(VaultError::Unreachable { broke: Broke::After, .. }) if started.elapsed() >= LATE => {
-                Err(VaultError::Unanswered { address: self.target.address.clone(), within: started.elapsed() })
+            Err(VaultError::Unreachable { address, why, broke: Broke::After }) if started.elapsed() >= LATE => {
+                Err(VaultError::Unreachable { address, why, broke: Broke::Late })
             }
             reply => reply,
         }

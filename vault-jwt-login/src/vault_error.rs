@@ -110,6 +110,8 @@ pub enum Broke {
     Before,
     /// After the request was sent: Vault may have granted it.
     After,
+    /// The same after so long that it is a timeout of something between here and Vault.
+    Late,
 }
 
 /// A bound as a person reads it; less than a second in milliseconds.

@@ -3,13 +3,13 @@
 use crate::live_tokens::Pod;
 use crate::rig::{Owned, Rig, run};
 use harness::each_product;
-use harness::server::{GatedProxy, Product, VaultOptions, shared_cluster};
+use harness::server::{GatedProxy, Point, Product, VaultOptions, shared_cluster};
 use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -150,6 +150,21 @@ each_product!(a_retry_after_longer_than_the_ttl, |product| {
     let (_, told) = ran.stderr.split_once(": busy; retrying in ").expect(&ran.stderr);
     assert!(told.contains("s (Retry-After: 10m)\n"), "{}", ran.stderr);
     assert!(told.contains(": busy; gave up after 2 attempts in "), "{}", ran.stderr);
+});
+
+each_product!(a_signal_does_not_wait_for_a_renewal, |product| {
+    let pod = pod(product, false, json!({"token_ttl": 4, "token_max_ttl": 0}));
+    let port = pod.rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = GatedProxy::start(port).expect("a proxy");
+    let gate = proxy.hold(Point::BeforeForwarding, "POST", "auth/token/renew-self", 1);
+    let mut sidecar = Sidecar::start(&pod, &[], Some(&proxy.address()));
+    assert!(gate.wait(Duration::from_secs(30)), "no renewal");
+    let start = Instant::now();
+    let sent = Command::new("kill").args(["-TERM", &sidecar.child.id().to_string()]).status();
+    assert!(sent.expect("kill runs").success());
+    assert_eq!(sidecar.child.wait().expect("it ends").code(), Some(0));
+    // No token can come of it. A login is waited for, for 5 s.
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 });
 
 each_product!(a_token_for_one_use_is_left_to_the_application, |product| {

@@ -1,25 +1,60 @@
-//! Whether a login is on its way: connected, and not answered yet.
+//! Whether a request is on its way: connected, and not answered yet.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Shared between the thread that logs in and the one that ends the program.
+/// Shared between the thread that asks Vault and the one that ends the program.
 #[derive(Clone, Debug, Default)]
-pub struct Flight(Arc<AtomicBool>);
+pub struct Flight(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    sent: AtomicBool,
+    login: AtomicBool,
+}
 
 impl Flight {
-    /// The connection is made: from now on Vault may have the request.
-    pub fn connected(&self) {
-        self.0.store(true, Ordering::SeqCst);
+    /// A request begins: a login, or one about a token that is there already.
+    pub fn begins(&self, login: bool) {
+        self.over();
+        self.0.login.store(login, Ordering::SeqCst);
     }
 
-    /// There is no request, or its response was read.
+    /// The connection is made: from now on Vault may have the request.
+    pub fn connected(&self) {
+        self.0.sent.store(true, Ordering::SeqCst);
+    }
+
+    /// Its response was read, or it failed.
     pub fn over(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.sent.store(false, Ordering::SeqCst);
     }
 
     /// Whether Vault may have a request that is not answered.
     pub fn is_sent(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.0.sent.load(Ordering::SeqCst)
+    }
+
+    /// The same of a login, which may bring a token.
+    pub fn is_login(&self) -> bool {
+        self.is_sent() && self.0.login.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_login_that_was_sent_may_bring_a_token() {
+        let flight = Flight::default();
+        for login in [true, false] {
+            flight.begins(login);
+            assert_eq!((flight.is_sent(), flight.is_login()), (false, false));
+            flight.clone().connected();
+            assert_eq!((flight.is_sent(), flight.is_login()), (true, login));
+            flight.over();
+            assert_eq!((flight.is_sent(), flight.is_login()), (false, false));
+        }
     }
 }
