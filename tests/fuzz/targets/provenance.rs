@@ -26,7 +26,7 @@ fn parsed(text: &str, read: &Provenance) {
     let earlier = heading == HEADING_V1;
     assert!(earlier || heading == HEADING, "{heading:?}");
     // What an earlier version wrote proves nothing, whatever else stands there.
-    assert!(!earlier || (read.proof.is_none() && read.authorities.is_empty()));
+    assert!(!earlier || (read.proof.is_none() && read.authorities.is_empty() && read.previous_issuers.is_empty()));
     assert!(!read.owner.issuer.is_empty());
     assert_ne!(read.owner.cluster_uid.as_deref(), Some(""));
 
@@ -41,6 +41,7 @@ fn parsed(text: &str, read: &Provenance) {
     // What decides is never cut; what is for people may be, once.
     assert_eq!((&again.owner, &again.added, &again.retired), (&read.owner, &read.added, &read.retired));
     assert_eq!((again.proof, &again.authorities), (read.proof, &read.authorities));
+    assert_eq!(again.previous_issuers, read.previous_issuers);
     assert_eq!(again.unknown, read.unknown);
     for (after, before) in [(&again.kid, &read.kid), (&again.alg, &read.alg), (&again.cluster, &read.cluster)] {
         assert!(before.starts_with(after.as_str()) && (after == before || after.len() > 250), "{before:?} {after:?}");
@@ -56,7 +57,8 @@ fn parsed(text: &str, read: &Provenance) {
         let is_hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
         assert!(escapes.into_iter().all(|digits| digits.is_some_and(is_hexadecimal)), "{value:?}");
     }
-    let known = ["issuer", "kid", "alg", "cluster", "cluster-uid", "added", "retired", "proof"];
+    let known =
+        ["issuer", "kid", "alg", "cluster", "cluster-uid", "added", "retired", "proof", "previous-issuers"];
     let unknown = |name: &&&str| !known.contains(name) && !name.starts_with("authority-");
     assert_eq!(lines.keys().filter(unknown).count(), read.unknown.len());
 }
