@@ -66,6 +66,12 @@ pub struct Attack<'a> {
     pub refusal: Refusal,
 }
 
+/// The elements in a configuration.
+fn keys(config: &Value) -> Vec<String> {
+    let keys = config["jwt_validation_pubkeys"].as_array().cloned().unwrap_or_default();
+    keys.iter().map(|key| key.as_str().unwrap_or_default().to_owned()).collect()
+}
+
 /// A Vault with the victim's keys on mount `jwt` and a role `app`, and what
 /// came of the attacks on it.
 pub struct Scene {
@@ -113,9 +119,7 @@ impl Scene {
 
     /// The elements on the mount.
     pub fn elements(&self) -> Vec<String> {
-        let config = self.rig.data("auth/jwt/config");
-        let keys = config["jwt_validation_pubkeys"].as_array().cloned().unwrap_or_default();
-        keys.iter().map(|key| key.as_str().unwrap_or_default().to_owned()).collect()
+        keys(&self.rig.data("auth/jwt/config"))
     }
 
     /// Puts exactly these elements on the mount; the rest stays.
@@ -134,9 +138,11 @@ impl Scene {
             // OpenBao's own word.
             config.remove("status");
         }
+        let written = keys(&config);
         for _ in 0..20 {
             self.rig.write("auth/jwt/config", config.clone());
-            if self.rig.data("auth/jwt/config")["jwt_validation_pubkeys"] == config["jwt_validation_pubkeys"] {
+            // Vault trims them.
+            if self.elements().iter().map(|key| key.trim()).eq(written.iter().map(|key| key.trim())) {
                 return;
             }
         }

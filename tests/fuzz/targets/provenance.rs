@@ -57,8 +57,7 @@ fn parsed(text: &str, read: &Provenance) {
         let is_hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
         assert!(escapes.into_iter().all(|digits| digits.is_some_and(is_hexadecimal)), "{value:?}");
     }
-    let known =
-        ["issuer", "kid", "alg", "cluster", "cluster-uid", "added", "retired", "proof", "previous-issuers"];
+    let known = ["issuer", "kid", "alg", "cluster", "cluster-uid", "added", "retired", "proof", "previous-issuers"];
     let unknown = |name: &&&str| !known.contains(name) && !name.starts_with("authority-");
     assert_eq!(lines.keys().filter(unknown).count(), read.unknown.len());
 }
