@@ -4,6 +4,7 @@
 use harness::artefacts;
 use harness::http::Answer;
 use harness::process::Scratch;
+use harness::recording;
 use harness::secrets;
 use harness::server::{AuditRequest, Cluster, PooledVault, Product, VaultOptions, shared_cluster};
 use harness::suite::NEVER_FLAKY;
@@ -47,6 +48,7 @@ impl From<Output> for Ran {
     /// Whatever it was asked to do, it told nobody a secret.
     #[track_caller]
     fn from(output: Output) -> Self {
+        recording::output(&output);
         assert_eq!(secrets::find(&output.stdout), None, "{NEVER_FLAKY}: on stdout");
         assert_eq!(secrets::find(&output.stderr), None, "{NEVER_FLAKY}: on stderr");
         Self {
@@ -191,5 +193,6 @@ pub fn data(answer: &Answer) -> Value {
 /// Runs a command to its end.
 #[track_caller]
 pub fn run(command: &mut Command) -> Ran {
+    recording::command(command);
     command.output().unwrap_or_else(|e| panic!("{command:?}: {e}")).into()
 }

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod krew;
 pub mod peers;
 pub mod process;
+pub mod recording;
 pub mod secrets;
 pub mod server;
 pub mod suite;

@@ -15,6 +15,7 @@ use crate::certificates::Authority;
 use crate::http::{Answer, Http};
 use crate::peers;
 use crate::process::{self, Scratch, Supervised, clean_environment, locked};
+use crate::recording;
 
 /// One request as the audit log has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,12 @@ pub struct VaultServer {
     disturbed: AtomicBool,
     /// Bytes of the audit log that are of somebody who used it before.
     forgotten: AtomicUsize,
+}
+
+impl Drop for VaultServer {
+    fn drop(&mut self) {
+        self.record_requests();
+    }
 }
 
 impl VaultServer {
@@ -312,6 +319,16 @@ impl VaultServer {
         let bytes = fs::read(self.audit_file()).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes[self.forgotten.load(Ordering::SeqCst)..]).into_owned();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Puts the requests of its test into the test's recording, where one is made.
+    pub(super) fn record_requests(&self) {
+        if !recording::is_on() {
+            return;
+        }
+        let bytes = fs::read(self.audit_file()).unwrap_or_default();
+        recording::audit(&bytes[self.forgotten.load(Ordering::SeqCst).min(bytes.len())..]);
+        self.forget_requests();
     }
 
     /// The audit log begins anew.

@@ -97,6 +97,10 @@ impl Deref for PooledVault {
 
 impl Drop for PooledVault {
     fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            // Before the requests that clean it; a server that goes away records none again.
+            server.record_requests();
+        }
         let (Some(server), Some(new)) = (self.server.take(), self.new.take()) else { return };
         // A failed test can have left anything, and its log is of use.
         if thread::panicking() || server.was_disturbed() {
