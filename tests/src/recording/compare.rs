@@ -179,10 +179,11 @@ fn is_random(word: &str) -> bool {
     let port = letters == 0 && digits == word.len() && (4..=5).contains(&digits);
     let long_number = letters == 0 && digits == word.len() && digits > 8;
     // Names of folders end in six random characters.
-    let folder = word.rsplit_once('-').is_some_and(|(_, end)| {
-        end.len() >= 6 && end.bytes().any(|b| b.is_ascii_digit()) && end.bytes().all(|b| b.is_ascii_alphanumeric())
-            || end.len() == 6 && end.bytes().any(|b| b.is_ascii_uppercase())
-    });
+    let folder = !word.ends_with("sha256")
+        && word.rsplit_once('-').is_some_and(|(_, end)| {
+            end.len() >= 6 && end.bytes().any(|b| b.is_ascii_digit()) && end.bytes().all(|b| b.is_ascii_alphanumeric())
+                || end.len() == 6 && end.bytes().any(|b| b.is_ascii_uppercase())
+        });
     let value = word.len() >= 16 && (digits >= 3 || digits >= 1 && upper) && letters > 0;
     let base64 = word.len() >= 40 && upper && !word.contains('-');
     let temporary = word.starts_with(".tmp");
