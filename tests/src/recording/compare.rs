@@ -79,11 +79,21 @@ fn blocks(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut blocks: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for block in text.split(BLOCK).filter(|block| !block.is_empty()) {
         let (kind, text) = block.split_once('\n').unwrap_or((block, ""));
-        let lines = text.lines().map(|line| replace(line, &mut |kind, _| format!("<{kind}>")));
+        let lines = text
+            .lines()
+            .filter(|line| kind != "audit" || is_ours(line))
+            .map(|line| replace(line, &mut |kind, _| format!("<{kind}>")));
         blocks.entry(kind.to_owned()).or_default().extend(lines);
     }
     blocks.values_mut().for_each(|lines| lines.sort());
     blocks
+}
+
+/// Whether one of the programs under test sent a request of the audit log.
+fn is_ours(line: &str) -> bool {
+    ["kubectl-vaultjwt/", "vault-jwt-login/"]
+        .iter()
+        .any(|program| line.contains(&format!("\"user-agent\":[\"{program}")))
 }
 
 /// Replaces what differs in every run by a number in the order of appearance.
@@ -147,6 +157,11 @@ fn word_of(word: &str, name: &mut impl FnMut(&str, &str) -> String, out: &mut St
         out.push_str(&name("time", word));
         return;
     }
+    // Base64 has slashes and plus signs of its own.
+    if word.len() >= 40 && is_mixed(word) && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b)) {
+        out.push_str(&name("value", word));
+        return;
+    }
     // Addresses, paths and hashes are made of parts of which each can be foreign.
     for part in word.split_inclusive(['/', ':', '.', '=']) {
         let bare = part.trim_end_matches(['/', ':', '.', '=']);
@@ -175,7 +190,7 @@ fn is_time(word: &str) -> bool {
 fn is_random(word: &str) -> bool {
     let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
-    let upper = word.bytes().any(|b| b.is_ascii_uppercase()) && word.bytes().any(|b| b.is_ascii_lowercase());
+    let upper = is_mixed(word);
     let port = letters == 0 && digits == word.len() && (4..=5).contains(&digits);
     let long_number = letters == 0 && digits == word.len() && digits > 8;
     // Names of folders end in six random characters.
@@ -184,10 +199,32 @@ fn is_random(word: &str) -> bool {
             end.len() >= 6 && end.bytes().any(|b| b.is_ascii_digit()) && end.bytes().all(|b| b.is_ascii_alphanumeric())
                 || end.len() == 6 && end.bytes().any(|b| b.is_ascii_uppercase())
         });
+    // The harness numbers its folders: `28-fixture`.
+    let numbered = word.split_once('-').is_some_and(|(number, _)| {
+        !number.is_empty() && number.len() <= 4 && number.bytes().all(|b| b.is_ascii_digit())
+    });
+    // Accessors of mounts: `system_ba8e7104`.
+    let accessor = word.rsplit_once('_').is_some_and(|(_, end)| {
+        end.len() == 8 && end.bytes().all(|b| b.is_ascii_hexdigit() && !b.is_ascii_uppercase())
+    });
     let value = word.len() >= 16 && (digits >= 3 || digits >= 1 && upper) && letters > 0;
-    let base64 = word.len() >= 40 && upper && !word.contains('-');
+    let short = word.len() >= 8 && digits >= 1 && is_mixed(word) && changes_of_case(word) >= 4;
+    let key = word.len() >= 14 && changes_of_case(word) >= 5;
     let temporary = word.starts_with(".tmp");
-    port || long_number || folder || value || base64 || temporary
+    let hex = word.len() == 8 && digits >= 1 && letters >= 1 && word.bytes().all(|b| b"0123456789abcdef".contains(&b));
+    // The last line of an RSA key in PEM.
+    let key = key || hex || word.ends_with("IDAQAB");
+    port || long_number || folder || numbered || accessor || value || short || key || temporary
+}
+
+fn is_mixed(word: &str) -> bool {
+    word.bytes().any(|b| b.is_ascii_uppercase()) && word.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// How often the case of neighboring letters changes: often in base64, rarely in words.
+fn changes_of_case(word: &str) -> usize {
+    let letters: Vec<bool> = word.bytes().filter(u8::is_ascii_alphabetic).map(|b| b.is_ascii_uppercase()).collect();
+    letters.windows(2).filter(|pair| pair[0] != pair[1]).count()
 }
 
 #[cfg(test)]

@@ -75,6 +75,11 @@ impl VaultServer {
             let device = json!({"type": "file", "options": {"file_path": text(&server.audit_file())}});
             success("enabling the audit device", server.http("PUT", "sys/audit/file", Some(&device))?)?;
         }
+        if recording::is_on() {
+            // Vault has it in the log by itself; OpenBao where it is asked to.
+            let header = json!({"hmac": false});
+            server.http("PUT", "sys/config/auditing/request-headers/User-Agent", Some(&header))?;
+        }
         for namespace in &options.namespaces {
             server.create_namespace(namespace)?;
         }
