@@ -1,6 +1,6 @@
-//! Writes the man pages of the plugin into a folder, one for each command:
-//! `cargo manuals FOLDER`. An example, so that the plugin has neither their
-//! weight nor that of the crate that makes them.
+//! Writes the man pages of the plugin into a folder, one for each command: `cargo manuals
+//! FOLDER`. It is an example, so that the plugin does not depend on the crate that makes
+//! them.
 
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;

@@ -1,5 +1,5 @@
-//! Owns the edge: every way the program can end badly, as one type with one
-//! way to print it, `error: …` then `hint: …`.
+//! Every way the program can fail, as one type with one way to print it: `error: …`, then
+//! `hint: …`.
 
 use crate::cluster::ClusterError;
 use crate::command::issuer::FindError;
@@ -8,27 +8,23 @@ use crate::command::setup::SetupError;
 use crate::command::status::StatusError;
 use crate::command::sync::SyncError;
 use crate::issuer::SiteError;
-use crate::serve::ListenError;
 use crate::vault::VaultError;
 use shared::text::one_line;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// Why the program ends with an exit code other than 0.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `setup` stopped.
     #[error(transparent)]
     Setup(#[from] SetupError),
-    /// `sync` stopped.
     #[error(transparent)]
     Sync(#[from] SyncError),
     /// `diff` stopped: its exit code 1 means differences.
     #[error(transparent)]
     Diff(Box<Error>),
-    /// `status` failed.
     #[error(transparent)]
     Status(#[from] StatusError),
-    /// `remove` stopped.
     #[error(transparent)]
     Remove(#[from] RemoveError),
     /// `issuer` found nothing, or a contradiction.
@@ -45,13 +41,7 @@ pub enum Error {
     Site(#[from] SiteError),
     /// The file of `--keys-from`.
     #[error("could not read keys from file \"{}\": {why}", one_line(&.path.display().to_string()))]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        why: String,
-    },
-    /// The metrics' address.
+    KeyFile { path: PathBuf, why: String },
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// A report that cannot be written.
@@ -60,9 +50,8 @@ pub enum Error {
     /// Flags that exclude each other in a way clap cannot say.
     #[error("{why}")]
     Usage {
-        /// The command.
         command: &'static str,
-        /// What is wrong with the call.
+        /// Why it is a usage error.
         why: String,
     },
     /// Ctrl-C or TERM.
@@ -71,12 +60,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// A wrong call of `command`.
+    /// A usage error of `command`.
     pub fn usage(command: &'static str, why: &str) -> Self {
         Self::Usage { command, why: why.to_owned() }
     }
 
-    /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Setup(e) => e.hint(),
@@ -97,7 +85,6 @@ impl Error {
         }
     }
 
-    /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage { .. } => 2,
@@ -106,4 +93,12 @@ impl Error {
             _ => 1,
         }
     }
+}
+
+/// The address cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("could not listen on {address} for metrics: {}", shared::text::os_cause(source))]
+pub struct ListenError {
+    pub address: SocketAddr,
+    pub source: std::io::Error,
 }

@@ -3,11 +3,10 @@
 //! auth mount.
 //!
 //! Data flows one way: typed arguments (`cli`) → resolved input → plan →
-//! effects → report (`command`) → text (`render`). The side effects sit
-//! behind two ports, [`cluster::Cluster`] and [`vault::Vault`]; the domain
+//! effects → report (`command`) → text (`render`). Side effects are behind ports, which
+//! `docs/architecture.md` lists; `run::session` makes the real ones. The domain
 //! ([`keychain`]) knows neither HTTP nor a clock.
 
-mod cause;
 pub mod cli;
 pub mod cloud;
 pub mod cloud_api;
@@ -15,11 +14,10 @@ pub mod cluster;
 pub mod command;
 pub mod completion;
 pub mod error;
+pub mod http;
 pub mod issuer;
 pub mod keychain;
 pub mod render;
-mod retry_after;
 pub mod run;
-mod serve;
 mod shell;
 pub mod vault;

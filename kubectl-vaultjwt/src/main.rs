@@ -1,11 +1,11 @@
 //! Wires the program: arguments in, exit code out.
 
-use clap::Parser as _;
+use clap::{ColorChoice, Parser as _};
 use kubectl_vaultjwt::cli::Cli;
 use kubectl_vaultjwt::completion;
 use kubectl_vaultjwt::render::console::Console;
-use kubectl_vaultjwt::render::terminal;
 use kubectl_vaultjwt::run::run;
+use kubectl_vaultjwt::run::session::Session;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let cli = Cli::parse();
-    terminal::choose(cli.common.color);
+    color(cli.common.color);
     let console = Console::new(cli.common.verbosity);
     // One provider for kube and reqwest alike. It fails only if one is set
     // already, which nothing before this line does.
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let ended = runtime.block_on(run(cli, console.clone()));
+    let ended = runtime.block_on(run(cli, Session::open(console.clone())));
     // An exec plugin that waits for a person, or a name server that does not
     // answer, must not keep the end waiting.
     runtime.shutdown_background();
@@ -37,4 +37,14 @@ fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Decides for all streams of this process.
+fn color(choice: ColorChoice) {
+    let choice = match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
 }

@@ -1,4 +1,4 @@
-//! Owns text as one word of a shell, in commands that people paste.
+//! Quotes text as one word of a shell, in commands that people paste.
 
 use shared::text::one_line;
 
@@ -11,4 +11,12 @@ pub fn word(text: &str) -> String {
 /// `text` as one quoted word.
 pub fn quoted(text: &str) -> String {
     format!("'{}'", one_line(text).replace('\'', r"'\''"))
+}
+
+/// The vault CLI's flag for a namespace, as a word of a shell.
+pub fn in_namespace(namespace: Option<&str>) -> String {
+    match namespace {
+        Some(namespace) => format!(" -namespace={}", word(namespace)),
+        None => String::new(),
+    }
 }

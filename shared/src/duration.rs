@@ -1,6 +1,5 @@
-//! Owns durations as Vault's users write them: a bare number is seconds,
-//! otherwise Go's form (`90s`, `1h30m`, `1.5h`); `d` for days as Vault's
-//! `parseutil` takes it.
+//! Parses durations as Vault does: a bare number is seconds, otherwise Go's form
+//! (`90s`, `1h30m`, `1.5h`), with `d` for days as in Vault's `parseutil`.
 
 use std::time::Duration;
 
@@ -61,6 +60,11 @@ pub fn short(duration: Duration) -> String {
     part(hours, "h") + &part(minutes, "m") + &part(seconds, "s")
 }
 
+/// The same, rounded to the nearest second.
+pub fn about(time: Duration) -> String {
+    short(time + Duration::from_millis(500))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +102,7 @@ mod tests {
         {
             assert_eq!(short(Duration::from_secs(seconds)), text);
         }
+        assert_eq!(about(Duration::from_millis(119_750)), "2m");
+        assert_eq!(about(Duration::from_millis(1_499)), "1s");
     }
 }

@@ -1,6 +1,5 @@
-//! Owns the environment of a Vault client: which variables there are, in
-//! which order they win, and what an unusable value says. Pure: the caller
-//! passes the look-up.
+//! The environment variables of a Vault client: their names, their precedence, and the
+//! errors for unusable values. The caller passes the lookup.
 //!
 //! Rules (Vault `api/client.go` `ReadEnvironment`, OpenBao `api/env.go`):
 //! an empty value counts as unset; every `VAULT_X` may be given as `BAO_X`,

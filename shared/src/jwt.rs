@@ -1,6 +1,5 @@
-//! Owns a look at a JWT that is *not* a verification: who issued it, for
-//! whom, with which key, valid when. It serves explanations and comparisons;
-//! whether a token is genuine is decided elsewhere.
+//! Reads the claims of a JWT *without verifying it*: issuer, audience, key ID, and times.
+//! The result serves explanations and comparisons; signatures are verified elsewhere.
 //!
 //! The types carry serde so that each program parses the segments with the
 //! JSON reader it has.
@@ -9,6 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use std::fmt;
+
+/// Audience of a new role.
+pub const DEFAULT_AUDIENCE: &str = "vault";
 
 /// Largest token that is looked at. Kubernetes' are about 1 KiB.
 pub const LARGEST: usize = 64 * 1024;

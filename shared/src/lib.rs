@@ -5,6 +5,8 @@
 //!
 //! Nothing in here does I/O.
 
+#![deny(missing_docs)]
+
 pub mod duration;
 pub mod env;
 pub mod jwt;

@@ -1,4 +1,4 @@
-//! Owns the path of an auth mount: what people type, and what goes into a URL.
+//! The path of an auth mount: parses what a user enters, and formats it for URLs.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Owns the catalogue of what Vault and OpenBao answer to a JWT login they
-//! do not grant: which texts mean what, and whether waiting can help.
+//! The errors with which Vault and OpenBao reject a JWT login: what each text means, and
+//! whether a retry can help.
 //!
 //! Sources: hashicorp/vault-plugin-auth-jwt `path_login.go` and `claims.go`,
 //! hashicorp/cap `jwt/jwt.go` and `jwt/keyset.go`; OpenBao carries the same

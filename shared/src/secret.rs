@@ -1,5 +1,4 @@
-//! Owns the one type in which tokens and JWTs travel, so that no log line,
-//! error or `{:?}` can show one by accident.
+//! The type for tokens and JWTs. It keeps them out of log lines, errors, and `{:?}`.
 
 use std::fmt;
 

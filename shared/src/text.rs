@@ -1,5 +1,5 @@
-//! Owns the rule for showing text that came from a server, a token or a
-//! kubeconfig: control characters and terminal escapes never reach a terminal.
+//! Escapes text from a server, a token, or a kubeconfig before it is shown: control
+//! characters and terminal escapes never reach a terminal.
 
 /// Longest piece of foreign text that is shown, in characters.
 pub const SHOWN_AT_MOST: usize = 2_000;

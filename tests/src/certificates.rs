@@ -1,4 +1,4 @@
-//! Owns the throwaway certificates of the test servers and their clients.
+//! Makes temporary certificates for the test servers and their clients.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -11,7 +11,6 @@ use rcgen::{
 /// A certificate and its private key, both PEM.
 #[derive(Clone)]
 pub struct Certificate {
-    /// The certificate.
     pub certificate: String,
     /// Its PKCS#8 private key.
     pub key: String,

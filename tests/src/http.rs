@@ -1,4 +1,4 @@
-//! Owns plain HTTP to the test servers: one request, its status, its body.
+//! Sends HTTP requests to the test servers, one at a time: status and body.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -26,7 +26,6 @@ pub struct HttpError {
 /// What a server answered.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The HTTP status.
     pub status: u16,
     /// The body as sent.
     pub text: String,

@@ -1,5 +1,5 @@
-//! Owns the keys that sign service account tokens, and signs with them: as
-//! the API server does, and as someone who stole a key could.
+//! Keys that sign service account tokens. They sign tokens as the API server does, and as
+//! someone with a stolen key could.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -80,7 +80,6 @@ impl SigningKey {
         }
     }
 
-    /// How it signs.
     pub fn alg(&self) -> Alg {
         self.alg
     }
@@ -138,7 +137,7 @@ impl SigningKey {
         self.sign_with_header(&json!({"alg": self.alg.name(), "kid": self.kid()}), claims)
     }
 
-    /// A JWT over `claims` with a header of one's own.
+    /// A JWT over `claims` with a given header.
     ///
     /// # Errors
     /// The key cannot sign.

@@ -15,10 +15,11 @@ use std::thread;
 
 use crate::process::locked;
 
-pub mod compare;
-
 /// Environment variable with the folder that recordings are written to.
 pub const VARIABLE: &str = "VAULTJWT_TEST_RECORDING";
+
+/// What begins a block in a recording.
+pub(crate) const BLOCK: &str = "\u{1}";
 
 /// Files that this process has started: a test that runs again replaces its recording.
 static STARTED: Mutex<Option<HashSet<PathBuf>>> = Mutex::new(None);
@@ -69,7 +70,7 @@ fn block(kind: &str, text: &str) {
         fs::create_dir_all(&folder)?;
         if first { File::create(&file) } else { File::options().append(true).open(&file) }
     };
-    let written = open().and_then(|mut file| write!(file, "{}{kind}\n{text}\n", compare::BLOCK));
+    let written = open().and_then(|mut file| write!(file, "{}{kind}\n{text}\n", BLOCK));
     if let Err(error) = written {
         eprintln!("{}: {error}", file.display());
     }

@@ -1,5 +1,5 @@
-//! Owns what a secret looks like, byte for byte: the tokens of Vault, OpenBao,
-//! Kubernetes and AWS. Nothing that a program says may hold one.
+//! Finds secrets in text, byte for byte: tokens of Vault, OpenBao, Kubernetes and AWS. No
+//! output of a program may contain one.
 
 /// The first secret in `text`: what it is, and where it stands. Not the secret.
 pub fn find(text: &[u8]) -> Option<String> {

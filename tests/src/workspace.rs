@@ -1,5 +1,4 @@
-//! Owns where things are: the workspace, its target folder, and the folder in
-//! it under which the harness keeps what it needs while it runs.
+//! Paths: the workspace, its target folder, and the harness's folder in it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

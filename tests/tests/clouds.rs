@@ -1,5 +1,5 @@
-//! Proves what stands for the clouds: moto with the real `aws`, the stand-in
-//! for Azure, the issuers' sites, and the proxy that leads to them.
+//! Tests what stands for the cloud providers: moto with the real `aws`, the fake Azure, the issuer
+//! sites, and the proxy that leads to them.
 
 use std::fs;
 use std::path::Path;

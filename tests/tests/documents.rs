@@ -1,11 +1,11 @@
-//! What documents and workflows name exists: links and their anchors, files,
-//! cargo's aliases, and actions by their commits. No network.
+//! Checks what documents and workflows name: links and their anchors, files, cargo's aliases, and
+//! actions by their commits. No network.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use harness::typed;
+use harness::tools::typed;
 use harness::workspace::root;
 
 /// Files of this kind below a folder that git would keep.
@@ -101,13 +101,18 @@ fn anchors_are_those_of_github() {
 }
 
 #[test]
-fn every_file_that_the_architecture_names_exists() {
-    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+fn every_file_that_documents_on_the_code_name_exists() {
+    let mut documents = vec![root().join("docs/architecture.md"), root().join("docs/threat-model.md")];
+    files(&root().join("docs/decisions"), ".md", &mut documents);
+    let texts = documents.iter().map(|document| fs::read_to_string(document).unwrap());
+    let text = texts.collect::<Vec<_>>().join("\n\n");
     let places =
         ["", "kubectl-vaultjwt/src", "vault-jwt-login/src", "tests", "tests/src"].map(|place| root().join(place));
     let mut count = 0;
     for name in prose(&text).join("\n").split('`').skip(1).step_by(2) {
-        let is_path = !name.contains([' ', '<', '{']) && (name.ends_with('/') || name.ends_with(".rs"));
+        // `file.rs::test`
+        let name = name.split_once("::").map_or(name, |(file, _)| if file.ends_with(".rs") { file } else { name });
+        let is_path = !name.contains([' ', '<', '{', ':']) && (name.ends_with('/') || name.ends_with(".rs"));
         if is_path && !name.starts_with('/') {
             count += 1;
             assert!(places.iter().any(|place| place.join(name).exists()), "there is no \"{name}\"");

@@ -1,5 +1,4 @@
-//! Proves what stands in for many clusters, and what stands between a program
-//! and a Vault, on the real servers.
+//! Tests the fake API servers, and the proxies between a program and Vault, with the real servers.
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
@@ -15,25 +14,25 @@ use harness::keys::{Alg, SigningKey};
 use harness::peers::{self, Peer};
 use harness::process::clean_environment;
 use harness::server::{
-    DelayingProxy, GatedProxy, ManyClusters, ManyIssuers, ManyOptions, Point, Product, Storage, VaultOptions,
-    VaultPair, VaultServer, shared_cluster,
+    DelayingProxy, FakeApiServers, FakeApiServersOptions, FakeIssuers, HaPair, InterceptingProxy, Point, Product,
+    Storage, VaultOptions, VaultServer, shared_cluster,
 };
-use harness::{artefacts, each_product};
+use harness::{artifacts, each_product};
 use serde_json::{Value, json};
 
 /// Longest time for something that happens at once.
 const SOON: Duration = Duration::from_secs(30);
 
 /// The plugin's `setup` for one context, against this Vault.
-fn setup_command(clusters: &ManyClusters, context: &str, vault: &VaultServer, flags: &[&str]) -> Command {
-    let mut command = Command::new(artefacts::plugin().unwrap());
+fn setup_command(clusters: &FakeApiServers, context: &str, vault: &VaultServer, flags: &[&str]) -> Command {
+    let mut command = Command::new(artifacts::plugin().unwrap());
     clean_environment(&mut command, clusters.scratch().path(), &[]);
     command.envs(vault.client_environment()).env("VAULT_TOKEN", vault.root_token().expose());
     command.env("KUBECONFIG", clusters.kubeconfig()).args(["setup", "--context", context]).args(flags);
     command
 }
 
-/// A Vault without TLS, as the gated proxy needs it, with a JWT mount.
+/// A Vault without TLS, as the intercepting proxy needs it, with a JWT mount.
 fn plain_vault() -> VaultServer {
     let options = VaultOptions { storage: Storage::Dev, ..VaultOptions::new(Product::OpenBao) };
     let vault = VaultServer::start(options).unwrap();
@@ -48,8 +47,13 @@ fn port(address: &str) -> u16 {
 each_product!(the_plugin_takes_one_of_many_for_a_cluster, |product| {
     let vault = VaultServer::start(VaultOptions::new(product)).unwrap();
     for (alg, mount) in [(Alg::Es256, "jwt"), (Alg::Rs256, "rsa")] {
-        let options = ManyOptions { latency: Duration::from_millis(5), alg, shared_keys: 1, ..ManyOptions::default() };
-        let clusters = ManyClusters::start(3, options).unwrap();
+        let options = FakeApiServersOptions {
+            latency: Duration::from_millis(5),
+            alg,
+            shared_keys: 1,
+            ..FakeApiServersOptions::default()
+        };
+        let clusters = FakeApiServers::start(3, options).unwrap();
         let flags = ["--mount", mount, "--role", "app", "--service-account", "shop:app", "--policy", "default"];
         let done = setup_command(&clusters, "c1", &vault, &flags).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -66,11 +70,11 @@ each_product!(the_plugin_takes_one_of_many_for_a_cluster, |product| {
 });
 
 /// What one cluster answers to its administrator.
-fn ask(clusters: &ManyClusters, number: usize, path: &str) -> Answer {
+fn ask(clusters: &FakeApiServers, number: usize, path: &str) -> Answer {
     send(clusters, number, "GET", path, None)
 }
 
-fn send(clusters: &ManyClusters, number: usize, method: &str, path: &str, body: Option<&Value>) -> Answer {
+fn send(clusters: &FakeApiServers, number: usize, method: &str, path: &str, body: Option<&Value>) -> Answer {
     let config = std::fs::read_to_string(clusters.kubeconfig()).unwrap();
     let token = config.lines().find_map(|line| line.trim().strip_prefix("token: ")).unwrap();
     clusters.http(number).unwrap().send(method, path, &[("authorization", &format!("Bearer {token}"))], body).unwrap()
@@ -101,7 +105,8 @@ fn parts(token: &Value) -> Value {
 #[test]
 fn one_of_many_answers_as_a_real_api_server_does() {
     let real = shared_cluster().unwrap();
-    let many = ManyClusters::start(1, ManyOptions { alg: Alg::Rs256, ..ManyOptions::default() }).unwrap();
+    let many = FakeApiServers::start(1, FakeApiServersOptions { alg: Alg::Rs256, ..FakeApiServersOptions::default() })
+        .unwrap();
     let wanted = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest",
         "spec": {"audiences": ["vault"], "expirationSeconds": 600}});
     for (method, path, body) in [
@@ -138,8 +143,9 @@ fn one_of_many_answers_as_a_real_api_server_does() {
 #[test]
 fn five_hundred_clusters_rotate_fail_and_heal() {
     let start = Instant::now();
-    let issuers = ManyIssuers::Shared("https://kubernetes.default.svc".to_owned());
-    let clusters = ManyClusters::start(500, ManyOptions { issuers, ..ManyOptions::default() }).unwrap();
+    let issuers = FakeIssuers::Shared("https://kubernetes.default.svc".to_owned());
+    let clusters =
+        FakeApiServers::start(500, FakeApiServersOptions { issuers, ..FakeApiServersOptions::default() }).unwrap();
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     assert_eq!(clusters.contexts().len(), 500);
     assert_eq!((clusters.issuer(0), clusters.uid(0) == clusters.uid(1)), (clusters.issuer(499), false));
@@ -175,7 +181,9 @@ fn five_hundred_clusters_rotate_fail_and_heal() {
 #[test]
 fn each_of_many_has_a_name_and_a_certificate_of_its_own() {
     for own_authorities in [false, true] {
-        let clusters = ManyClusters::start(2, ManyOptions { own_authorities, ..ManyOptions::default() }).unwrap();
+        let clusters =
+            FakeApiServers::start(2, FakeApiServersOptions { own_authorities, ..FakeApiServersOptions::default() })
+                .unwrap();
         let [one, other] = [0, 1].map(|number| clusters.server_name(number));
         assert!(one.starts_with("c0.") && other.starts_with("c1.") && one.ends_with(".many.example"), "{one} {other}");
         assert_eq!(clusters.url(0), clusters.url(1));
@@ -225,7 +233,7 @@ fn a_delaying_proxy_holds_back_answers_unseen() {
 #[test]
 fn a_gated_proxy_holds_the_request_it_is_told_to() {
     let vault = plain_vault();
-    let proxy = GatedProxy::start(port(vault.address())).unwrap();
+    let proxy = InterceptingProxy::start(port(vault.address())).unwrap();
     let http = Http::new(proxy.address(), None, None).unwrap();
     let token = vault.root_token().expose().to_owned();
     let write = |description: &str| {
@@ -264,8 +272,8 @@ fn a_gated_proxy_holds_the_request_it_is_told_to() {
 #[test]
 fn a_plugin_killed_at_a_named_moment_has_written() {
     let vault = plain_vault();
-    let proxy = GatedProxy::start(port(vault.address())).unwrap();
-    let clusters = ManyClusters::start(1, ManyOptions::default()).unwrap();
+    let proxy = InterceptingProxy::start(port(vault.address())).unwrap();
+    let clusters = FakeApiServers::start(1, FakeApiServersOptions::default()).unwrap();
     let flags = ["--role", "app", "--service-account", "shop:app", "--policy", "default"];
     let written = proxy.hold(Point::BeforeAnswer, "POST", "auth/jwt/config", 1);
     let mut command = setup_command(&clusters, "c0", &vault, &flags);
@@ -285,7 +293,7 @@ fn a_plugin_killed_at_a_named_moment_has_written() {
 #[test]
 fn a_client_that_is_gone_disturbs_nothing() {
     let vault = plain_vault();
-    let proxy = GatedProxy::start(port(vault.address())).unwrap();
+    let proxy = InterceptingProxy::start(port(vault.address())).unwrap();
     let http = Http::new(proxy.address(), None, None).unwrap();
     let description = || vault.ok("GET", "sys/auth/jwt/tune", None).unwrap()["description"].clone();
     for (point, before) in
@@ -324,7 +332,7 @@ fn a_client_that_is_gone_disturbs_nothing() {
 }
 
 each_product!(a_write_through_the_standby_is_readable_at_both, |product| {
-    let pair = VaultPair::start(product).unwrap();
+    let pair = HaPair::start(product).unwrap();
     let policy = "path \"kv/app\" { capabilities = [\"read\"] }";
     pair.standby().write_policy("app", policy).unwrap();
     let reads = |node: &VaultServer| {

@@ -1,4 +1,4 @@
-//! Proves the harness on the real servers.
+//! Tests the harness with the real servers.
 
 use std::fs;
 use std::path::PathBuf;

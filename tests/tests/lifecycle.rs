@@ -1,6 +1,5 @@
-//! However a process ends, nothing it started outlives it: no program, no
-//! folder. Each case runs in a child process of its own, which is this test
-//! binary again with `LIFECYCLE` in its environment.
+//! However a process ends, its programs and folders are removed. Each case runs in a child process:
+//! this test binary with `LIFECYCLE` in its environment.
 
 use std::fs;
 use std::io::{BufRead, BufReader};

@@ -1,5 +1,5 @@
-//! `cargo peers`: where a peer is looked for, in which order, and what is said
-//! when it cannot be had.
+//! `cargo peers`: where a peer is searched, in which order, and the messages when it cannot be
+//! found or built.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

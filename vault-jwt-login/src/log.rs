@@ -1,19 +1,17 @@
-//! Owns what is told on stderr: for people, or a JSON object a line with the
-//! same `time`, `level` and `message` as the log of `kubectl vaultjwt sync --watch`.
+//! Messages on stderr: for people, or one JSON object per line with the same `time`, `level`
+//! and `message` as the log of `kubectl vaultjwt sync --watch`.
 
-use crate::facts::TokenFacts;
+use crate::files::jwt_claims::DecodedJwt;
 use serde::{Serialize, Serializer};
 use shared::text::one_line;
 use std::io::Write as _;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How a message looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// A line, and one more for each of what helps.
     #[default]
     Text,
-    /// One line.
     Json,
 }
 
@@ -28,47 +26,39 @@ impl Format {
     }
 }
 
-/// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// Nothing is wrong.
     Info,
-    /// It may come right without anybody.
+    /// A retry may fix it.
     Warn,
     /// The end of the run.
     Error,
 }
 
-/// Something to tell.
 #[derive(Debug, Serialize)]
 pub struct Message<'a> {
-    /// How bad it is.
     pub level: Level,
     /// What happened, on one line, safe to show.
     #[serde(rename = "message")]
     pub text: String,
     /// What the refused token says about itself.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "claims")]
-    pub jwt: Option<&'a TokenFacts>,
-    /// What to change.
+    pub jwt: Option<&'a DecodedJwt>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
 impl<'a> Message<'a> {
-    /// A message of this level.
     pub fn new(level: Level, text: impl Into<String>) -> Self {
         Self { level, text: text.into(), jwt: None, hint: None }
     }
 
-    /// With what to change.
     pub fn hint(self, hint: impl Into<Option<String>>) -> Self {
         Self { hint: hint.into(), ..self }
     }
 
-    /// With the claims of the token that was refused.
-    pub fn jwt(self, jwt: Option<&'a TokenFacts>) -> Self {
+    pub fn jwt(self, jwt: Option<&'a DecodedJwt>) -> Self {
         Self { jwt, ..self }
     }
 
@@ -107,7 +97,7 @@ struct Line<'a> {
     message: &'a Message<'a>,
 }
 
-/// What of a token's claims is logged: the members of [`TokenFacts::line`].
+/// What of a token's claims is logged: the members of [`DecodedJwt::line`].
 #[derive(Serialize)]
 struct Claims {
     iss: Option<String>,
@@ -117,7 +107,7 @@ struct Claims {
     exp: Option<i64>,
 }
 
-fn claims<S: Serializer>(jwt: &Option<&TokenFacts>, serializer: S) -> Result<S::Ok, S::Error> {
+fn claims<S: Serializer>(jwt: &Option<&DecodedJwt>, serializer: S) -> Result<S::Ok, S::Error> {
     let Some(jwt) = jwt else { return serializer.serialize_none() };
     let safe = |value: &Option<String>| value.as_deref().map(one_line);
     Claims {
@@ -141,8 +131,8 @@ mod tests {
     use super::*;
     use shared::jwt;
 
-    fn facts() -> TokenFacts {
-        TokenFacts {
+    fn decoded() -> DecodedJwt {
+        DecodedJwt {
             header: jwt::Header { alg: None, kid: Some("k1\u{1b}".into()) },
             claims: jwt::Claims {
                 iss: Some("https://i".into()),
@@ -155,8 +145,8 @@ mod tests {
 
     #[test]
     fn for_people() {
-        let facts = facts();
-        let message = Message::new(Level::Error, "no").jwt(Some(&facts)).hint("look".to_owned());
+        let decoded = decoded();
+        let message = Message::new(Level::Error, "no").jwt(Some(&decoded)).hint("look".to_owned());
         assert_eq!(
             message.shown(Format::Text, 990),
             "error: no\n\
@@ -169,8 +159,8 @@ mod tests {
 
     #[test]
     fn for_machines() {
-        let facts = facts();
-        let message = Message::new(Level::Error, "no \"role\"").jwt(Some(&facts)).hint("look".to_owned());
+        let decoded = decoded();
+        let message = Message::new(Level::Error, "no \"role\"").jwt(Some(&decoded)).hint("look".to_owned());
         assert_eq!(
             message.shown(Format::Json, 1_795_600_000),
             "{\"time\":\"2026-11-25T09:46:40Z\",\"level\":\"error\",\"message\":\"no \\\"role\\\"\",\

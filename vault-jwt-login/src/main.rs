@@ -3,25 +3,31 @@
 
 use std::io::Write;
 use std::process::ExitCode;
-use vault_jwt_login::cli::{self, Command};
-use vault_jwt_login::error::Failure;
+use vault_jwt_login::cli::arguments::{self, Invocation};
+use vault_jwt_login::cli::settings::Settings;
+use vault_jwt_login::command::error::Failure;
+use vault_jwt_login::command::live_tokens::LiveTokens;
+use vault_jwt_login::command::on_signal::on_signal;
+use vault_jwt_login::command::revoke_at_exit::withdraw;
+use vault_jwt_login::command::sidecar::Sidecar;
+use vault_jwt_login::command::{check, login, revoke, supervisor};
 use vault_jwt_login::log::{self, Format, Message};
-use vault_jwt_login::revocation::{LiveTokens, withdraw};
-use vault_jwt_login::settings::Settings;
-use vault_jwt_login::sidecar::{self, Sidecar};
-use vault_jwt_login::{check, login, parent, revoke, signals};
+use vault_jwt_login::process::clock::unix_now;
+use vault_jwt_login::process::signals;
 
 fn main() -> ExitCode {
     let environment = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-    match cli::parse(std::env::args_os().skip(1), environment) {
-        Ok(Command::Login(settings)) => log_in(&settings),
-        Ok(Command::Keep(settings)) => match &settings.command {
-            Some(command) => parent::run(&settings, command, &|message| say(&settings, message)),
+    match arguments::parse(std::env::args_os().skip(1), environment) {
+        Ok(Invocation::Login(settings)) => log_in(&settings),
+        Ok(Invocation::Renew(settings)) => match &settings.command {
+            Some(command) => supervisor::run(&settings, command, &|message| say(&settings, message)),
             None => watch(&settings),
         },
-        Ok(Command::Check(settings)) => ended(&settings, check::run(&settings, &|message| say(&settings, message))),
-        Ok(Command::Revoke(settings)) => ended(&settings, revoke::run(&settings, &|message| say(&settings, message))),
-        Ok(Command::Print(text)) => {
+        Ok(Invocation::Check(settings)) => ended(&settings, check::run(&settings, &|message| say(&settings, message))),
+        Ok(Invocation::Revoke(settings)) => {
+            ended(&settings, revoke::run(&settings, &|message| say(&settings, message)))
+        }
+        Ok(Invocation::Print(text)) => {
             drop(std::io::stdout().write_all(text.as_bytes()));
             ExitCode::SUCCESS
         }
@@ -33,51 +39,49 @@ fn main() -> ExitCode {
 fn log_in(settings: &Settings) -> ExitCode {
     let say = |message: &Message<'_>| say(settings, message);
     let live = LiveTokens::default();
-    let farewell = |signal| {
-        // What was granted a moment ago is in no file yet.
-        sidecar::farewell(settings, &live, signals::name(signal), &say).unwrap_or_else(|| {
-            say(&signals::before_a_token(signal));
-            signals::code(signal)
-        })
-    };
+    let on_signal = |signal| ended_by(signal, settings, &live);
     let handled = if settings.command.is_some() { signals::not_ignored() } else { signals::ENDING.into() };
-    signals::watch(&handled, farewell, |end| match (login::run(settings, end, &live, &say), &settings.command) {
-        (Ok(granted), Some(command)) => match end.late() {
+    signals::watch(&handled, on_signal, |gate| match (login::run(settings, gate, &live, &say), &settings.command) {
+        (Ok(granted), Some(command)) => match gate.late() {
             Some(code) => {
                 withdraw(settings, &live, &say);
                 code
             }
             None => {
                 // Returns only if the program cannot be run; the token is then revoked.
-                let error = command.become_it(&granted.token);
+                let error = command.exec(&granted.token);
                 withdraw(settings, &live, &say);
                 ended(settings, Err(error.into()))
             }
         },
         (Ok(_), None) => ExitCode::SUCCESS,
-        (Err(failure), _) => end.finally(|| ended(settings, Err(failure))),
+        (Err(failure), _) => gate.finally(|| ended(settings, Err(failure))),
     })
 }
 
 fn watch(settings: &Settings) -> ExitCode {
     let (live, say) = (LiveTokens::default(), |message: &Message<'_>| say(settings, message));
-    let farewell = |signal| {
-        sidecar::farewell(settings, &live, signals::name(signal), &say).unwrap_or_else(|| {
-            say(&signals::before_a_token(signal));
-            signals::code(signal)
-        })
-    };
-    signals::watch(&signals::ENDING, farewell, |end| match Sidecar::start(settings, end, &live, &say) {
+    let on_signal = |signal| ended_by(signal, settings, &live);
+    signals::watch(&signals::ENDING, on_signal, |gate| match Sidecar::start(settings, gate, &live, &say) {
         Ok(sidecar) => {
             sidecar.run();
             ExitCode::SUCCESS
         }
-        Err(failure) => end.finally(|| ended(settings, Err(failure))),
+        Err(failure) => gate.finally(|| ended(settings, Err(failure))),
+    })
+}
+
+fn ended_by(signal: i32, settings: &Settings, live: &LiveTokens) -> u8 {
+    let say = |message: &Message<'_>| say(settings, message);
+    // A token that was granted a moment ago is in no file yet.
+    on_signal(settings, live, signals::name(signal), &say).unwrap_or_else(|| {
+        say(&signals::before_a_token(signal));
+        signals::code(signal)
     })
 }
 
 fn say(settings: &Settings, message: &Message<'_>) {
-    log::put(&message.shown(settings.log_format, login::clock()));
+    log::put(&message.shown(settings.log_format, unix_now()));
 }
 
 fn ended(settings: &Settings, result: Result<(), Failure>) -> ExitCode {
@@ -88,6 +92,6 @@ fn ended(settings: &Settings, result: Result<(), Failure>) -> ExitCode {
 }
 
 fn failed(failure: &Failure, format: Format) -> ExitCode {
-    log::put(&failure.message().shown(format, login::clock()));
+    log::put(&failure.message().shown(format, unix_now()));
     ExitCode::from(failure.error.exit_code())
 }

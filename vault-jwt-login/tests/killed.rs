@@ -1,5 +1,5 @@
-//! SIGKILL at random moments of the write path: whoever looks at the token file
-//! finds the old token or the new one, whole, with the mode that was asked for.
+//! SIGKILL at random points of the write path: the token file always contains the old token or the
+//! new one, complete, with the requested mode.
 
 // Clippy sees tests only where they bear the attribute, not their helpers.
 #![allow(clippy::unwrap_used)]

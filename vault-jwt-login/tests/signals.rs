@@ -1,5 +1,5 @@
-//! SIGTERM and SIGINT end the program while a request hangs and while it
-//! waits, as an ordinary process and as PID 1.
+//! SIGTERM and SIGINT end the program while a request hangs and while it waits, as an ordinary
+//! process and as PID 1.
 
 // Clippy sees tests only where they bear the attribute, not their helpers.
 #![allow(clippy::unwrap_used)]

@@ -1,8 +1,9 @@
-//! Owns the flags that say which cluster of which cloud it is, and as whom
-//! that cloud is asked.
+//! Flags that identify a cluster at its cloud provider, and the credentials used to query
+//! the provider.
 
-use crate::cloud::given::{Cloud, ClusterId, Given};
-use crate::cloud_api::Credentials;
+use crate::cloud::evidence::Cloud;
+use crate::cloud::overrides::{CloudOverrides, ClusterId};
+use crate::cloud_api::CloudCredentials;
 use clap::{Args, ValueEnum};
 
 /// The cluster's cloud, where the kubeconfig is silent or contradicts itself.
@@ -54,8 +55,8 @@ impl CloudFlags {
     }
 
     /// What they say about the cluster.
-    pub fn given(&self) -> Given {
-        Given {
+    pub fn given(&self) -> CloudOverrides {
+        CloudOverrides {
             cloud: self.cloud.map(|cloud| match cloud {
                 CloudName::Eks => Cloud::Eks,
                 CloudName::Aks => Cloud::Aks,
@@ -71,8 +72,8 @@ impl CloudFlags {
     }
 
     /// As whom a cloud is asked.
-    pub fn credentials(&self) -> Credentials {
-        Credentials { aws_profile: self.aws_profile.clone() }
+    pub fn credentials(&self) -> CloudCredentials {
+        CloudCredentials { aws_profile: self.aws_profile.clone() }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Owns the arguments of `completion`.
+//! Arguments of `completion`.
 
 use clap::{Args, ValueEnum};
 
@@ -12,7 +12,7 @@ const ABOUT: &str = "Prints a script for a shell, or the program with which kube
 /// `kubectl vaultjwt completion`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = ABOUT,
     after_help = EXAMPLES
 )]

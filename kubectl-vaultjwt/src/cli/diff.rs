@@ -1,18 +1,18 @@
-//! Owns the flags of `diff`.
+//! Flags of `diff`.
 
-use super::chain::ChainFlags;
-use super::issuer::IssuerFlags;
-use super::keys::KeysFlags;
-use super::kube::KubeFlags;
-use super::role::RoleFlags;
-use super::vault::VaultFlags;
+use crate::cli::issuer::IssuerFlags;
+use crate::cli::keys::KeysFlags;
+use crate::cli::kube::KubeFlags;
+use crate::cli::role::RoleFlags;
+use crate::cli::sharing::SharingFlags;
+use crate::cli::vault::VaultFlags;
 use clap::Args;
 use shared::mount::MountPath;
 
 /// `kubectl vaultjwt diff`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = "Shows what 'setup' with the same flags (for an enrolled cluster, without a role: also 'sync') would change in the mount's \
                   configuration and in the role, as a unified diff. Changes nothing. Keys of other clusters are left \
                   out of the diff where they do not change.",
@@ -37,7 +37,7 @@ pub struct DiffArgs {
 
     /// Keys, and who shares the mount.
     #[command(flatten)]
-    pub chain: ChainFlags,
+    pub chain: SharingFlags,
 
     /// Which cluster, and as whom.
     #[command(flatten)]

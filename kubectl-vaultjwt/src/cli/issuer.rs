@@ -1,6 +1,6 @@
-//! Owns the flags that say who the issuer of a cluster's tokens is.
+//! Flags that set the issuer of a cluster's tokens.
 
-use super::cloud::CloudFlags;
+use crate::cli::cloud::CloudFlags;
 use clap::Args;
 use std::path::PathBuf;
 

@@ -1,15 +1,15 @@
-//! Owns the flags of `issuer`.
+//! Flags of `issuer`.
 
-use super::cloud::CloudFlags;
-use super::issuer::parse_uid;
-use super::kube::KubeFlags;
+use crate::cli::cloud::CloudFlags;
+use crate::cli::issuer::parse_uid;
+use crate::cli::kube::KubeFlags;
 use clap::Args;
 use std::path::PathBuf;
 
 /// `kubectl vaultjwt issuer`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = "Shows what the kubeconfig says about the cluster, piece by piece, the strongest first, and which cloud \
                   they point to; then the issuer, who says so, and its keys. The API of that cloud is asked, as whom its own tools would ask. A fresh token of the cluster proves that \
                   API server and issuer belong together. Nothing is changed, and Vault is not asked.",
@@ -30,7 +30,7 @@ pub struct IssuerArgs {
 
     /// Output format. One of: (table, json, yaml)
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output, default_value = "table")]
-    pub output: Output,
+    pub output: IssuerOutput,
 
     /// Which cluster of which cloud.
     #[command(flatten)]
@@ -52,7 +52,7 @@ Exit codes: 0 found, 1 not found or contradicted, 2 wrong call, 130 interrupted.
 
 /// How it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum IssuerOutput {
     /// For people.
     Table,
     /// JSON.
@@ -61,11 +61,11 @@ pub enum Output {
     Yaml,
 }
 
-fn parse_output(typed: &str) -> Result<Output, String> {
+fn parse_output(typed: &str) -> Result<IssuerOutput, String> {
     match typed {
-        "table" => Ok(Output::Table),
-        "json" => Ok(Output::Json),
-        "yaml" => Ok(Output::Yaml),
+        "table" => Ok(IssuerOutput::Table),
+        "json" => Ok(IssuerOutput::Json),
+        "yaml" => Ok(IssuerOutput::Yaml),
         _ => Err("allowed formats are: table, json, yaml".to_owned()),
     }
 }

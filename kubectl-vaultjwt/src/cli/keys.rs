@@ -1,7 +1,7 @@
-//! Owns the flags that say how a mount gets its keys.
+//! Flags that choose how a mount gets its keys.
 
-use crate::keychain::key::{KeyId, KeyIdError};
-use crate::vault::source::KeysMode;
+use crate::keychain::key_id::{KeyId, KeyIdError};
+use crate::vault::mount::key_source::KeysMode;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 

@@ -1,12 +1,12 @@
-//! Owns the flags that choose a cluster: kubectl's own names and wording
-//! (kubernetes/cli-runtime `pkg/genericclioptions/config_flags.go`), because
-//! kubectl passes none of its flags on to a plugin.
+//! Flags that choose a cluster: kubectl's own names and wording (kubernetes/cli-runtime
+//! `pkg/genericclioptions/config_flags.go`), because kubectl passes none of its flags on to
+//! a plugin.
 //!
-//! Left out: `--token` (a credential in a command line is readable by every
-//! process of the machine), `--username` and `--password` (removed from
-//! Kubernetes), `--cache-dir` and `--disable-compression` (nothing to cache
-//! or to compress).
+//! Left out: `--token` (every process of the machine can read a credential in a command
+//! line), `--username` and `--password` (removed from Kubernetes), `--cache-dir` and
+//! `--disable-compression` (nothing to cache or to compress).
 
+use crate::cluster::kubeconfig::overrides::KubeconfigOverrides;
 use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -113,6 +113,29 @@ fn key_value(typed: &str) -> Result<(String, String), String> {
 }
 
 impl KubeFlags {
+    /// What the flags set over the kubeconfig.
+    pub fn overrides(&self) -> KubeconfigOverrides {
+        let flags = self.clone();
+        KubeconfigOverrides {
+            kubeconfig: flags.kubeconfig,
+            context: flags.context,
+            cluster: flags.cluster,
+            user: flags.user,
+            namespace: flags.namespace,
+            server: flags.server,
+            certificate_authority: flags.certificate_authority,
+            client_certificate: flags.client_certificate,
+            client_key: flags.client_key,
+            tls_server_name: flags.tls_server_name,
+            insecure_skip_tls_verify: flags.insecure_skip_tls_verify,
+            impersonate: flags.impersonate,
+            impersonate_uid: flags.impersonate_uid,
+            impersonate_groups: flags.impersonate_groups,
+            impersonate_user_extra: flags.impersonate_user_extra,
+            request_timeout: flags.request_timeout,
+        }
+    }
+
     /// Whether a flag chooses a cluster or a user.
     pub fn chooses(&self) -> bool {
         let rest = Self { request_timeout: None, ..self.clone() };

@@ -1,7 +1,7 @@
-//! Owns the typed command line and nothing else: names, wording, values.
+//! The typed command line and nothing else: names, wording, values.
 
-pub mod chain;
 pub mod cloud;
+pub mod commands;
 pub mod completion;
 pub mod diff;
 pub mod help;
@@ -9,17 +9,19 @@ pub mod issuer;
 pub mod issuer_command;
 pub mod keys;
 pub mod kube;
+pub mod program_help;
 pub mod remove;
 pub mod role;
 pub mod setup;
+pub mod sharing;
 pub mod status;
 pub mod sync;
 pub mod values;
 pub mod vault;
 pub mod watch;
 
-use crate::render::terminal::Color;
-use clap::{Args, Parser, Subcommand};
+use crate::cli::commands::Command;
+use clap::{Args, ColorChoice, Parser};
 
 /// The whole command line.
 #[derive(Parser, Debug)]
@@ -28,8 +30,8 @@ use clap::{Args, Parser, Subcommand};
     bin_name = "kubectl vaultjwt",
     version,
     about = "Make Vault or OpenBao trust a cluster's service accounts",
-    help_template = help::program(),
-    after_help = help::PROGRAM_END,
+    help_template = program_help::program(),
+    after_help = program_help::PROGRAM_END,
     max_term_width = help::WIDTH,
     help_expected = true
 )]
@@ -65,47 +67,18 @@ pub struct CommonFlags {
     #[arg(
         long,
         value_name = "WHEN",
-        value_parser = parse_color,
+        value_enum,
+        hide_possible_values = true,
         global = true,
         display_order = 901,
         default_value = "auto",
         hide_default_value = true
     )]
-    pub color: Color,
-}
-
-/// The commands. Their groups are in `help`.
-#[derive(Subcommand, Debug)]
-pub enum Command {
-    /// Enrol the cluster on a JWT auth mount; write and prove a role
-    Setup(Box<setup::SetupArgs>),
-    /// Refresh the keys of enrolled clusters on a JWT auth mount
-    Sync(Box<sync::SyncArgs>),
-    /// Show the keys on a JWT auth mount, and whose they are
-    Status(Box<status::StatusArgs>),
-    /// Show what setup or sync would change in Vault
-    Diff(Box<diff::DiffArgs>),
-    /// Take one cluster's keys, and only those, off a JWT auth mount
-    Remove(Box<remove::RemoveArgs>),
-    /// Show who issues the cluster's tokens, and how that was found
-    Issuer(Box<issuer_command::IssuerArgs>),
-    /// Print what makes TAB complete commands, flags and names
-    Completion(completion::CompletionArgs),
-    /// Print the version
-    Version,
+    pub color: ColorChoice,
 }
 
 fn parse_level(typed: &str) -> Result<u8, String> {
     typed.parse().map_err(|_| "a level is a number; before a command write it as -v=6".to_owned())
-}
-
-fn parse_color(typed: &str) -> Result<Color, String> {
-    match typed {
-        "auto" => Ok(Color::Auto),
-        "always" => Ok(Color::Always),
-        "never" => Ok(Color::Never),
-        _ => Err("must be \"auto\", \"always\" or \"never\"".to_owned()),
-    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
-//! Owns the flags of `remove`.
+//! Flags of `remove`.
 
-use super::issuer::parse_uid;
-use super::kube::KubeFlags;
-use super::values::{DryRun, parse_authority, parse_dry_run};
-use super::vault::VaultFlags;
-use crate::command::remove::Uid;
+use crate::cli::issuer::parse_uid;
+use crate::cli::kube::KubeFlags;
+use crate::cli::values::{DryRun, parse_authority, parse_dry_run};
+use crate::cli::vault::VaultFlags;
+use crate::command::remove::input::Uid;
 use crate::keychain::authority::Authority;
 use clap::Args;
 use shared::mount::MountPath;
@@ -12,7 +12,7 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt remove`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = "Takes the keys of the current context's cluster off the mount: its pods can no longer log in. Tokens \
                   they hold live until their lease ends; the command that revokes them is printed, with whom else it \
                   hits. Keys of others are never touched. With --issuer no cluster is asked, so a cluster that is gone \
@@ -50,7 +50,7 @@ pub struct RemoveArgs {
 
     /// Output format. One of: (json)
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
-    pub output: Option<Output>,
+    pub output: Option<RemoveOutput>,
 
     /// Which cluster, and as whom.
     #[command(flatten)]
@@ -72,7 +72,7 @@ Exit codes: 0 done, 1 failed, 2 wrong call, 130 interrupted.";
 
 /// What goes to stdout in place of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum RemoveOutput {
     /// The whole report.
     Json,
 }
@@ -84,9 +84,9 @@ fn parse_cluster_uid(typed: &str) -> Result<Uid, String> {
     }
 }
 
-fn parse_output(typed: &str) -> Result<Output, String> {
+fn parse_output(typed: &str) -> Result<RemoveOutput, String> {
     match typed {
-        "json" => Ok(Output::Json),
+        "json" => Ok(RemoveOutput::Json),
         _ => Err("allowed formats are: json".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
-//! Owns the flags that describe a role: who may log in, and what they get.
+//! Flags that describe a role: which service accounts can log in, and what they get.
 
-use crate::cluster::ServiceAccount;
+use crate::cluster::service_account::ServiceAccount;
 use clap::Args;
 use std::time::Duration;
 

@@ -1,12 +1,12 @@
-//! Owns the flags of `setup`.
+//! Flags of `setup`.
 
-use super::chain::ChainFlags;
-use super::issuer::IssuerFlags;
-use super::keys::KeysFlags;
-use super::kube::KubeFlags;
-use super::role::RoleFlags;
-use super::values::{DryRun, parse_authority, parse_dry_run};
-use super::vault::VaultFlags;
+use crate::cli::issuer::IssuerFlags;
+use crate::cli::keys::KeysFlags;
+use crate::cli::kube::KubeFlags;
+use crate::cli::role::RoleFlags;
+use crate::cli::sharing::SharingFlags;
+use crate::cli::values::{DryRun, parse_authority, parse_dry_run};
+use crate::cli::vault::VaultFlags;
 use crate::keychain::authority::Authority;
 use clap::{Args, ValueEnum};
 use shared::mount::MountPath;
@@ -14,7 +14,7 @@ use shared::mount::MountPath;
 /// `kubectl vaultjwt setup`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = "Finds the issuer and the public signing keys of the current context's cluster, proves with a fresh \
                   token that they belong to this API server, enables the mount if it is missing, puts the keys on it, \
                   writes a role that binds service accounts of this cluster, logs in once with a real token and \
@@ -37,7 +37,7 @@ pub struct SetupArgs {
 
     /// Output format. One of: (json, commands); commands prints the plan as vault CLI commands and needs --dry-run=client
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
-    pub output: Option<Output>,
+    pub output: Option<SetupOutput>,
 
     /// Record this way to an enrolled cluster; must equal the way of this run (see 'kubectl vaultjwt issuer')
     #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority)]
@@ -57,7 +57,7 @@ pub struct SetupArgs {
 
     /// Keys, and who shares the mount.
     #[command(flatten)]
-    pub chain: ChainFlags,
+    pub chain: SharingFlags,
 
     /// Which cluster, and as whom.
     #[command(flatten)]
@@ -108,25 +108,25 @@ pub enum Verify {
 
 /// What goes to stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum SetupOutput {
     /// The whole report.
     Json,
     /// The plan as vault CLI commands.
     Commands,
 }
 
-fn parse_output(typed: &str) -> Result<Output, String> {
+fn parse_output(typed: &str) -> Result<SetupOutput, String> {
     match typed {
-        "json" => Ok(Output::Json),
-        "commands" => Ok(Output::Commands),
+        "json" => Ok(SetupOutput::Json),
+        "commands" => Ok(SetupOutput::Commands),
         _ => Err("allowed formats are: json, commands".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cli, Command};
     use super::*;
+    use crate::cli::{Cli, Command};
     use clap::Parser as _;
 
     fn parse(flags: &[&str]) -> Result<SetupArgs, clap::Error> {

@@ -1,7 +1,7 @@
-//! Owns the flags of `status`.
+//! Flags of `status`.
 
-use super::kube::KubeFlags;
-use super::vault::VaultFlags;
+use crate::cli::kube::KubeFlags;
+use crate::cli::vault::VaultFlags;
 use clap::Args;
 use shared::mount::MountPath;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// `kubectl vaultjwt status`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = "Lists the keys on the mount in the order in which Vault tries them. A key is active, retired (its \
                   issuer no longer publishes it and it leaves after the grace), foreign (without a mark of this \
                   program, put there by somebody else) or unreadable. No cluster is asked, unless --check-clusters is given: \
@@ -23,7 +23,7 @@ pub struct StatusArgs {
 
     /// Output format. One of: (table, wide, json, yaml, name)
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output, default_value = "table")]
-    pub output: Output,
+    pub output: StatusOutput,
 
     /// Compare the keys with what the clusters of the kubeconfig publish now (with --context: one of them)
     #[arg(long)]
@@ -57,7 +57,7 @@ Exit codes: 0 done, 1 failed, or a cluster could not be checked, 2 wrong call,
 
 /// How the chain is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum StatusOutput {
     /// Columns.
     Table,
     /// More columns.
@@ -70,13 +70,13 @@ pub enum Output {
     Name,
 }
 
-fn parse_output(typed: &str) -> Result<Output, String> {
+fn parse_output(typed: &str) -> Result<StatusOutput, String> {
     Ok(match typed {
-        "table" => Output::Table,
-        "wide" => Output::Wide,
-        "json" => Output::Json,
-        "yaml" => Output::Yaml,
-        "name" => Output::Name,
+        "table" => StatusOutput::Table,
+        "wide" => StatusOutput::Wide,
+        "json" => StatusOutput::Json,
+        "yaml" => StatusOutput::Yaml,
+        "name" => StatusOutput::Name,
         _ => return Err("allowed formats are: table, wide, json, yaml, name".to_owned()),
     })
 }

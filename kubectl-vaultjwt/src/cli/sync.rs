@@ -1,18 +1,18 @@
-//! Owns the flags of `sync`.
+//! Flags of `sync`.
 
-use super::chain::ChainFlags;
-use super::issuer::IssuerFlags;
-use super::kube::KubeFlags;
-use super::values::{DryRun, parse_dry_run};
-use super::vault::VaultFlags;
-use super::watch::WatchFlags;
+use crate::cli::issuer::IssuerFlags;
+use crate::cli::kube::KubeFlags;
+use crate::cli::sharing::SharingFlags;
+use crate::cli::values::{DryRun, parse_dry_run};
+use crate::cli::vault::VaultFlags;
+use crate::cli::watch::WatchFlags;
 use clap::Args;
 use shared::mount::MountPath;
 
 /// `kubectl vaultjwt sync`
 #[derive(Args, Debug)]
 #[command(
-    help_template = super::help::COMMAND,
+    help_template = crate::cli::help::COMMAND,
     before_help = "Brings the keys of clusters that are on the mount already up to date with what their issuers publish \
                   now: new keys go on at once, a key that is no longer published is marked retired and leaves after \
                   the grace. However many clusters are named, the mount is changed at most once, and \
@@ -56,7 +56,7 @@ pub struct SyncArgs {
 
     /// Output format. One of: (json, yaml)
     #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
-    pub output: Option<Output>,
+    pub output: Option<SyncOutput>,
 
     /// The issuer.
     #[command(flatten)]
@@ -68,7 +68,7 @@ pub struct SyncArgs {
 
     /// Keys, and who shares the mount.
     #[command(flatten)]
-    pub chain: ChainFlags,
+    pub chain: SharingFlags,
 
     /// Which cluster, and as whom.
     #[command(flatten)]
@@ -101,17 +101,17 @@ failed, 2 wrong call, 130 interrupted. With --watch: 0 stopped by TERM or Ctrl-C
 
 /// What goes to stdout in place of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum SyncOutput {
     /// The whole report as JSON.
     Json,
     /// The whole report as YAML.
     Yaml,
 }
 
-fn parse_output(typed: &str) -> Result<Output, String> {
+fn parse_output(typed: &str) -> Result<SyncOutput, String> {
     match typed {
-        "json" => Ok(Output::Json),
-        "yaml" => Ok(Output::Yaml),
+        "json" => Ok(SyncOutput::Json),
+        "yaml" => Ok(SyncOutput::Yaml),
         _ => Err("allowed formats are: json, yaml".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! Owns values that several commands' flags have.
+//! Values that the flags of several commands share.
 
 use crate::keychain::authority::{Authority, AuthorityError};
 

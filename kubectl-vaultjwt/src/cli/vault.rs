@@ -1,7 +1,7 @@
-//! Owns the flags that say which Vault is meant and how it is reached: typed
-//! text only. There is no flag for the token: arguments are visible to every
-//! process of the machine.
+//! Flags that say which Vault is used and how to connect to it, as typed. There is no flag
+//! for the token: every process of the machine can read the arguments.
 
+use crate::vault::settings::overrides::VaultOverrides;
 use std::time::Duration;
 
 /// The flags of the group "Vault". Each one beats its environment variable.
@@ -48,6 +48,22 @@ pub struct VaultFlags {
     /// Longest time for one request with its retries, 60s if not given; 0 for no limit [env: VAULT_CLIENT_TIMEOUT]
     #[arg(id = "vault_timeout", long = "vault-timeout", value_name = "DURATION", help_heading = "Vault", value_parser = shared::duration::parse)]
     pub timeout: Option<Duration>,
+}
+
+impl VaultFlags {
+    /// What the flags set over the environment.
+    pub fn overrides(&self) -> VaultOverrides {
+        let flags = self.clone();
+        VaultOverrides {
+            addr: flags.addr,
+            namespace: flags.namespace,
+            ca_cert: flags.ca_cert,
+            ca_path: flags.ca_path,
+            skip_verify: flags.skip_verify,
+            tls_server_name: flags.tls_server_name,
+            timeout: flags.timeout,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Owns the flags of `sync --watch`.
+//! Flags of `sync --watch`.
 
 use clap::Args;
 use shared::mount::MountPath;

@@ -1,33 +1,26 @@
-//! Owns the traces of AKS: the shape of its hosts, the names that `az aks
-//! get-credentials` writes, and kubelogin's arguments.
+//! Recognizes AKS: the shape of its hosts, the names that `az aks get-credentials` writes,
+//! and kubelogin's arguments.
 
-use super::entry::{AuthProvider, Exec};
+use crate::cloud::kubeconfig_entry::{AuthProvider, Exec};
 use serde::Serialize;
 
-/// Which of Azure's clouds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AzureCloud {
-    /// The one for everybody.
+    /// The public cloud.
     Public,
-    /// Azure China.
     China,
-    /// Azure US Government.
     UsGovernment,
 }
 
 /// What a trace says about an AKS cluster; nothing where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AksClaim {
-    /// The cloud.
     pub cloud: Option<AzureCloud>,
-    /// The region.
     pub region: Option<String>,
     /// The API server's name, which is the cluster's `fqdn` or `privateFQDN`.
     pub fqdn: Option<String>,
-    /// The subscription's id.
     pub subscription: Option<String>,
-    /// The tenant's id.
     pub tenant: Option<String>,
     /// What resource group and name can be: `_` may be in both.
     pub names: Vec<AksName>,
@@ -39,24 +32,20 @@ pub struct AksClaim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AksName {
-    /// The resource group.
     pub resource_group: String,
-    /// The cluster's name.
     pub name: String,
 }
 
 /// What flags say of a cluster's resource group and name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AksWanted {
-    /// The resource group.
     pub resource_group: Option<String>,
-    /// The cluster's name.
     pub name: Option<String>,
 }
 
 impl AksWanted {
-    /// Whether a cluster of these names can be meant; Azure tells no upper case
-    /// from lower case.
+    /// Whether a cluster of these names can be meant; Azure does not distinguish upper and
+    /// lower case.
     pub fn takes(&self, found: &AksName) -> bool {
         let same = |wanted: &Option<String>, found: &str| {
             wanted.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(found))

@@ -1,18 +1,15 @@
-//! Owns the traces of EKS: what `aws eks update-kubeconfig`, eksctl and
-//! aws-iam-authenticator write, and the shape of EKS endpoints.
+//! Recognizes EKS: what `aws eks update-kubeconfig`, eksctl, and aws-iam-authenticator
+//! write, and the shape of EKS endpoints.
 
-use super::entry::Exec;
+use crate::cloud::kubeconfig_entry::Exec;
 
 /// What a trace says about an EKS cluster; nothing where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EksClaim {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: Option<String>,
-    /// The region.
     pub region: Option<String>,
-    /// The account's number.
     pub account: Option<String>,
-    /// The cluster's name.
     pub name: Option<String>,
     /// The id of a local cluster on Outposts, in place of a name.
     pub id: Option<String>,
@@ -43,7 +40,7 @@ pub fn arn(text: &str) -> Option<EksClaim> {
     })
 }
 
-/// Suffixes of endpoints, by partition. The region stands before them.
+/// Suffixes of endpoints, by partition. The region comes before them.
 const ENDPOINTS: &[(&str, &str)] = &[
     // Before its own suffix, of which it is a longer form.
     (".eks.amazonaws.com.cn", "aws-cn"),

@@ -1,9 +1,9 @@
-//! Owns collecting what points to a cloud, the strongest first.
+//! Collects what points to a cloud, the strongest evidence first.
 
-use super::aks::{self, AksClaim};
-use super::eks::{self, EksClaim};
-use super::entry::{Entry, host};
-use super::gke::{self, GkeClaim};
+use crate::cloud::aks::{self, AksClaim};
+use crate::cloud::eks::{self, EksClaim};
+use crate::cloud::gke::{self, GkeClaim};
+use crate::cloud::kubeconfig_entry::{Entry, host};
 use serde::Serialize;
 
 /// Where a piece was found. What comes first counts more: a host name cannot be
@@ -28,7 +28,6 @@ pub enum Source {
     UserName,
     /// The cluster entry's name.
     ClusterName,
-    /// The context's name.
     ContextName,
 }
 
@@ -47,26 +46,22 @@ impl Source {
         }
     }
 
-    /// Whether it is a mere name, which anybody may have changed.
+    /// Whether it is a mere name, which any user may have changed.
     pub fn is_a_name(self) -> bool {
         self >= Self::UserName
     }
 }
 
-/// What a piece says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// An EKS cluster.
+pub enum CloudClaim {
     Eks(EksClaim),
-    /// An AKS cluster.
     Aks(AksClaim),
-    /// A GKE cluster.
     Gke(GkeClaim),
     /// None of the clouds, but a tool that is known.
     Other(&'static str),
 }
 
-impl Claim {
+impl CloudClaim {
     /// The name people have for it.
     pub fn words(&self) -> &'static str {
         match self {
@@ -78,22 +73,19 @@ impl Claim {
     }
 }
 
-/// One piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// Where it was found.
+pub struct CloudEvidence {
     pub source: Source,
     /// What is written there. Never a credential.
     pub found: String,
-    /// What it says.
-    pub claim: Claim,
+    pub claim: CloudClaim,
 }
 
 /// Everything in `entry` that points somewhere, the strongest first.
-pub fn collect(entry: &Entry) -> Vec<Evidence> {
+pub fn collect(entry: &Entry) -> Vec<CloudEvidence> {
     let mut all = Vec::new();
-    let mut add = |source, found: &str, claim: Option<Claim>| {
-        all.extend(claim.map(|claim| Evidence { source, found: found.to_owned(), claim }));
+    let mut add = |source, found: &str, claim: Option<CloudClaim>| {
+        all.extend(claim.map(|claim| CloudEvidence { source, found: found.to_owned(), claim }));
     };
     let gateway = entry.host().is_some_and(|host| gke::is_connect_gateway(&host));
     if let Some(host) = entry.host() {
@@ -104,20 +96,20 @@ pub fn collect(entry: &Entry) -> Vec<Evidence> {
         add(Source::TlsServerName, &name, of_host(name.trim_end_matches('.')));
     }
     if let Some(cluster) = &entry.cluster {
-        add(Source::ClusterArn, cluster, eks::arn(cluster).map(Claim::Eks));
+        add(Source::ClusterArn, cluster, eks::arn(cluster).map(CloudClaim::Eks));
     }
     if let Some(exec) = &entry.exec {
-        let claim = (eks::exec(exec).map(Claim::Eks))
-            .or_else(|| aks::exec(exec).map(Claim::Aks))
-            .or_else(|| gke::exec(exec).filter(|_| !gateway).map(Claim::Gke));
+        let claim = (eks::exec(exec).map(CloudClaim::Eks))
+            .or_else(|| aks::exec(exec).map(CloudClaim::Aks))
+            .or_else(|| gke::exec(exec).filter(|_| !gateway).map(CloudClaim::Gke));
         add(Source::ExecPlugin, &exec.shown(), claim);
     }
     if let Some(provider) = &entry.auth_provider {
-        let claim = gke::auth_provider(provider).map(Claim::Gke);
-        add(Source::AuthProvider, &provider.name, claim.or_else(|| aks::auth_provider(provider).map(Claim::Aks)));
+        let claim = gke::auth_provider(provider).map(CloudClaim::Gke);
+        add(Source::AuthProvider, &provider.name, claim.or_else(|| aks::auth_provider(provider).map(CloudClaim::Aks)));
     }
     if let Some(user) = &entry.user {
-        let of_aks = aks::user(user, entry.cluster.as_deref()).map(Claim::Aks);
+        let of_aks = aks::user(user, entry.cluster.as_deref()).map(CloudClaim::Aks);
         add(Source::UserName, user, of_aks.or_else(|| of_name(user)));
     }
     for (source, name) in [(Source::ClusterName, &entry.cluster), (Source::ContextName, &entry.context)] {
@@ -131,29 +123,29 @@ pub fn collect(entry: &Entry) -> Vec<Evidence> {
     all
 }
 
-fn of_host(host: &str) -> Option<Claim> {
-    let of_cloud = (eks::endpoint(host).map(Claim::Eks))
-        .or_else(|| aks::host(host).map(Claim::Aks))
-        .or_else(|| gke::host(host).map(Claim::Gke));
+fn of_host(host: &str) -> Option<CloudClaim> {
+    let of_cloud = (eks::endpoint(host).map(CloudClaim::Eks))
+        .or_else(|| aks::host(host).map(CloudClaim::Aks))
+        .or_else(|| gke::host(host).map(CloudClaim::Gke));
     let of_tool = || match host {
         "kubernetes.docker.internal" => Some("Docker Desktop"),
         _ if gke::is_connect_gateway(host) => Some("Connect gateway"),
         _ => None,
     };
-    of_cloud.or_else(|| of_tool().map(Claim::Other))
+    of_cloud.or_else(|| of_tool().map(CloudClaim::Other))
 }
 
 /// `https://rancher.example.com/k8s/clusters/<id>`: a proxy, behind which any
 /// cluster can be.
-fn path_of_rancher(server: &str) -> Option<Claim> {
+fn path_of_rancher(server: &str) -> Option<CloudClaim> {
     host(server)?;
-    server.contains("/k8s/clusters/").then_some(Claim::Other("Rancher"))
+    server.contains("/k8s/clusters/").then_some(CloudClaim::Other("Rancher"))
 }
 
-fn of_name(name: &str) -> Option<Claim> {
-    let of_cloud = (eks::arn(name).map(Claim::Eks))
-        .or_else(|| eks::eksctl(name.rsplit('@').next().unwrap_or(name)).map(Claim::Eks))
-        .or_else(|| gke::name(name).map(Claim::Gke));
+fn of_name(name: &str) -> Option<CloudClaim> {
+    let of_cloud = (eks::arn(name).map(CloudClaim::Eks))
+        .or_else(|| eks::eksctl(name.rsplit('@').next().unwrap_or(name)).map(CloudClaim::Eks))
+        .or_else(|| gke::name(name).map(CloudClaim::Gke));
     let of_tool = || match name {
         "docker-desktop" => Some("Docker Desktop"),
         "minikube" => Some("minikube"),
@@ -161,5 +153,24 @@ fn of_name(name: &str) -> Option<Claim> {
         _ if name.starts_with("k3d-") => Some("k3d"),
         _ => None,
     };
-    of_cloud.or_else(|| of_tool().map(Claim::Other))
+    of_cloud.or_else(|| of_tool().map(CloudClaim::Other))
+}
+
+/// `--cloud`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    Eks,
+    Aks,
+    Gke,
+    Generic,
+}
+
+/// The cloud that a claim is about.
+pub fn cloud_of(claim: &CloudClaim) -> Option<Cloud> {
+    match claim {
+        CloudClaim::Eks(_) => Some(Cloud::Eks),
+        CloudClaim::Aks(_) => Some(Cloud::Aks),
+        CloudClaim::Gke(_) => Some(Cloud::Gke),
+        CloudClaim::Other(_) => None,
+    }
 }

@@ -1,16 +1,14 @@
-//! Owns the traces of GKE: the names that gcloud writes, its exec plugin, and
-//! the shape of DNS endpoints.
+//! Recognizes GKE: the names that gcloud writes, its exec plugin, and the shape of DNS
+//! endpoints.
 
-use super::entry::{AuthProvider, Exec};
+use crate::cloud::kubeconfig_entry::{AuthProvider, Exec};
 
 /// What a trace says about a GKE cluster; nothing where it is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GkeClaim {
-    /// The project's id.
     pub project: Option<String>,
     /// The zone or region.
     pub location: Option<String>,
-    /// The cluster's name.
     pub name: Option<String>,
 }
 
@@ -47,7 +45,7 @@ pub fn host(host: &str) -> Option<GkeClaim> {
         .then(|| GkeClaim { location: Some(location.to_owned()), ..GkeClaim::default() })
 }
 
-/// Connect gateway, a proxy to the clusters of a fleet, which can be anybody's.
+/// Connect gateway, a proxy to the clusters of a fleet, which can be of any provider.
 /// gcloud writes its plugin for it too.
 pub fn is_connect_gateway(host: &str) -> bool {
     host == "connectgateway.googleapis.com" || host.ends_with("-connectgateway.googleapis.com")

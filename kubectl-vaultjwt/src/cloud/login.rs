@@ -1,6 +1,6 @@
-//! Owns the command with which a person logs in to a cluster's cloud. Pure.
+//! The command with which a person logs in to a cluster's cloud. Pure.
 
-use super::{Entry, Given, Verdict, identify};
+use crate::cloud::{CloudOverrides, Entry, Verdict, identify};
 use crate::shell::word;
 
 /// For EKS, with the profile that is used.
@@ -16,7 +16,7 @@ pub fn azure(tenant: Option<&str>) -> String {
 /// For the cluster that `entry` points to; `None` where it is of no cloud, or
 /// of two.
 pub fn of(entry: &Entry) -> Option<String> {
-    match identify(entry, &Given::default()).verdict.ok()? {
+    match identify(entry, &CloudOverrides::default()).verdict.ok()? {
         Verdict::Eks(eks) => Some(aws(eks.profile.as_deref())),
         Verdict::Aks(aks) => Some(azure(aks.tenant.as_deref())),
         Verdict::Gke(_) => Some("gcloud auth login".to_owned()),
@@ -30,8 +30,8 @@ fn with(command: &str, flag: &str, value: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::entry::Exec;
     use super::*;
+    use crate::cloud::kubeconfig_entry::Exec;
 
     #[test]
     fn one_command_for_each_cloud() {

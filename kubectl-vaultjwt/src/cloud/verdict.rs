@@ -1,10 +1,10 @@
-//! Owns what follows from the evidence: one cluster of one cloud, or two pieces
-//! that cannot both be true.
+//! What follows from the evidence: one cluster of one cloud, or two pieces of evidence that
+//! cannot both be true.
 
-use super::aks::{AksName, AksWanted, AzureCloud};
-use super::evidence::{Claim, Evidence, Source};
-use super::given::{Cloud, cloud_of};
-use super::gke::GkeClaim;
+use crate::cloud::aks::{AksClaim, AksName, AksWanted, AzureCloud};
+use crate::cloud::eks::EksClaim;
+use crate::cloud::evidence::{Cloud, CloudClaim, CloudEvidence, Source, cloud_of};
+use crate::cloud::gke::GkeClaim;
 use serde::Serialize;
 use shared::text::one_line;
 use std::fmt;
@@ -13,13 +13,9 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Verdict {
-    /// EKS.
     Eks(EksCluster),
-    /// AKS.
     Aks(AksCluster),
-    /// GKE.
     Gke(GkeCluster),
-    /// Whatever speaks Kubernetes.
     Generic,
 }
 
@@ -62,9 +58,7 @@ impl fmt::Display for Verdict {
 pub struct EksCluster {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: Option<String>,
-    /// The region.
     pub region: Option<String>,
-    /// The account's number.
     pub account: Option<String>,
     /// The name, or the id of a local cluster on Outposts; without either, it is
     /// looked for by its endpoint.
@@ -84,13 +78,10 @@ pub struct EksCluster {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AksCluster {
-    /// The cloud.
     pub cloud: AzureCloud,
     /// The API server's name.
     pub fqdn: Option<String>,
-    /// The subscription's id.
     pub subscription: Option<String>,
-    /// The tenant's id.
     pub tenant: Option<String>,
     /// What resource group and name can be, the likeliest first; where there is
     /// none, it is looked for by its fqdn.
@@ -107,11 +98,9 @@ pub struct AksCluster {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GkeCluster {
-    /// The project's id.
     pub project: Option<String>,
     /// The zone or region.
     pub location: Option<String>,
-    /// The name.
     pub name: Option<String>,
 }
 
@@ -127,17 +116,15 @@ impl GkeCluster {
 /// Two pieces that cannot both be true.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contradiction {
-    /// The stronger one.
-    pub first: Evidence,
-    /// The other.
-    pub second: Evidence,
+    pub first: CloudEvidence,
+    pub second: CloudEvidence,
     /// What they differ in.
     pub about: &'static str,
 }
 
 impl fmt::Display for Contradiction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let piece = |evidence: &Evidence| {
+        let piece = |evidence: &CloudEvidence| {
             format!("the {} \"{}\" ({})", evidence.source.words(), one_line(&evidence.found), evidence.claim.words())
         };
         write!(f, "{} and {} differ in the {}", piece(&self.first), piece(&self.second), self.about)
@@ -159,7 +146,6 @@ impl Contradiction {
         }
     }
 
-    /// The one thing to do next.
     pub fn hint(&self) -> String {
         let look = "kubectl config view --minify";
         match (self.flag(), self.second.source) {
@@ -177,29 +163,29 @@ impl Contradiction {
 const AZURE_CLOUD: &str = "Azure cloud";
 
 /// Decides on what was collected, the strongest first.
-pub fn decide(evidence: &[Evidence]) -> Result<Verdict, Box<Contradiction>> {
+pub fn decide(evidence: &[CloudEvidence]) -> Result<Verdict, Box<Contradiction>> {
     let Some(first) = first(evidence)? else { return Ok(Verdict::Generic) };
-    let same = |other: &&Evidence| other.claim.words() == first.claim.words();
-    let (strong, named): (Vec<&Evidence>, Vec<&Evidence>) =
+    let same = |other: &&CloudEvidence| other.claim.words() == first.claim.words();
+    let (strong, named): (Vec<&CloudEvidence>, Vec<&CloudEvidence>) =
         evidence.iter().filter(same).partition(|piece| !piece.source.is_a_name());
-    let all: Vec<&Evidence> = strong.into_iter().chain(named).collect();
+    let all: Vec<&CloudEvidence> = strong.into_iter().chain(named).collect();
     match &first.claim {
-        Claim::Eks(_) => eks(&all).map(Verdict::Eks),
-        Claim::Aks(_) => aks(&all).map(Verdict::Aks),
-        Claim::Gke(_) => gke(&all).map(Verdict::Gke),
-        Claim::Other(_) => Ok(Verdict::Generic),
+        CloudClaim::Eks(_) => eks(&all).map(Verdict::Eks),
+        CloudClaim::Aks(_) => aks(&all).map(Verdict::Aks),
+        CloudClaim::Gke(_) => gke(&all).map(Verdict::Gke),
+        CloudClaim::Other(_) => Ok(Verdict::Generic),
     }
 }
 
 /// The cloud that the evidence points to, where it points to one.
-pub(super) fn cloud(evidence: &[Evidence]) -> Result<Option<Cloud>, Box<Contradiction>> {
+pub(super) fn cloud(evidence: &[CloudEvidence]) -> Result<Option<Cloud>, Box<Contradiction>> {
     Ok(first(evidence)?.and_then(|piece| cloud_of(&piece.claim)))
 }
 
 /// The piece that decides on the cloud. Names alone do only where nothing
-/// better is there: people copy and change them.
-fn first(evidence: &[Evidence]) -> Result<Option<&Evidence>, Box<Contradiction>> {
-    let (strong, named): (Vec<&Evidence>, Vec<&Evidence>) =
+/// better exists: people copy and change them.
+fn first(evidence: &[CloudEvidence]) -> Result<Option<&CloudEvidence>, Box<Contradiction>> {
+    let (strong, named): (Vec<&CloudEvidence>, Vec<&CloudEvidence>) =
         evidence.iter().filter(|piece| is_cloud(piece)).partition(|piece| !piece.source.is_a_name());
     let first = strong.first().or(named.first()).copied();
     match (first, strong.iter().find(|other| first.is_some_and(|first| first.claim.words() != other.claim.words()))) {
@@ -208,22 +194,22 @@ fn first(evidence: &[Evidence]) -> Result<Option<&Evidence>, Box<Contradiction>>
     }
 }
 
-fn is_cloud(evidence: &Evidence) -> bool {
-    !matches!(evidence.claim, Claim::Other(_))
+fn is_cloud(evidence: &CloudEvidence) -> bool {
+    !matches!(evidence.claim, CloudClaim::Other(_))
 }
 
-fn contradiction(first: &Evidence, second: &Evidence, about: &'static str) -> Box<Contradiction> {
+fn contradiction(first: &CloudEvidence, second: &CloudEvidence, about: &'static str) -> Box<Contradiction> {
     Box::new(Contradiction { first: first.clone(), second: second.clone(), about })
 }
 
 /// The strongest piece's word on one thing. Another strong piece that says
 /// something else contradicts; a name is passed over.
 fn agreed<T: PartialEq>(
-    evidence: &[&Evidence],
-    of: impl Fn(&Claim) -> Option<T>,
+    evidence: &[&CloudEvidence],
+    of: impl Fn(&CloudClaim) -> Option<T>,
     about: &'static str,
 ) -> Result<Option<T>, Box<Contradiction>> {
-    let mut found: Option<(T, &Evidence)> = None;
+    let mut found: Option<(T, &CloudEvidence)> = None;
     for piece in evidence {
         let Some(value) = of(&piece.claim) else { continue };
         match &found {
@@ -238,18 +224,17 @@ fn agreed<T: PartialEq>(
     Ok(found.map(|(value, _)| value))
 }
 
-fn eks(evidence: &[&Evidence]) -> Result<EksCluster, Box<Contradiction>> {
-    use super::eks::EksClaim;
+fn eks(evidence: &[&CloudEvidence]) -> Result<EksCluster, Box<Contradiction>> {
     let of = |field: fn(&EksClaim) -> Option<String>| {
-        move |claim: &Claim| match claim {
-            Claim::Eks(claim) => field(claim),
+        move |claim: &CloudClaim| match claim {
+            CloudClaim::Eks(claim) => field(claim),
             _ => None,
         }
     };
     let host = evidence.iter().find(|e| matches!(e.source, Source::Server | Source::TlsServerName));
     // Of the piece whose profile counts.
-    let by_argument = |claim: &Claim| match claim {
-        Claim::Eks(claim) => claim.profile.as_ref().map(|_| claim.profile_is_argument),
+    let by_argument = |claim: &CloudClaim| match claim {
+        CloudClaim::Eks(claim) => claim.profile.as_ref().map(|_| claim.profile_is_argument),
         _ => None,
     };
     Ok(EksCluster {
@@ -264,11 +249,10 @@ fn eks(evidence: &[&Evidence]) -> Result<EksCluster, Box<Contradiction>> {
     })
 }
 
-fn aks(evidence: &[&Evidence]) -> Result<AksCluster, Box<Contradiction>> {
-    use super::aks::AksClaim;
-    fn of<T>(field: impl Fn(&AksClaim) -> Option<T>) -> impl Fn(&Claim) -> Option<T> {
+fn aks(evidence: &[&CloudEvidence]) -> Result<AksCluster, Box<Contradiction>> {
+    fn of<T>(field: impl Fn(&AksClaim) -> Option<T>) -> impl Fn(&CloudClaim) -> Option<T> {
         move |claim| match claim {
-            Claim::Aks(claim) => field(claim),
+            CloudClaim::Aks(claim) => field(claim),
             _ => None,
         }
     }
@@ -284,10 +268,10 @@ fn aks(evidence: &[&Evidence]) -> Result<AksCluster, Box<Contradiction>> {
     })
 }
 
-fn gke(evidence: &[&Evidence]) -> Result<GkeCluster, Box<Contradiction>> {
+fn gke(evidence: &[&CloudEvidence]) -> Result<GkeCluster, Box<Contradiction>> {
     let of = |field: fn(&GkeClaim) -> Option<String>| {
-        move |claim: &Claim| match claim {
-            Claim::Gke(claim) => field(claim),
+        move |claim: &CloudClaim| match claim {
+            CloudClaim::Gke(claim) => field(claim),
             _ => None,
         }
     };

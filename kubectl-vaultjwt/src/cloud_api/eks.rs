@@ -1,13 +1,12 @@
-//! Owns asking EKS: `DescribeCluster`, and `ListClusters` where the name is not
-//! known. Credentials and region as the aws command finds them.
+//! Queries EKS: `DescribeCluster`, and `ListClusters` where the name is not known.
+//! Credentials and region are found as the aws command finds them.
 
-use super::Described;
-use super::apis::Credentials;
-use super::error::{CloudError, Trouble, command};
-use crate::cause::{innermost, layers};
-use crate::cloud::entry::host;
+use crate::cloud::kubeconfig_entry::host;
 use crate::cloud::login;
 use crate::cloud::verdict::EksCluster;
+use crate::cloud_api::error::{CloudError, CloudErrorKind, command};
+use crate::cloud_api::{CloudCredentials, ClusterDescription};
+use crate::http::cause::{innermost, layers};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
@@ -31,7 +30,7 @@ const AT_ONCE: usize = 8;
 
 /// What went wrong with one request.
 struct Refusal {
-    trouble: Trouble,
+    trouble: CloudErrorKind,
     code: Option<String>,
     words: String,
 }
@@ -39,35 +38,35 @@ struct Refusal {
 /// As whom EKS is asked.
 struct Asker {
     client: Client,
-    /// In words.
     who: String,
 }
 
-/// What EKS says about `cluster`.
-pub async fn describe(cluster: &EksCluster, credentials: &Credentials) -> Result<Described, CloudError> {
+pub async fn describe(cluster: &EksCluster, credentials: &CloudCredentials) -> Result<ClusterDescription, CloudError> {
     let profile = credentials.aws_profile.as_ref().or(cluster.profile.as_ref());
     let failed = |refusal: Refusal, tried: Vec<String>| error(cluster, profile, refusal, tried);
     let config = config(cluster, credentials).await;
     if config.region().is_none() {
         let words = "no region is known".to_owned();
-        return Err(failed(Refusal { trouble: Trouble::Unknown, code: None, words }, Vec::new()));
+        return Err(failed(Refusal { trouble: CloudErrorKind::Unknown, code: None, words }, Vec::new()));
     }
     let who = profile.map_or_else(|| "your AWS credentials".to_owned(), |profile| format!("profile \"{profile}\""));
     let base = Asker { client: Client::new(&config), who };
     let first = look(&base.client, cluster).await;
-    // The role of the kubeconfig is for tokens; who may not read the cluster
-    // without it may with it (a cluster of another account, where one's own can
-    // have one of the same name).
+    // The role of the kubeconfig is for tokens; credentials that may not read the cluster
+    // without it may with it (a cluster of another account, where one's own can have one of the
+    // same name).
     let again = match &first {
         Ok(found) => !is_there(cluster, found),
-        Err(refusal) => matches!(refusal.trouble, Trouble::Denied | Trouble::NotFound | Trouble::Another),
+        Err(refusal) => {
+            matches!(refusal.trouble, CloudErrorKind::Denied | CloudErrorKind::NotFound | CloudErrorKind::Another)
+        }
     };
     let Some(role) = cluster.role.as_ref().filter(|_| again) else {
         return first.map_err(|refusal| failed(refusal, Vec::new()));
     };
     let assumed = assuming(&config, role).await;
     match (first, look(&assumed.client, cluster).await) {
-        // That neither is it is told of the one that is nearest.
+        // If neither is the cluster, the error names the nearest.
         (Ok(first), Ok(second)) => Ok(if is_there(cluster, &second) { second } else { first }),
         (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
         (Err(first), Err(second)) => {
@@ -81,7 +80,7 @@ pub async fn describe(cluster: &EksCluster, credentials: &Credentials) -> Result
 }
 
 /// Region: what the kubeconfig says, else the environment's and the profile's.
-async fn config(cluster: &EksCluster, credentials: &Credentials) -> SdkConfig {
+async fn config(cluster: &EksCluster, credentials: &CloudCredentials) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(ALL_ATTEMPTS).build();
     let region = cluster.region.clone().map(Region::new);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -92,7 +91,7 @@ async fn config(cluster: &EksCluster, credentials: &Credentials) -> SdkConfig {
     }
     let argument = cluster.profile.as_ref().filter(|_| cluster.profile_is_argument);
     if let Some(profile) = credentials.aws_profile.as_ref().or(argument) {
-        // As with the aws command, a profile by flag, ours or the plugin's, goes
+        // As with the aws command, a profile by flag, this program's or the plugin's, goes
         // before keys in the environment (botocore `credentials.py`,
         // `create_credential_resolver`).
         let context = ProviderConfig::with_default_region().await;
@@ -120,7 +119,7 @@ async fn find(client: &Client, cluster: &EksCluster) -> Result<Cluster, Refusal>
     }
     let Some(endpoint) = &cluster.endpoint else {
         let words = "neither its name nor its endpoint is known".to_owned();
-        return Err(Refusal { trouble: Trouble::Unknown, code: None, words });
+        return Err(Refusal { trouble: CloudErrorKind::Unknown, code: None, words });
     };
     let mut names = Vec::new();
     let mut pages = client.list_clusters().into_paginator().items().send();
@@ -139,37 +138,37 @@ async fn find(client: &Client, cluster: &EksCluster) -> Result<Cluster, Refusal>
         }
     }
     let words = format!("none of {total} clusters there has the endpoint \"{}\"", one_line(endpoint));
-    Err(trouble.unwrap_or(Refusal { trouble: Trouble::NotFound, code: None, words }))
+    Err(trouble.unwrap_or(Refusal { trouble: CloudErrorKind::NotFound, code: None, words }))
 }
 
 async fn read(client: &Client, name: &str) -> Result<Cluster, Refusal> {
     let answer = client.describe_cluster().name(name).send().await.map_err(Refusal::of)?;
     let nothing = || "DescribeCluster answered without a cluster".to_owned();
-    answer.cluster.ok_or_else(|| Refusal { trouble: Trouble::Busy, code: None, words: nothing() })
+    answer.cluster.ok_or_else(|| Refusal { trouble: CloudErrorKind::Busy, code: None, words: nothing() })
 }
 
-async fn look(client: &Client, cluster: &EksCluster) -> Result<Described, Refusal> {
+async fn look(client: &Client, cluster: &EksCluster) -> Result<ClusterDescription, Refusal> {
     check(cluster, find(client, cluster).await?)
 }
 
 /// Whether the kubeconfig leads there, as far as it leads straight anywhere.
-fn is_there(cluster: &EksCluster, found: &Described) -> bool {
+fn is_there(cluster: &EksCluster, found: &ClusterDescription) -> bool {
     cluster.endpoint.as_ref().is_none_or(|endpoint| found.answers_at(endpoint))
 }
 
 /// What is said about another account's cluster of that name is not about this one.
-fn check(cluster: &EksCluster, found: Cluster) -> Result<Described, Refusal> {
+fn check(cluster: &EksCluster, found: Cluster) -> Result<ClusterDescription, Refusal> {
     let arn = found.arn().unwrap_or_default();
     let theirs = crate::cloud::eks::arn(arn).and_then(|claim| claim.account);
     if let (Some(ours), Some(theirs)) = (&cluster.account, &theirs)
         && ours != theirs
     {
         let words = format!("these credentials see the cluster of that name in account {theirs}, not in {ours}");
-        return Err(Refusal { trouble: Trouble::Another, code: None, words });
+        return Err(Refusal { trouble: CloudErrorKind::Another, code: None, words });
     }
     let issuer = found.identity().and_then(|identity| identity.oidc()).and_then(|oidc| oidc.issuer());
     let no_issuer = issuer.is_none().then(|| "EKS gives this cluster no OIDC identity".to_owned());
-    Ok(Described {
+    Ok(ClusterDescription {
         id: arn.to_owned(),
         issuer: issuer.map(str::to_owned),
         no_issuer,
@@ -200,29 +199,29 @@ impl Refusal {
 }
 
 /// AWS's codes, by what helps (EKS and STS "Common Errors").
-fn trouble(code: &str, status: u16) -> Trouble {
+fn trouble(code: &str, status: u16) -> CloudErrorKind {
     match code {
-        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => Trouble::Denied,
-        "ResourceNotFoundException" => Trouble::NotFound,
+        "AccessDeniedException" | "AccessDenied" | "UnauthorizedOperation" => CloudErrorKind::Denied,
+        "ResourceNotFoundException" => CloudErrorKind::NotFound,
         "ExpiredTokenException"
         | "ExpiredToken"
         | "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "InvalidSignatureException"
-        | "SignatureDoesNotMatch" => Trouble::Expired,
-        _ if status == 403 => Trouble::Denied,
-        _ => Trouble::Busy,
+        | "SignatureDoesNotMatch" => CloudErrorKind::Expired,
+        _ if status == 403 => CloudErrorKind::Denied,
+        _ => CloudErrorKind::Busy,
     }
 }
 
 /// A request that got no answer, or was never sent for want of credentials.
-fn unanswered(error: &(dyn Error + 'static)) -> (Trouble, String) {
+fn unanswered(error: &(dyn Error + 'static)) -> (CloudErrorKind, String) {
     match layers(error).find_map(|layer| layer.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
-            (Trouble::NoCredentials, "no AWS credentials were found".to_owned())
+            (CloudErrorKind::NoCredentials, "no AWS credentials were found".to_owned())
         }
-        Some(error) => (Trouble::Expired, innermost(error)),
-        None => (Trouble::Unreachable, innermost(error)),
+        Some(error) => (CloudErrorKind::Expired, innermost(error)),
+        None => (CloudErrorKind::Unreachable, innermost(error)),
     }
 }
 
@@ -231,11 +230,13 @@ fn error(cluster: &EksCluster, profile: Option<&String>, refusal: Refusal, tried
     let region = cluster.region.as_deref();
     let aws = |base: &str| command(base, &[("--region", region), ("--profile", profile)]);
     let next = match refusal.trouble {
-        Trouble::NoCredentials | Trouble::Expired => login::aws(profile),
-        Trouble::Denied | Trouble::Another => command("aws sts get-caller-identity", &[("--profile", profile)]),
-        Trouble::NotFound => aws("aws eks list-clusters"),
-        Trouble::Unknown => "say which cluster it is with --cloud-cluster ARN".to_owned(),
-        Trouble::Busy | Trouble::Unreachable => match &cluster.name {
+        CloudErrorKind::NoCredentials | CloudErrorKind::Expired => login::aws(profile),
+        CloudErrorKind::Denied | CloudErrorKind::Another => {
+            command("aws sts get-caller-identity", &[("--profile", profile)])
+        }
+        CloudErrorKind::NotFound => aws("aws eks list-clusters"),
+        CloudErrorKind::Unknown => "say which cluster it is with --cloud-cluster ARN".to_owned(),
+        CloudErrorKind::Busy | CloudErrorKind::Unreachable => match &cluster.name {
             Some(name) => command(
                 "aws eks describe-cluster",
                 &[("--name", Some(name)), ("--region", region), ("--profile", profile)],

@@ -1,13 +1,13 @@
-//! Owns why a cloud could not say what was asked of it: its own code and
-//! words, what was tried, and the one command that helps.
+//! Why a cloud query failed: the cloud's own code and words, what was tried, and the one
+//! command that fixes it.
 
 use crate::shell::word;
 use shared::text::one_line;
 
-/// What stands in the way.
+/// Why a cloud query fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Nobody is logged in.
+pub enum CloudErrorKind {
+    /// No login was found.
     NoCredentials,
     /// Who is logged in is not (or no longer) known.
     Expired,
@@ -17,11 +17,10 @@ pub enum Trouble {
     NotFound,
     /// Which cluster, or where, is not known.
     Unknown,
-    /// The cluster is there, and belongs to another account than the kubeconfig says.
+    /// The cluster exists, and belongs to another account than the kubeconfig says.
     Another,
     /// It asks to be left alone, or is broken.
     Busy,
-    /// No answer.
     Unreachable,
 }
 
@@ -33,11 +32,9 @@ pub struct CloudError {
     pub cloud: &'static str,
     /// The cluster, in words.
     pub cluster: String,
-    /// The kind.
-    pub trouble: Trouble,
+    pub trouble: CloudErrorKind,
     /// The provider's code, where it gave one.
     pub code: Option<String>,
-    /// The provider's words.
     pub words: String,
     /// What was tried, one clause each; empty where there was one way only.
     pub tried: Vec<String>,
@@ -61,17 +58,16 @@ fn ways(tried: &[String]) -> String {
 }
 
 impl CloudError {
-    /// The one thing to do next.
     pub fn hint(&self) -> String {
         let next = &self.next;
         match self.trouble {
-            Trouble::NoCredentials => format!("log in: {next}"),
-            Trouble::Expired => format!("log in again: {next}"),
-            Trouble::Denied => format!("see who is asking, and let it read the cluster: {next}"),
-            Trouble::NotFound => format!("see which clusters there are: {next}"),
-            Trouble::Another => format!("see whose the credentials are: {next}"),
-            Trouble::Unknown => next.clone(),
-            Trouble::Busy | Trouble::Unreachable => format!("try it by hand: {next}"),
+            CloudErrorKind::NoCredentials => format!("log in: {next}"),
+            CloudErrorKind::Expired => format!("log in again: {next}"),
+            CloudErrorKind::Denied => format!("see who is asking, and let it read the cluster: {next}"),
+            CloudErrorKind::NotFound => format!("see which clusters there are: {next}"),
+            CloudErrorKind::Another => format!("see whose the credentials are: {next}"),
+            CloudErrorKind::Unknown => next.clone(),
+            CloudErrorKind::Busy | CloudErrorKind::Unreachable => format!("try it by hand: {next}"),
         }
     }
 }
@@ -91,7 +87,7 @@ pub fn command(base: &str, flags: &[(&str, Option<&str>)]) -> String {
 mod tests {
     use super::*;
 
-    fn error(trouble: Trouble, code: Option<&str>, tried: &[&str]) -> CloudError {
+    fn error(trouble: CloudErrorKind, code: Option<&str>, tried: &[&str]) -> CloudError {
         CloudError {
             cloud: "EKS",
             cluster: "cluster \"prod\" in eu-central-1".into(),
@@ -106,12 +102,12 @@ mod tests {
     #[test]
     fn the_providers_words_stand_in_the_message() {
         assert_eq!(
-            error(Trouble::Denied, Some("AccessDeniedException"), &["profile \"a\"", "role \"r\""]).to_string(),
+            error(CloudErrorKind::Denied, Some("AccessDeniedException"), &["profile \"a\"", "role \"r\""]).to_string(),
             "EKS could not be asked about cluster \"prod\" in eu-central-1: AccessDeniedException: The words.\\u{1b}[2J \
              (tried: profile \"a\"; role \"r\")"
         );
         assert_eq!(
-            error(Trouble::Unreachable, None, &[]).to_string(),
+            error(CloudErrorKind::Unreachable, None, &[]).to_string(),
             "EKS could not be asked about cluster \"prod\" in eu-central-1: The words.\\u{1b}[2J"
         );
     }
@@ -119,14 +115,14 @@ mod tests {
     #[test]
     fn one_command_each() {
         for (trouble, hint) in [
-            (Trouble::NoCredentials, "log in: aws sts get-caller-identity"),
-            (Trouble::Expired, "log in again: aws sts get-caller-identity"),
-            (Trouble::Denied, "see who is asking, and let it read the cluster: aws sts get-caller-identity"),
-            (Trouble::NotFound, "see which clusters there are: aws sts get-caller-identity"),
-            (Trouble::Another, "see whose the credentials are: aws sts get-caller-identity"),
-            (Trouble::Unknown, "aws sts get-caller-identity"),
-            (Trouble::Busy, "try it by hand: aws sts get-caller-identity"),
-            (Trouble::Unreachable, "try it by hand: aws sts get-caller-identity"),
+            (CloudErrorKind::NoCredentials, "log in: aws sts get-caller-identity"),
+            (CloudErrorKind::Expired, "log in again: aws sts get-caller-identity"),
+            (CloudErrorKind::Denied, "see who is asking, and let it read the cluster: aws sts get-caller-identity"),
+            (CloudErrorKind::NotFound, "see which clusters there are: aws sts get-caller-identity"),
+            (CloudErrorKind::Another, "see whose the credentials are: aws sts get-caller-identity"),
+            (CloudErrorKind::Unknown, "aws sts get-caller-identity"),
+            (CloudErrorKind::Busy, "try it by hand: aws sts get-caller-identity"),
+            (CloudErrorKind::Unreachable, "try it by hand: aws sts get-caller-identity"),
         ] {
             assert_eq!(error(trouble, None, &[]).hint(), hint);
         }

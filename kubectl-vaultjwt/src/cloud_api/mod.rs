@@ -1,29 +1,28 @@
-//! What a cloud's own API says about one cluster: which issuer it has, and at
-//! which hosts its API server answers.
+//! What a cloud's own API says about one cluster: which issuer it has, and at which hosts
+//! its API server answers.
 //!
-//! `Clouds` is the port, `apis` its implementation over the clouds that this
-//! build can ask (a cargo feature each): `eks` by AWS's SDK, `aks` by a typed
-//! read of Azure's management API. `error` says why one could not be asked,
-//! `kept` asks about each cluster once.
+//! `Clouds` is the port, `apis` its implementation over the clouds that this build can
+//! query (a cargo feature each): `eks` by AWS's SDK, `aks` by a typed read of Azure's
+//! management API. `error` says why a query failed. `cache` queries once for each cluster.
 
 #[cfg(feature = "aks")]
 mod aks;
 mod apis;
+mod cache;
 #[cfg(feature = "eks")]
 mod eks;
 pub mod error;
-mod kept;
 
-pub use apis::{Apis, Credentials};
-pub use error::{CloudError, Trouble};
-pub use kept::Kept;
+pub use apis::CloudClients;
+pub use cache::CachedClouds;
+pub use error::{CloudError, CloudErrorKind};
 
 use crate::cloud::Verdict;
 use async_trait::async_trait;
 
 /// A cluster, as its cloud describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Described {
+pub struct ClusterDescription {
     /// Its full id in that cloud: an ARN, a resource id.
     pub id: String,
     /// The issuer of its tokens, byte for byte.
@@ -32,20 +31,18 @@ pub struct Described {
     pub no_issuer: Option<String>,
     /// Hosts of its API server, in lower case.
     pub hosts: Vec<String>,
-    /// The authority of its API server's certificate, DER, where the cloud
-    /// tells it.
+    /// The authority of its API server's certificate, DER, where the cloud returns it.
     pub authority: Option<Vec<u8>>,
 }
 
-impl Described {
+impl ClusterDescription {
     /// Whether its API server is at `host`.
     pub fn answers_at(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 
-    /// Whether nothing speaks against it that somebody who trusts `authorities`
-    /// speaks with its API server. A proxy that opens connections has an
-    /// authority of its own, and the system's are nobody's API server's.
+    /// Whether a client that trusts `authorities` can be talking to its API server. A proxy
+    /// that ends TLS has an authority of its own, and no API server has one of the system's.
     pub fn can_be_known_by(&self, authorities: &[Vec<u8>]) -> bool {
         match &self.authority {
             Some(authority) => authorities == std::slice::from_ref(authority),
@@ -57,7 +54,15 @@ impl Described {
 /// The port to the clouds.
 #[async_trait]
 pub trait Clouds: Send + Sync {
-    /// What the cloud says about the cluster; `None` where there is nobody to
-    /// ask: another kind of cluster, or a build without that cloud.
-    async fn describe(&self, cluster: &Verdict) -> Result<Option<Described>, CloudError>;
+    /// What the cloud says about the cluster; `None` where there is no cloud to query: another
+    /// kind of cluster, or a build without that cloud.
+    async fn describe(&self, cluster: &Verdict) -> Result<Option<ClusterDescription>, CloudError>;
+}
+
+/// The credentials for a cloud, where flags set them. Each cloud's own tools and environment
+/// decide the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CloudCredentials {
+    /// `--aws-profile`
+    pub aws_profile: Option<String>,
 }

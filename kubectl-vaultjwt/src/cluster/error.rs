@@ -1,8 +1,8 @@
-//! Owns what can go wrong with a cluster, as it is told to the user. Which of
-//! it happened is decided in `api_server`.
+//! Errors of a cluster, as the user reads them. `api_server` decides which of them
+//! occurred.
 
-use super::ServiceAccount;
-use super::kubeconfig::KubeconfigError;
+use crate::cluster::kubeconfig::KubeconfigError;
+use crate::cluster::service_account::ServiceAccount;
 use crate::shell::word;
 use shared::text::{lines, one_line};
 use std::fmt;
@@ -15,12 +15,11 @@ pub const DISCOVERY_ROLE: &str = "system:service-account-issuer-discovery";
 
 /// Where a request went, for messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct ServerContext {
     /// URL of the API server.
     pub server: String,
     /// The context; `None` in a pod or where flags alone say where to.
     pub context: Option<String>,
-    /// The user entry.
     pub user: Option<String>,
     /// The proxy on the way, without user and password.
     pub proxy: Option<String>,
@@ -28,7 +27,7 @@ pub struct Place {
     pub kubectl_flags: String,
 }
 
-impl Place {
+impl ServerContext {
     fn kubectl(&self, verb: &str) -> String {
         format!("kubectl {verb}{}", self.kubectl_flags)
     }
@@ -46,7 +45,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ServerContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "API server \"{}\"", one_line(&self.server))?;
         match &self.context {
@@ -66,8 +65,7 @@ pub enum ClusterError {
     #[error("credential plugin \"{}\"{} failed: {}", one_line(.command), of_user(.at), one_line(.cause))]
     CredentialPlugin {
         /// Where it was needed.
-        at: Arc<Place>,
-        /// The program.
+        at: Arc<ServerContext>,
         command: String,
         /// Why it gave none; nothing of what it printed to stdout.
         cause: String,
@@ -78,28 +76,18 @@ pub enum ClusterError {
     },
     /// Credentials, certificates or settings that make no client.
     #[error("could not set up the connection to {at}: {}", one_line(.cause))]
-    Setup {
-        /// Where to.
-        at: Arc<Place>,
-        /// Why not.
-        cause: String,
-    },
-    /// Nobody answers there.
+    Setup { at: Arc<ServerContext>, cause: String },
     #[error("could not reach {at}{}: {}", .at.through_proxy(), one_line(.cause))]
     Unreachable {
-        /// Where to.
-        at: Arc<Place>,
+        at: Arc<ServerContext>,
         /// The innermost cause.
         cause: String,
     },
-    /// No answer in time.
     #[error("{at} did not answer \"{}\"{} within {}", one_line(.request), .at.through_proxy(), shown(*.after))]
     Timeout {
-        /// Where to.
-        at: Arc<Place>,
+        at: Arc<ServerContext>,
         /// Method and path.
         request: String,
-        /// The bound.
         after: Duration,
     },
     /// The user entry's exec plugin is not done.
@@ -107,15 +95,12 @@ pub enum ClusterError {
     SlowPlugin {
         /// The context; `None` for the current one.
         context: Option<String>,
-        /// The bound.
         after: Duration,
     },
     /// The server's certificate does not lead to the trusted authorities.
     #[error("the certificate of {at} is not trusted: {}", one_line(.cause))]
     Untrusted {
-        /// Where to.
-        at: Arc<Place>,
-        /// What is wrong with it.
+        at: Arc<ServerContext>,
         cause: String,
         /// Whether the name is what does not fit.
         name: bool,
@@ -123,87 +108,39 @@ pub enum ClusterError {
     /// Refused, and the client certificate is expired.
     #[error("{at} refused {}: the client certificate expired{}", .at.credentials(), since(.expired))]
     ClientCertificateExpired {
-        /// Who refused.
-        at: Arc<Place>,
+        at: Arc<ServerContext>,
         /// Since when, if that can be read from it.
         expired: Option<String>,
     },
     /// Refused: not authenticated.
     #[error("{at} refused {}: {}", .at.credentials(), one_line(.words))]
-    Unauthorized {
-        /// Who refused.
-        at: Arc<Place>,
-        /// The server's words.
-        words: String,
-    },
+    Unauthorized { at: Arc<ServerContext>, words: String },
     /// Not allowed to read the issuer's discovery document or keys.
     #[error("no right to read \"{}\" from {at}: {}", one_line(.path), one_line(.words))]
-    DiscoveryForbidden {
-        /// Who refused.
-        at: Arc<Place>,
-        /// The path.
-        path: &'static str,
-        /// The server's words.
-        words: String,
-    },
+    DiscoveryForbidden { at: Arc<ServerContext>, path: &'static str, words: String },
     /// Not allowed to create tokens of a service account.
     #[error(
         "no right to create serviceaccounts/token for \"{}\" at {at}: {}",
         one_line(&.account.to_string()),
         one_line(.words)
     )]
-    TokenForbidden {
-        /// Who refused.
-        at: Arc<Place>,
-        /// The service account.
-        account: ServiceAccount,
-        /// The server's words.
-        words: String,
-    },
-    /// Not allowed to read the namespace that stands for the cluster.
+    TokenForbidden { at: Arc<ServerContext>, account: ServiceAccount, words: String },
+    /// Not allowed to read the namespace that identifies the cluster.
     #[error("no right to get namespace \"kube-system\" from {at}: {}", one_line(.words))]
-    UidForbidden {
-        /// Who refused.
-        at: Arc<Place>,
-        /// The server's words.
-        words: String,
-    },
-    /// There is no such service account.
+    UidForbidden { at: Arc<ServerContext>, words: String },
     #[error("service account \"{}\" does not exist at {at}", one_line(&.account.to_string()))]
-    ServiceAccountMissing {
-        /// Where.
-        at: Arc<Place>,
-        /// The service account.
-        account: ServiceAccount,
-    },
-    /// There is not even its namespace.
+    ServiceAccountMissing { at: Arc<ServerContext>, account: ServiceAccount },
     #[error("namespace \"{}\" does not exist at {at}", one_line(.namespace))]
-    NamespaceMissing {
-        /// Where.
-        at: Arc<Place>,
-        /// The namespace.
-        namespace: String,
-    },
+    NamespaceMissing { at: Arc<ServerContext>, namespace: String },
     /// The API server serves no discovery document or keys.
     #[error("{at} does not serve \"{}\": {}", one_line(.path), one_line(.words))]
-    DiscoveryMissing {
-        /// Where.
-        at: Arc<Place>,
-        /// The path.
-        path: &'static str,
-        /// The server's words.
-        words: String,
-    },
-    /// Another refusal.
+    DiscoveryMissing { at: Arc<ServerContext>, path: &'static str, words: String },
     #[error("{at} answered \"{}\" with {status}: {}", one_line(.request), one_line(.words))]
     Refused {
-        /// Who.
-        at: Arc<Place>,
+        at: Arc<ServerContext>,
         /// Method and path.
         request: String,
-        /// The HTTP status.
         status: u16,
-        /// The server's words.
         words: String,
         /// How long it asks to be left alone.
         retry_after: Option<Duration>,
@@ -211,8 +148,7 @@ pub enum ClusterError {
     /// More than is ever needed.
     #[error("{at} answered \"{}\" with more than {} KiB", one_line(.request), .limit / 1024)]
     TooLarge {
-        /// Who.
-        at: Arc<Place>,
+        at: Arc<ServerContext>,
         /// Method and path.
         request: String,
         /// The bound in bytes.
@@ -221,8 +157,7 @@ pub enum ClusterError {
     /// An answer that is not what the API promises.
     #[error("{at} answered \"{}\" with something else than expected: {}", one_line(.request), one_line(.cause))]
     BadAnswer {
-        /// Who.
-        at: Arc<Place>,
+        at: Arc<ServerContext>,
         /// Method and path.
         request: String,
         /// What is wrong; nothing of the answer itself.
@@ -233,7 +168,6 @@ pub enum ClusterError {
     NotAName {
         /// `namespace` or `service account`.
         kind: &'static str,
-        /// What was given.
         name: String,
     },
 }
@@ -244,7 +178,7 @@ impl From<KubeconfigError> for ClusterError {
     }
 }
 
-fn of_user(at: &Place) -> String {
+fn of_user(at: &ServerContext) -> String {
     at.user.as_ref().map(|user| format!(" of user \"{}\"", one_line(user))).unwrap_or_default()
 }
 
@@ -257,8 +191,8 @@ fn since(expired: &Option<String>) -> String {
 }
 
 impl ClusterError {
-    /// Whether the server knows who asks, and says that it may not, or that
-    /// there is no such thing.
+    /// Whether the server accepts the credentials, and answers that access is denied or that
+    /// the object does not exist.
     pub fn is_of_rights(&self) -> bool {
         matches!(
             self,
@@ -337,7 +271,7 @@ fn plugin_of(context: &Option<String>) -> String {
 
 /// The command that grants the right, with the subject as the server named
 /// it; a placeholder where it named none that can be pasted into a shell.
-fn discovery_hint(at: &Place, words: &str, path: &str) -> String {
+fn discovery_hint(at: &ServerContext, words: &str, path: &str) -> String {
     let user = words.split_once("User \"").and_then(|(_, rest)| rest.split_once('"')).map(|(user, _)| user);
     if user == Some("system:anonymous") {
         return format!("the request carried no credentials; look with: {}", at.kubectl("config view --minify"));

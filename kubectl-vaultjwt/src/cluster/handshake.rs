@@ -1,6 +1,6 @@
-//! TLS handshakes with an API server, kept as they happened: which chain the server
-//! presented, for which name it was verified. What they show is judged later
-//! (`way`), so that no request more is needed for it.
+//! Records TLS handshakes with an API server: which certificates the server presented, and
+//! for which name they were verified. `way` judges them later, so that this needs no
+//! further request.
 //!
 //! Session resumption is off: a resumed session presents no certificate.
 
@@ -20,11 +20,10 @@ pub struct Handshake {
     pub chain: Vec<CertificateDer<'static>>,
     /// The name that was verified.
     pub name: ServerName<'static>,
-    /// When.
     pub at: UnixTime,
 }
 
-/// The handshakes of a run, each chain once.
+/// The handshakes of a run, each certificate chain once.
 #[derive(Clone, Debug, Default)]
 pub struct Handshakes(Arc<Mutex<Vec<Handshake>>>);
 
@@ -39,7 +38,7 @@ impl Handshakes {
         (seen.len() <= CHAINS_AT_MOST).then(|| seen.clone())
     }
 
-    /// Begins anew: what was presented before does not count any more.
+    /// Starts over: what was presented before no longer counts.
     pub fn forget(&self) {
         self.locked().clear();
     }

@@ -1,9 +1,9 @@
-//! Owns the port to all clusters of a kubeconfig: read once, however many
-//! contexts are asked for.
+//! The port to all clusters of a kubeconfig: the files are read once, however many contexts
+//! are used.
 
-use super::api_server::ApiServer;
-use super::kubeconfig::Contexts;
-use super::{Cluster, ClusterError, Clusters};
+use crate::cluster::api_server::ApiServer;
+use crate::cluster::kubeconfig::Contexts;
+use crate::cluster::{Cluster, ClusterError, Clusters};
 use async_trait::async_trait;
 
 /// The clusters of the kubeconfig that flags and environment name.

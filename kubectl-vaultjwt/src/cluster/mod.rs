@@ -3,52 +3,30 @@
 //! does; `api_server` is the port's one implementation.
 
 pub mod api_server;
-mod certificate;
+mod cached_clusters;
+mod certificate_expiry;
 pub mod error;
 mod handshake;
-mod kept_clusters;
 pub mod kubeconfig;
 mod kubeconfig_clusters;
+pub mod service_account;
 mod way;
 
+pub use cached_clusters::CachedClusters;
 pub use error::ClusterError;
-pub use kept_clusters::KeptClusters;
 pub use kubeconfig_clusters::KubeconfigClusters;
 
 use crate::cloud::Entry;
+use crate::cluster::service_account::ServiceAccount;
 use crate::keychain::authority::{Authority, AuthorityId};
 use crate::keychain::evidence::Reached;
 use async_trait::async_trait;
 use shared::Secret;
-use std::fmt;
-
-/// A service account: namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct ServiceAccount {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-}
-
-impl ServiceAccount {
-    /// The `sub` claim of its tokens
-    /// (kubernetes `staging/src/k8s.io/apiserver/pkg/authentication/serviceaccount/util.go`).
-    pub fn subject(&self) -> String {
-        format!("system:serviceaccount:{}:{}", self.namespace, self.name)
-    }
-}
-
-impl fmt::Display for ServiceAccount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.namespace, self.name)
-    }
-}
 
 /// Which cluster is talked to, for messages and reports. All of it comes from
 /// a kubeconfig and is escaped before it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ClusterTarget {
     /// The context's name; `None` for in-cluster configuration.
     pub context: Option<String>,
     /// The cluster entry's name; `in-cluster` for in-cluster configuration.
@@ -69,8 +47,7 @@ pub trait Clusters: Send + Sync {
 /// The port to one cluster.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// Which cluster this is.
-    fn target(&self) -> &Target;
+    fn target(&self) -> &ClusterTarget;
 
     /// What the kubeconfig says about it, as far as that shows whose it is.
     fn entry(&self) -> Option<&Entry> {
@@ -85,7 +62,7 @@ pub trait Cluster: Send + Sync {
     /// EKS that names an internal host.
     async fn key_set(&self) -> Result<Vec<u8>, ClusterError>;
 
-    /// UID of the namespace `kube-system`, which stands for the cluster: it
+    /// UID of the namespace `kube-system`, which identifies the cluster: it
     /// lives as long as the cluster and cannot be chosen.
     async fn uid(&self) -> Result<String, ClusterError>;
 

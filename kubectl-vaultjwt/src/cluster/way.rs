@@ -1,12 +1,12 @@
-//! How an API server is reached, judged from the certificates it presented: over a
-//! recorded way or another one, and what to record. Pure: no I/O; verifying a chain
-//! is arithmetic.
+//! How an API server is reached, judged from the certificates it presented: over a recorded
+//! way or another one, and what to record. Pure: no I/O; verifying certificates is
+//! arithmetic.
 //!
-//! A recorded authority is tried as the *only* root, for the name that was recorded
-//! with it, whatever bundle, URL or `tls-server-name` a kubeconfig has: whoever wrote
-//! the kubeconfig has no say in it.
+//! A recorded authority is tried as the *only* root, for the name that was recorded with
+//! it, whatever bundle, URL, or `tls-server-name` a kubeconfig has: the kubeconfig cannot
+//! influence the result.
 
-use super::handshake::Handshake;
+use crate::cluster::handshake::Handshake;
 use crate::keychain::authority::{Authority, AuthorityId, Root, is_generic_name};
 use crate::keychain::evidence::Reached;
 use der::{Encode as _, Tag, asn1::AnyRef};
@@ -23,7 +23,7 @@ const API_SERVER_NAME: &str = "kubernetes.default.svc";
 
 /// How an API server is addressed, and what is trusted there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub struct EndpointAddress {
     /// Scheme, host, port and path, without a slash at the end.
     pub url: String,
     /// Whether the URL has a path: what answers may be something behind the server.
@@ -48,7 +48,7 @@ fn anchor<'a>(certificate: &CertificateDer<'a>) -> Option<TrustAnchor<'static>> 
     roots.roots.pop()
 }
 
-/// Whether a chain leads to `root` as the only root.
+/// Whether certificates lead to `root` as the only root.
 fn leads_to(handshake: &Handshake, root: &CertificateDer<'_>) -> bool {
     let Some((leaf, intermediates)) = handshake.chain.split_first() else { return false };
     let (Ok(leaf), Some(anchor)) = (ParsedCertificate::try_from(leaf), anchor(root)) else { return false };
@@ -64,8 +64,8 @@ fn is_for(handshake: &Handshake, name: &str) -> bool {
     leaf.zip(name).is_some_and(|(leaf, name)| verify_server_name(&leaf, &name).is_ok())
 }
 
-impl Address {
-    /// Certificates that may stand for an authority: those trusted, and those that
+impl EndpointAddress {
+    /// Certificates that may be recorded for an authority: those trusted, and those that
     /// the server presented, which are worth nothing unless the authority is known.
     fn candidates<'a>(&'a self, handshake: &'a Handshake) -> impl Iterator<Item = &'a CertificateDer<'static>> {
         self.bundle.iter().flatten().chain(handshake.chain.iter().skip(1))
@@ -102,7 +102,7 @@ impl Address {
                     Root::System => self.bundle.is_none(),
                     Root::Authority(id) => self.leads_to_authority(handshake, *id),
                 };
-                // Whoever writes a kubeconfig chooses `tls-server-name` and a proxy: another
+                // The author of a kubeconfig chooses `tls-server-name` and a proxy: another
                 // name at the same URL is another server.
                 let named = *name == self.other_name(handshake);
                 reached(*url == self.url && named && rooted, Reached::Indirect)
@@ -157,5 +157,4 @@ impl Address {
 }
 
 #[cfg(test)]
-#[path = "way_tests.rs"]
 mod tests;

@@ -1,20 +1,16 @@
-//! Owns the port to whoever runs the program: a question before something is
-//! taken away.
+//! The port that asks for confirmation before something is removed.
 
 use async_trait::async_trait;
 
-/// What somebody says to a question.
+/// The answer to a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// Go on.
     Yes,
-    /// Do not.
     No,
-    /// There is nobody to ask.
+    /// stdin is not a terminal.
     Nobody,
 }
 
-/// Asks.
 #[async_trait]
 pub trait Confirm: Send + Sync {
     /// A question that can be answered by yes or no.

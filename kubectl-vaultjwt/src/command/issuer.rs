@@ -1,15 +1,16 @@
 //! `issuer`: how the cluster was identified, and what follows. Changes nothing.
 
-use super::report::CloudReport;
-use super::{Progress, patiently, proof};
-use crate::cloud::entry::Entry;
-use crate::cloud::{Given, Identity, Verdict, evidence, identify};
+use crate::cloud::kubeconfig_entry::Entry;
+use crate::cloud::{CloudOverrides, Identity, Verdict, evidence, identify};
 use crate::cluster::Cluster;
-use crate::command::chain::grounds::without_weak_keys;
-use crate::issuer::resolve::{Wishes, resolve};
-use crate::issuer::{Ask, IssuerError, KeySource, NamedBy, Resolved, Sources};
-use crate::vault::role::DEFAULT_AUDIENCE;
+use crate::command::mount::grounds::without_weak_keys;
+use crate::command::report::CloudReport;
+use crate::command::{Progress, patiently, prove_issuer};
+use crate::issuer::request::IssuerOverrides;
+use crate::issuer::resolve::resolve;
+use crate::issuer::{CloudLookup, IssuerError, KeySource, NamedBy, Resolved, Sources};
 use serde::Serialize;
+use shared::jwt::DEFAULT_AUDIENCE;
 
 /// What `issuer` was asked for, resolved.
 #[derive(Clone, Debug)]
@@ -17,12 +18,11 @@ pub struct IssuerInput {
     /// What the kubeconfig says about the cluster.
     pub entry: Entry,
     /// Issuer and UID given by hand.
-    pub wishes: Wishes,
+    pub overrides: IssuerOverrides,
     /// A random audience, new for each run.
     pub nonce: String,
 }
 
-/// The report of `issuer`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerReport {
@@ -42,16 +42,14 @@ pub struct IssuerReport {
     pub cluster_uid: Option<String>,
     /// What the cluster's cloud says; `null` where it was not asked.
     pub cloud: Option<CloudReport>,
-    /// Who named the issuer.
     pub named_by: Option<NamedBy>,
-    /// Where the keys were read.
     pub key_source: Option<KeySource>,
     /// Why the issuer's own site was not used.
     pub site_unused: Option<String>,
     /// Why the API server's key set was not compared with the site's.
-    pub not_compared: Option<String>,
-    /// The keys.
-    pub keys: Vec<KeyReport>,
+    #[serde(rename = "notCompared")]
+    pub api_keys_unread: Option<String>,
+    pub keys: Vec<PublishedKeyReport>,
     /// Keys that were left out, and why.
     pub skipped: Vec<String>,
     /// The way that the API server was reached over, as a mount records it.
@@ -62,11 +60,9 @@ pub struct IssuerReport {
     pub unproven: Option<String>,
 }
 
-/// One piece of evidence.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceReport {
-    /// Where it was found.
     pub source: evidence::Source,
     /// What is written there.
     pub found: String,
@@ -74,10 +70,9 @@ pub struct EvidenceReport {
     pub points_to: &'static str,
 }
 
-/// One key.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyReport {
+pub struct PublishedKeyReport {
     /// kid, where there is one.
     pub kid: Option<String>,
     /// The algorithm that is published.
@@ -97,23 +92,20 @@ pub struct ProofReport {
     pub service_account: String,
     /// kid of the key that signed it.
     pub kid: Option<String>,
-    /// Its algorithm.
     pub alg: String,
 }
 
 /// Why it ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// Issuer and keys.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     /// A token says something else.
     #[error(transparent)]
-    Refuted(proof::Unproven),
+    Refuted(prove_issuer::IssuerProofError),
 }
 
 impl FindError {
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Issuer(error) => error.hint(),
@@ -124,9 +116,9 @@ impl FindError {
 
 impl IssuerReport {
     /// What the kubeconfig alone says, and whether it contradicts itself.
-    pub fn of_entry(entry: &Entry, given: &Given) -> (Self, Option<FindError>) {
+    pub fn of_entry(entry: &Entry, given: &CloudOverrides) -> (Self, Option<FindError>) {
         let Identity { evidence: found, verdict: decided } = identify(entry, given);
-        let row = |evidence: &evidence::Evidence| EvidenceReport {
+        let row = |evidence: &evidence::CloudEvidence| EvidenceReport {
             source: evidence.source,
             found: evidence.found.clone(),
             points_to: evidence.claim.words(),
@@ -143,7 +135,7 @@ impl IssuerReport {
             named_by: None,
             key_source: None,
             site_unused: None,
-            not_compared: None,
+            api_keys_unread: None,
             keys: Vec::new(),
             skipped: Vec::new(),
             authority: None,
@@ -160,9 +152,9 @@ impl IssuerReport {
         self.named_by = Some(resolved.named_by);
         self.key_source = Some(resolved.source);
         self.site_unused = resolved.site_unused.as_ref().map(ToString::to_string);
-        self.not_compared = resolved.no_witness.clone();
+        self.api_keys_unread = resolved.api_keys_unread.clone();
         self.skipped = resolved.keys.skipped.iter().map(ToString::to_string).collect();
-        let keys = resolved.keys.keys.iter().map(|published| KeyReport {
+        let keys = resolved.keys.keys.iter().map(|published| PublishedKeyReport {
             kid: published.kid.clone(),
             alg: published.alg.clone(),
             kind: published.key.kind().to_string(),
@@ -180,14 +172,14 @@ pub async fn run(
     progress: &dyn Progress,
     input: &IssuerInput,
 ) -> (IssuerReport, Option<FindError>) {
-    let (mut report, contradiction) = IssuerReport::of_entry(&input.entry, &input.wishes.given);
-    let mut wishes = input.wishes.clone();
+    let (mut report, contradiction) = IssuerReport::of_entry(&input.entry, &input.overrides.given);
+    let mut overrides = input.overrides.clone();
     if contradiction.is_some() {
-        // Nobody can be asked about two clusters; what the API server says is
+        // No cloud can be queried about two clusters; what the API server says is
         // there to be seen.
-        wishes.ask = Ask::IfNeeded;
+        overrides.ask = CloudLookup::OnlyIfNeeded;
     }
-    let work = resolve(cluster, sources, &wishes, &[]);
+    let work = resolve(cluster, sources, &overrides, &[]);
     let resolved = match patiently(progress, "reading the issuer and its keys", work).await {
         // For what a mount would be given.
         Ok(resolved) => match without_weak_keys(resolved, &[]) {
@@ -199,7 +191,7 @@ pub async fn run(
     report.tell(&resolved);
     report.authority = cluster.way().map(|way| way.to_string());
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-    let work = proof::ask(cluster, progress, &resolved, &[], &audiences, jiff::Timestamp::now());
+    let work = prove_issuer::ask(cluster, progress, &resolved, &[], &audiences, jiff::Timestamp::now());
     match patiently(progress, "asking for a token", work).await {
         Ok(proven) => {
             report.proof = Some(ProofReport {
@@ -212,8 +204,11 @@ pub async fn run(
         Err(error) => {
             report.unproven = Some(error.to_string());
             // That no token may be created contradicts nothing.
-            let refuted = matches!(error, proof::Unproven::Refuted(_) | proof::Unproven::NotPublished { .. })
-                .then_some(FindError::Refuted(error));
+            let refuted = matches!(
+                error,
+                prove_issuer::IssuerProofError::Contradicted(_) | prove_issuer::IssuerProofError::NotPublished { .. }
+            )
+            .then_some(FindError::Refuted(error));
             (report, contradiction.or(refuted))
         }
     }

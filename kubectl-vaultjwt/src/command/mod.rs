@@ -1,17 +1,21 @@
-//! What the program does: one folder or file for each command, each from
-//! resolved input through a plan to a report. Commands never print. `chain` is
-//! what several of them plan: the keys of clusters on one mount. `rights` asks
-//! Vault whether the token may do a plan.
+//! What the program does: one folder or file for each command, each from resolved input
+//! through a plan to a report. Commands never print.
+//!
+//! Several commands use the rest: `mount` plans the keys of clusters on one mount,
+//! `capabilities` checks the Vault token's rights, `prove_issuer` and `possession` request
+//! and check tokens, `ways` says which ways to a cluster are recorded. `progress` and
+//! `confirm` are ports, `report` and `failure` what commands return.
 
-pub mod chain;
+pub mod capabilities;
 pub mod confirm;
+pub mod failure;
 pub mod issuer;
+pub mod mount;
 pub mod possession;
 pub mod progress;
-pub mod proof;
+pub mod prove_issuer;
 pub mod remove;
 pub mod report;
-pub mod rights;
 pub mod setup;
 pub mod status;
 pub mod sync;
@@ -23,9 +27,8 @@ pub use progress::{Progress, Step, patiently};
 
 use crate::vault::{Vault, VaultError};
 
-/// Refuses a namespace that Vault passes over: what is read would be another
-/// mount of the same name. Only the list of mounts shows it, and whoever may
-/// not read that is not kept from the rest.
+/// Refuses a namespace that Vault passes over: what is read would be another mount of the same
+/// name. Only the list of mounts shows it. A token that may not read the list is not refused.
 pub async fn namespace_guard(vault: &dyn Vault) -> Result<(), VaultError> {
     if vault.namespace().is_none() {
         return Ok(());

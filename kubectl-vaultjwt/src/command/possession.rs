@@ -1,25 +1,25 @@
-//! Requests the token that shows whether an API server has the private key of an
-//! enrolled cluster. It never stands alone (`keychain::evidence`): it can be relayed.
+//! Requests the token that shows whether an API server has the private key of an enrolled
+//! cluster. It is never the only evidence (`keychain::evidence`): it can be relayed.
 
-use super::{Progress, Step};
 use crate::cluster::Cluster;
+use crate::command::{Progress, Step};
 use crate::issuer::possession::{account, is_unbound, keys};
-use crate::issuer::proof::{self, Claim};
+use crate::issuer::proof::{self, ProofRequest};
 use crate::issuer::{KeySource, Resolved, is_managed};
 use crate::keychain::Owner;
-use crate::keychain::element::Element;
+use crate::keychain::element::MountKey;
 use crate::keychain::evidence::Reached;
-use crate::keychain::key::KeyId;
+use crate::keychain::key_id::KeyId;
 use crate::keychain::key_proof::KeyProof;
 use jiff::Timestamp;
 
 /// What is requested, and of whom.
 #[derive(Clone, Copy)]
-pub struct Request<'a> {
+pub struct PossessionRequest<'a> {
     /// The cluster that the API server claims to be.
     pub owner: &'a Owner,
-    /// What stands on the mount.
-    pub elements: &'a [Element],
+    /// What is on the mount.
+    pub elements: &'a [MountKey],
     /// How the API server was reached.
     pub reached: Reached,
     /// A random audience, new for each run.
@@ -27,7 +27,11 @@ pub struct Request<'a> {
 }
 
 /// The key of the owner that signed a fresh token of kube-system, or why none did.
-pub async fn show(cluster: &dyn Cluster, progress: &dyn Progress, request: Request<'_>) -> Result<KeyId, String> {
+pub async fn show(
+    cluster: &dyn Cluster,
+    progress: &dyn Progress,
+    request: PossessionRequest<'_>,
+) -> Result<KeyId, String> {
     let ours = request.elements.iter().filter(|element| element.is_of(request.owner));
     signer(cluster, progress, request, keys(ours, request.reached != Reached::Unrecorded)).await
 }
@@ -36,16 +40,16 @@ pub async fn show(cluster: &dyn Cluster, progress: &dyn Progress, request: Reque
 pub async fn signer(
     cluster: &dyn Cluster,
     progress: &dyn Progress,
-    request: Request<'_>,
+    request: PossessionRequest<'_>,
     keys: Vec<crate::keychain::jwk::PublishedKey>,
 ) -> Result<KeyId, String> {
     let account = account();
     let audiences = [request.nonce.to_owned()];
-    let token = match cluster.token(&account, &audiences, super::proof::LIFETIME).await {
+    let token = match cluster.token(&account, &audiences, crate::command::prove_issuer::LIFETIME).await {
         Ok(token) => token,
         Err(error) => return Err(error.to_string()),
     };
-    let claim = Claim {
+    let claim = ProofRequest {
         issuer: &request.owner.issuer,
         keys: &keys,
         subject: &account.subject(),
@@ -66,7 +70,7 @@ pub async fn signer(
 pub async fn adoptable(
     cluster: &dyn Cluster,
     progress: &dyn Progress,
-    request: Request<'_>,
+    request: PossessionRequest<'_>,
     resolved: &Resolved,
     adopts: bool,
 ) -> Vec<KeyId> {
@@ -84,10 +88,10 @@ pub async fn adoptable(
 }
 
 /// Whether the owner was enrolled without verification, so that the user's word can
-/// stand in for a token again.
-pub fn is_trusted(elements: &[Element], owner: &Owner) -> bool {
+/// replace a token again.
+pub fn is_trusted(elements: &[MountKey], owner: &Owner) -> bool {
     let proofs = || {
-        let marks = elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
+        let marks = elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner);
         marks.filter_map(|mark| mark.proof)
     };
     // A file whose keys a token verified needed no word.
@@ -104,7 +108,7 @@ mod tests {
     #[test]
     fn whose_word_may_be_taken_again() {
         let owner = Owner { issuer: "https://i".into(), cluster_uid: Some("u1".into()) };
-        let elements = |proofs: &[KeyProof]| -> Vec<Element> {
+        let elements = |proofs: &[KeyProof]| -> Vec<MountKey> {
             let mark = |proof: &KeyProof| Provenance {
                 owner: owner.clone(),
                 kid: String::new(),
@@ -117,7 +121,7 @@ mod tests {
                 previous_issuers: Vec::new(),
                 unknown: Default::default(),
             };
-            (1..).zip(proofs).map(|(number, proof)| Element::write(&key(number), &mark(proof))).collect()
+            (1..).zip(proofs).map(|(number, proof)| MountKey::write(&key(number), &mark(proof))).collect()
         };
         for (proofs, trusted) in [
             (&[KeyProof::Trusted][..], true),

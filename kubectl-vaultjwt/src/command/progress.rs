@@ -1,5 +1,5 @@
-//! Owns what a command tells while it works: steps that are done, and
-//! warnings. How they look is the renderer's business.
+//! What a command reports while it runs: finished steps and warnings. The renderer decides
+//! how they look.
 
 /// Something that happened, in the words of the user's world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,7 +18,6 @@ pub enum Step {
 
 /// Takes steps as they happen.
 pub trait Progress: Send + Sync {
-    /// One step.
     fn step(&self, step: Step);
 
     /// `done` of `of` parts of something long are done.
@@ -27,7 +26,7 @@ pub trait Progress: Send + Sync {
     }
 }
 
-/// After this long in silence, the user is told what is being waited for.
+/// After this long in silence, a step says what is being waited for.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Waits for `work`, and says `what` is being done if it takes longer than a

@@ -1,6 +1,6 @@
-//! Owns what the reports of several commands have in common.
+//! Parts that the reports of several commands share.
 
-use crate::issuer::CloudWord;
+use crate::issuer::CloudAnswer;
 use crate::keychain::action::{KeyAction, KeyStep};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
@@ -9,16 +9,14 @@ use shared::mount::MountPath;
 /// Which Vault, which mount.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Place {
-    /// Vault's address.
+pub struct VaultLocation {
     pub address: String,
     /// Its namespace, where not the root.
     pub namespace: Option<String>,
-    /// The mount.
     pub mount: String,
 }
 
-impl Place {
+impl VaultLocation {
     /// A mount of `vault`.
     pub fn of(vault: &dyn Vault, mount: &MountPath) -> Self {
         Self {
@@ -29,19 +27,17 @@ impl Place {
     }
 }
 
-/// One key.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyReport {
+pub struct KeyChangeReport {
     /// SHA-256 of the SPKI, base64url.
     pub id: String,
     /// kid, where there is one.
     pub kid: Option<String>,
-    /// What happens to it.
     pub action: KeyAction,
 }
 
-impl KeyReport {
+impl KeyChangeReport {
     /// A step of a plan.
     pub fn of(step: &KeyStep) -> Self {
         Self { id: step.id.to_string(), kid: step.kid.clone(), action: step.action }
@@ -77,19 +73,19 @@ pub struct CloudReport {
 }
 
 impl CloudReport {
-    /// Of what was said, where anybody was asked.
-    pub fn of(word: &CloudWord) -> Option<Self> {
+    /// Of the answer, where the cloud was queried.
+    pub fn of(word: &CloudAnswer) -> Option<Self> {
         match word {
-            CloudWord::NotAsked | CloudWord::Nobody => None,
-            CloudWord::Failed(error) => {
+            CloudAnswer::NotAsked | CloudAnswer::NoCloud => None,
+            CloudAnswer::Failed(error) => {
                 let error = Some(error.to_string());
                 Some(Self { id: None, confirmed: false, unconfirmed: None, no_issuer: None, error })
             }
-            CloudWord::Confirmed(described) | CloudWord::Behind(described, _) => Some(Self {
+            CloudAnswer::Confirmed(described) | CloudAnswer::Unconfirmed(described, _) => Some(Self {
                 id: Some(described.id.clone()),
-                confirmed: matches!(word, CloudWord::Confirmed(_)),
+                confirmed: matches!(word, CloudAnswer::Confirmed(_)),
                 unconfirmed: match word {
-                    CloudWord::Behind(_, gap) => Some(gap.about("it")),
+                    CloudAnswer::Unconfirmed(_, gap) => Some(gap.about("it")),
                     _ => None,
                 },
                 no_issuer: described.no_issuer.clone(),

@@ -1,12 +1,11 @@
 //! Which ways to a cluster are recorded: that of this run when the cluster is
 //! enrolled, and a renewed authority while the old one still vouches.
 
-use super::{Progress, Step};
 use crate::cluster::Cluster;
+use crate::command::{Progress, Step};
 use crate::keychain::Owner;
 use crate::keychain::authority::{AUTHORITIES_AT_MOST, Authority, AuthorityId};
-use crate::keychain::element::Element;
-use crate::keychain::element::authorities;
+use crate::keychain::element::{MountKey, authorities};
 use std::collections::HashSet;
 
 /// Authorities of pods that one enrollment records: one, and its successor.
@@ -41,17 +40,17 @@ async fn of_pods(cluster: &dyn Cluster, progress: &dyn Progress) -> Vec<Authorit
 /// Further authorities of a cluster that is reached directly: those that both the
 /// kubeconfig and the cluster's own ConfigMap have beside the recorded one. So a
 /// certificate authority can be renewed with overlap. Not for a name that stands for
-/// another owner of the mount: whoever has it second could take the other's next way.
+/// another owner of the mount: the second owner could take over the other's next way.
 pub async fn renewed(
     cluster: &dyn Cluster,
     progress: &dyn Progress,
     owner: &Owner,
-    standing: &[Element],
+    standing: &[MountKey],
 ) -> Vec<Authority> {
     let recorded = &authorities(standing, owner);
     let others: HashSet<&str> = standing
         .iter()
-        .filter_map(Element::provenance)
+        .filter_map(MountKey::provenance)
         .filter(|mark| mark.owner != *owner)
         .flat_map(|mark| &mark.authorities)
         .filter_map(|way| if let Authority::Direct { name, .. } = way { Some(name.as_str()) } else { None })

@@ -1,8 +1,7 @@
-//! Owns what may be offered to a shell, and the text it is offered in. A shell puts
-//! a candidate into the command line as it stands, and runs the line when the
-//! person presses Enter; names come from kubeconfigs, clusters and Vault, whose
-//! authors are not always trusted. So what a shell would not take as one plain
-//! word is not offered.
+//! Decides what is offered to a shell, and escapes it. A shell puts a candidate into the
+//! command line unchanged, and runs the line when the person presses Enter; names come from
+//! kubeconfigs, clusters, and Vault, whose authors are not always trusted. So what a shell
+//! would not read as one plain word is not offered.
 
 use shared::text::{acts, one_line};
 
@@ -22,9 +21,7 @@ pub(super) enum Directive {
     Nothing,
     /// The word is not at its end: no space after it.
     Unfinished,
-    /// A file is meant.
     Files,
-    /// A folder is meant.
     Folders,
 }
 
@@ -43,7 +40,6 @@ impl Directive {
 }
 
 impl Candidate {
-    /// Without a description.
     pub(super) fn plain(value: impl Into<String>) -> Self {
         Self { value: value.into(), description: String::new() }
     }
@@ -69,7 +65,6 @@ fn is_plain(value: &str) -> bool {
         && !value.chars().any(|c| acts(c) || c.is_whitespace() || ACTIVE.contains(c))
 }
 
-/// The whole answer.
 pub(super) fn text(candidates: &[Candidate], with_descriptions: bool, directive: Directive) -> String {
     let mut text = String::new();
     for Candidate { value, description } in candidates {

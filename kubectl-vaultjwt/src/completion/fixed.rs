@@ -1,7 +1,7 @@
-//! Owns values that are known without asking anybody: those of a list, and files.
+//! Values that are known without a request: those of a list, and files.
 
-use super::candidate::{Candidate, Directive};
-use super::line::Line;
+use crate::completion::candidate::{Candidate, Directive};
+use crate::completion::line::Line;
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
 
@@ -15,7 +15,7 @@ const TRIED: [(&str, &[&str]); 5] = [
     ("color", &["auto", "always", "never"]),
 ];
 
-/// What is known; `None` where somebody has to be asked. `plain` is the command line
+/// What is known; `None` where a request is needed. `plain` is the command line
 /// before it was built.
 pub(super) fn of(plain: &Command, line: &Line<'_>, arg: &Arg) -> Option<(Vec<Candidate>, Directive)> {
     let listed: Vec<_> = arg.get_possible_values().into_iter().filter(|value| !value.is_hide_set()).collect();

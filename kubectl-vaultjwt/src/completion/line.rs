@@ -1,8 +1,8 @@
-//! Owns reading an unfinished command line: which command it is, which flags are
-//! given, and what the last word could become. clap's description of the command
-//! line is asked for everything, so a new flag needs nothing here.
+//! Reads an unfinished command line: which command it is, which flags are given, and what
+//! the last word could become. Everything comes from clap's description of the command
+//! line, so a new flag needs no change here.
 
-use super::candidate::Candidate;
+use crate::completion::candidate::Candidate;
 use clap::{Arg, ArgAction, Command};
 
 /// What was typed, understood.
@@ -14,16 +14,14 @@ pub(super) struct Line<'a> {
     /// Flags with their values, in order.
     pub(super) given: Vec<(&'a Arg, Option<String>)>,
     /// What the last word could become.
-    pub(super) wanted: Wanted<'a>,
+    pub(super) wanted: Expected<'a>,
     /// What is there of it: of a value only, where `--flag=` is in front.
     pub(super) typed: String,
 }
 
 /// What a word could become.
-pub(super) enum Wanted<'a> {
-    /// A subcommand.
+pub(super) enum Expected<'a> {
     Command,
-    /// A flag.
     Flag,
     /// A value of this flag, or this positional argument.
     Value(&'a Arg),
@@ -43,7 +41,7 @@ impl<'a> Line<'a> {
             command: root,
             path: Vec::new(),
             given: Vec::new(),
-            wanted: Wanted::Nothing,
+            wanted: Expected::Nothing,
             typed: last.to_owned(),
         };
         let mut positionals = 0;
@@ -74,27 +72,33 @@ impl<'a> Line<'a> {
         line
     }
 
-    fn want(&mut self, last: &str, pending: Option<&'a Arg>, only_positionals: bool, positionals: usize) -> Wanted<'a> {
+    fn want(
+        &mut self,
+        last: &str,
+        pending: Option<&'a Arg>,
+        only_positionals: bool,
+        positionals: usize,
+    ) -> Expected<'a> {
         if let Some(arg) = pending
             && (needs_value(arg) || !last.starts_with('-'))
         {
             // It is not given yet.
             self.given.pop();
-            return Wanted::Value(arg);
+            return Expected::Value(arg);
         }
         if !only_positionals && last.starts_with('-') {
-            let Some((flag, value)) = last.split_once('=') else { return Wanted::Flag };
+            let Some((flag, value)) = last.split_once('=') else { return Expected::Flag };
             let arg = match flag.strip_prefix("--") {
                 Some(long) => self.long(long),
                 None => flag.chars().nth(1).filter(|_| flag.chars().count() == 2).and_then(|short| self.short(short)),
             };
             self.typed = value.to_owned();
-            return arg.filter(|arg| takes_value(arg)).map_or(Wanted::Nothing, Wanted::Value);
+            return arg.filter(|arg| takes_value(arg)).map_or(Expected::Nothing, Expected::Value);
         }
         match self.command.get_positionals().nth(positionals) {
-            Some(arg) => Wanted::Value(arg),
-            None if positionals == 0 && !only_positionals && self.command.has_subcommands() => Wanted::Command,
-            None => Wanted::Nothing,
+            Some(arg) => Expected::Value(arg),
+            None if positionals == 0 && !only_positionals && self.command.has_subcommands() => Expected::Command,
+            None => Expected::Nothing,
         }
     }
 
@@ -153,14 +157,13 @@ impl<'a> Line<'a> {
         of_flag.filter_map(|(_, value)| value.as_deref()).next_back()
     }
 
-    /// The subcommands.
     pub(super) fn subcommands(&self) -> Vec<Candidate> {
         let shown = self.command.get_subcommands().filter(|command| !command.is_hide_set());
         shown.map(|command| Candidate::described(command.get_name(), command.get_about())).collect()
     }
 
-    /// The flags, without those that can be given once and are. The short form
-    /// stands beside the long one only after a single dash.
+    /// The flags, without those that can be given once and are. The short form is offered
+    /// beside the long one only after a single dash.
     pub(super) fn flags(&self) -> Vec<Candidate> {
         let mut found = Vec::new();
         for arg in self.command.get_arguments().filter(|arg| !arg.is_positional() && !arg.is_hide_set()) {

@@ -1,16 +1,17 @@
-//! Owns values that somebody has to be asked for: the kubeconfig, the cluster,
-//! Vault. Somebody waits at a prompt, so it takes two seconds at most; nothing that
-//! could ask a person something is run for it, and what fails offers nothing.
+//! Values that need a request: the kubeconfig, the cluster, Vault. A person waits at a
+//! prompt, so it takes two seconds at most; nothing that could prompt is run for it, and
+//! what fails offers nothing.
 
-use super::candidate::{Candidate, Directive};
-use super::line::Line;
 use crate::cli::kube::KubeFlags;
 use crate::cli::vault::VaultFlags;
 use crate::cluster::api_server::ApiServer;
 use crate::cluster::kubeconfig::Contexts;
-use crate::vault::client::Client;
-use crate::vault::settings::{Process, Settings, Surroundings};
-use crate::vault::token_helper::HelperError;
+use crate::completion::candidate::{Candidate, Directive};
+use crate::completion::line::Line;
+use crate::vault::http::client::Client;
+use crate::vault::settings::Settings;
+use crate::vault::settings::host::{HostEnvironment, RealHost};
+use crate::vault::settings::token_helper::HelperError;
 use crate::vault::{Vault as _, VaultError};
 use clap::{Arg, CommandFactory as _, Parser};
 use kube::config::ExecInteractiveMode;
@@ -109,7 +110,7 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn kubeconfig(chosen: &Chosen) -> Option<Contexts> {
-    Contexts::load(&chosen.kube, variable).ok()
+    Contexts::load(&chosen.kube.overrides(), Arc::new(variable)).ok()
 }
 
 /// Runs it, and does not wait for what it leaves behind.
@@ -124,7 +125,8 @@ fn within_limit<T>(work: impl Future<Output = Option<T>>) -> Option<T> {
 
 async fn cluster(chosen: &Chosen) -> Option<ApiServer> {
     let flags = KubeFlags { request_timeout: Some(limit()), ..chosen.kube.clone() };
-    let mut connection = Contexts::load(&flags, variable).and_then(|contexts| contexts.resolve(None)).ok()?;
+    let mut connection =
+        Contexts::load(&flags.overrides(), Arc::new(variable)).and_then(|contexts| contexts.resolve(None)).ok()?;
     // The one who presses TAB is typing something else.
     if let Some(exec) = &mut connection.config.auth_info.exec {
         exec.interactive_mode = Some(ExecInteractiveMode::Never);
@@ -143,7 +145,7 @@ async fn service_accounts(chosen: &Chosen, namespace: &str, separator: &str) -> 
 
 async fn vault(chosen: &Chosen) -> Option<Client> {
     let flags = VaultFlags { timeout: Some(limit()), ..chosen.vault.clone() };
-    let settings = Settings::resolve(&flags, &Quiet).ok()?;
+    let settings = Settings::resolve(&flags.overrides(), &Quiet).ok()?;
     let client: Result<Client, VaultError> = Client::new(settings, Arc::new(|_: &str| ()));
     client.ok()
 }
@@ -167,21 +169,21 @@ async fn policies(chosen: &Chosen) -> Option<Vec<String>> {
 /// no token.
 struct Quiet;
 
-impl Surroundings for Quiet {
+impl HostEnvironment for Quiet {
     fn var(&self, name: &str) -> Option<String> {
-        Process.var(name)
+        RealHost.var(name)
     }
 
     fn home(&self) -> Option<PathBuf> {
-        Process.home()
+        RealHost.home()
     }
 
     fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
-        Process.read(file)
+        RealHost.read(file)
     }
 
     fn files(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        Process.files(directory)
+        RealHost.files(directory)
     }
 
     fn token_helper(&self, _: &Path, _: &str) -> Result<Vec<u8>, HelperError> {

@@ -1,13 +1,12 @@
-//! Owns how a command line goes on when TAB is pressed: the hidden command
-//! `__complete`, in the protocol of cobra (spf13/cobra `completions.go`), because
-//! kubectl speaks it: candidates, one a line, each with an optional description
-//! after a tab; at the end a colon and a number that says what the shell does with
-//! them.
+//! Completes a command line when TAB is pressed: the hidden command `__complete`, in the
+//! protocol of cobra (spf13/cobra `completions.go`), because kubectl speaks it: candidates,
+//! one a line, each with an optional description after a tab; at the end a colon and a
+//! number that says what the shell does with them.
 //!
-//! `line` reads what was typed, with clap's own description of the command line;
-//! `fixed` and `lookup` know values; `candidate` decides what may be offered.
-//! Whatever fails, there are fewer candidates, and never a word about it: the
-//! shell would take it for one.
+//! `line` reads what was typed, with clap's own description of the command line; `fixed`
+//! and `lookup` know values; `candidate` decides what is offered; `scripts` are what shells
+//! load. A failure only means fewer candidates, and no message: the shell would take it for
+//! a candidate.
 
 mod candidate;
 mod fixed;
@@ -16,16 +15,16 @@ mod lookup;
 pub mod scripts;
 
 use crate::cli::{Cli, help};
-use candidate::{Candidate, Directive};
+use crate::completion::candidate::{Candidate, Directive};
+use crate::completion::line::{Expected, Line};
 use clap::CommandFactory as _;
-use line::{Line, Wanted};
 use std::ffi::OsString;
 use std::io::Write as _;
 
 /// The command line after `__complete`, where that is what the program was called
 /// for. Not clap's work: words that are wrong until they are finished must not be
 /// errors.
-pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Request> {
+pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<CompletionRequest> {
     let mut arguments = arguments.into_iter().skip(1);
     let with_descriptions = match arguments.next()?.to_str()? {
         "__complete" => true,
@@ -33,19 +32,18 @@ pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Request> {
         _ => return None,
     };
     let words = arguments.map(|word| word.to_string_lossy().into_owned()).collect();
-    Some(Request { words, with_descriptions })
+    Some(CompletionRequest { words, with_descriptions })
 }
 
 /// What a shell asks.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct CompletionRequest {
     /// The words after the program's name, the last one unfinished.
     words: Vec<String>,
     with_descriptions: bool,
 }
 
-/// Answers on stdout.
-pub fn answer(request: &Request) {
+pub fn answer(request: &CompletionRequest) {
     let (candidates, directive) = complete(&request.words);
     let text = candidate::text(&candidates, request.with_descriptions, directive);
     // A shell that has gone away misses nothing.
@@ -59,10 +57,10 @@ fn complete(words: &[String]) -> (Vec<Candidate>, Directive) {
     let root = root.mut_subcommand("help", |command| command.about(help::HELP));
     let line = Line::read(&root, words);
     let (found, directive) = match &line.wanted {
-        Wanted::Nothing => (Vec::new(), Directive::Nothing),
-        Wanted::Command => (line.subcommands(), Directive::Values),
-        Wanted::Flag => (line.flags(), Directive::Values),
-        Wanted::Value(arg) => match fixed::of(&plain, &line, arg) {
+        Expected::Nothing => (Vec::new(), Directive::Nothing),
+        Expected::Command => (line.subcommands(), Directive::Values),
+        Expected::Flag => (line.flags(), Directive::Values),
+        Expected::Value(arg) => match fixed::of(&plain, &line, arg) {
             Some(fixed) => fixed,
             None => lookup::of(&line, arg),
         },

@@ -1,5 +1,4 @@
-//! Owns what makes shells ask: a script for each, and the program that kubectl
-//! looks for.
+//! The completion scripts, one for each shell, and the program that kubectl looks for.
 
 use crate::cli::completion::Shell;
 

@@ -132,7 +132,7 @@ proptest! {
     }
 }
 
-/// Words that come near the command line's, without those that ask somebody.
+/// Words close to the command line's, without those that need a request.
 fn word() -> impl Strategy<Value = String> {
     const KNOWN: &[&str] = &[
         "setup",

@@ -1,11 +1,10 @@
-//! Owns why a cluster's issuer or its keys could not be found, and the one
-//! thing to do next.
+//! Why a cluster's issuer or its keys could not be found, and the one thing to do next.
 
-use super::cloud::CloudWord;
-use super::resolve::NamedBy;
 use crate::cloud::Contradiction;
 use crate::cloud_api::CloudError;
 use crate::cluster::ClusterError;
+use crate::issuer::cloud_answer::CloudAnswer;
+use crate::issuer::request::NamedBy;
 use crate::keychain::jwk::KeySetError;
 use shared::text::one_line;
 
@@ -21,12 +20,11 @@ pub enum IssuerError {
     /// An issuer text no token should carry.
     #[error("issuer \"{}\" is not usable: {why}", one_line(.issuer))]
     Unusable {
-        /// The text.
         issuer: String,
         /// The rule it breaks.
         why: &'static str,
     },
-    /// The issuer's site says it is somebody else.
+    /// The issuer's site names another issuer.
     #[error("the discovery document at \"{url}\" names issuer \"{}\", not \"{}\"", one_line(.found), one_line(.issuer))]
     SiteIsAnother {
         /// Where it was read.
@@ -38,19 +36,12 @@ pub enum IssuerError {
     },
     /// Keys of the issuer's site.
     #[error("the key set of issuer \"{}\" is not usable: {source}", one_line(.issuer))]
-    SiteKeys {
-        /// The issuer.
-        issuer: String,
-        /// What is wrong.
-        source: KeySetError,
-    },
+    SiteKeys { issuer: String, source: KeySetError },
     /// Keys of the API server.
     #[error("the key set of the API server is not usable: {0}")]
     ApiKeys(#[source] KeySetError),
-    /// Two different clusters.
     #[error("the key set at \"{}\" and this API server have no key in common: the key set is out of date, or issuer \"{}\" is not this cluster's", one_line(.url), one_line(.issuer))]
     Disjoint {
-        /// The issuer.
         issuer: String,
         /// URL of its key set.
         url: String,
@@ -62,17 +53,16 @@ pub enum IssuerError {
     #[error("the keys of issuer \"{}\" can only be taken from its own site, which could not be read: {why}{}",
         one_line(.issuer), unconfirmed(.cloud))]
     CloudIssuer {
-        /// The issuer.
         issuer: String,
         /// Why its site was not read.
         why: String,
         /// What its cloud says.
-        cloud: Box<CloudWord>,
+        cloud: Box<CloudAnswer>,
     },
     /// Two pieces of evidence.
     #[error("{0}")]
     Contradiction(Box<Contradiction>),
-    /// Nobody else could name the issuer either.
+    /// No other source could name the issuer either.
     #[error(transparent)]
     Cloud(Box<CloudError>),
     /// A kubeconfig that is a mix of two clusters.
@@ -80,7 +70,6 @@ pub enum IssuerError {
     OtherEndpoint {
         /// The cluster that its names and arguments stand for.
         id: String,
-        /// Where it leads.
         host: String,
         /// Where that cluster is.
         hosts: Vec<String>,
@@ -91,19 +80,12 @@ pub enum IssuerError {
     Differ {
         /// Who named the first.
         by: NamedBy,
-        /// The issuer.
         issuer: String,
-        /// The API server's.
         theirs: String,
     },
     /// The site was asked for and cannot be read.
     #[error("the site of issuer \"{}\" could not be read: {why}", one_line(.issuer))]
-    Site {
-        /// The issuer.
-        issuer: String,
-        /// Why not.
-        why: String,
-    },
+    Site { issuer: String, why: String },
     /// A UID that this cluster does not have.
     #[error("this cluster's UID (of namespace kube-system) is \"{}\", not \"{}\"", one_line(.found), one_line(.wanted))]
     OtherUid {
@@ -131,27 +113,26 @@ fn says(by: NamedBy) -> &'static str {
     }
 }
 
-/// Why the cloud's word does not let the API server stand in.
-fn unconfirmed(word: &CloudWord) -> String {
+/// Why the cloud's answer does not allow reading keys from the API server.
+fn unconfirmed(word: &CloudAnswer) -> String {
     match word {
-        CloudWord::Failed(error) => format!("; and {error}"),
-        CloudWord::Behind(described, gap) => format!("; and {}", gap.about(&one_line(&described.id))),
-        CloudWord::Confirmed(described) if described.authority.is_none() => {
+        CloudAnswer::Failed(error) => format!("; and {error}"),
+        CloudAnswer::Unconfirmed(described, gap) => format!("; and {}", gap.about(&one_line(&described.id))),
+        CloudAnswer::Confirmed(described) if described.authority.is_none() => {
             format!("; and the certificate authority of {} is not told by its cloud", one_line(&described.id))
         }
-        CloudWord::Confirmed(described) => {
+        CloudAnswer::Confirmed(described) => {
             let theirs = described
                 .issuer
                 .as_deref()
                 .map_or_else(|| "no issuer".to_owned(), |issuer| format!("issuer \"{}\"", one_line(issuer)));
             format!("; and {} has {theirs}", one_line(&described.id))
         }
-        CloudWord::NotAsked | CloudWord::Nobody => String::new(),
+        CloudAnswer::NotAsked | CloudAnswer::NoCloud => String::new(),
     }
 }
 
 impl IssuerError {
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Cluster(e) => e.hint(),
@@ -176,7 +157,7 @@ impl IssuerError {
                 Some("say which issuer is right with --issuer; see what led here: kubectl vaultjwt issuer".to_owned())
             }
             Self::CloudIssuer { cloud, .. } => Some(match &**cloud {
-                CloudWord::Failed(error) => error.hint(),
+                CloudAnswer::Failed(error) => error.hint(),
                 _ => "run this where the issuer's URL can be reached (a proxy is taken from HTTPS_PROXY)".to_owned(),
             }),
             Self::Site { .. } => Some("check that the issuer URL can be reached from here (HTTPS_PROXY), and --issuer-ca-cert".to_owned()),

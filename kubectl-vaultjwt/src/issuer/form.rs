@@ -2,17 +2,18 @@
 //! the keys come from the issuer's URL, or issuer and UID, where they come from the API
 //! server or a file.
 
-use super::difference::KeyDifference;
-use super::hosts::is_a_clouds;
-use super::resolve::{KeySource, NamedBy, Resolved, SiteUnused, Wishes};
-use super::{CloudWord, IssuerError};
 use crate::cluster::Cluster;
+use crate::issuer::difference::KeyDifference;
+use crate::issuer::managed_hosts::is_a_clouds;
+use crate::issuer::request::{IssuerOverrides, NamedBy};
+use crate::issuer::resolved::{KeySource, Resolved, SiteUnused};
+use crate::issuer::{CloudAnswer, IssuerError};
 use crate::keychain::Owner;
 use crate::keychain::jwk::KeySet;
 
 /// The cluster as the mount knows it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Standing {
+pub(super) struct KnownOwner {
     /// The owner that is this cluster, by its issuer and UID. Both can be copied: what may
     /// be done to that owner's keys is decided by the connection.
     pub(super) owner: Option<Owner>,
@@ -20,11 +21,11 @@ pub(super) struct Standing {
     uid: Option<String>,
 }
 
-impl Standing {
+impl KnownOwner {
     /// Finds it among `enrolled`.
     pub(super) async fn find(
         cluster: &dyn Cluster,
-        wishes: &Wishes,
+        overrides: &IssuerOverrides,
         issuer: &str,
         enrolled: &[Owner],
     ) -> Result<Self, IssuerError> {
@@ -33,7 +34,7 @@ impl Standing {
         if is_a_clouds(issuer) || !of_issuer().any(|owner| owner.cluster_uid.is_some()) {
             return Ok(Self { owner: by_issuer, uid: None });
         }
-        match read_uid(cluster, wishes).await {
+        match read_uid(cluster, overrides).await {
             Ok(uid) => {
                 let by_uid = of_issuer().find(|owner| owner.cluster_uid.as_ref() == Some(&uid)).cloned();
                 Ok(Self { owner: by_uid.or(by_issuer), uid: Some(uid) })
@@ -45,17 +46,17 @@ impl Standing {
     }
 
     /// The cluster's UID; read once.
-    pub(super) async fn uid(&self, cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, IssuerError> {
+    pub(super) async fn uid(&self, cluster: &dyn Cluster, overrides: &IssuerOverrides) -> Result<String, IssuerError> {
         match &self.uid {
             Some(uid) => Ok(uid.clone()),
-            None => read_uid(cluster, wishes).await,
+            None => read_uid(cluster, overrides).await,
         }
     }
 }
 
 /// The cluster's UID: its own, or the one given where it cannot be read.
-async fn read_uid(cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, IssuerError> {
-    match (&wishes.cluster_uid, cluster.uid().await) {
+async fn read_uid(cluster: &dyn Cluster, overrides: &IssuerOverrides) -> Result<String, IssuerError> {
+    match (&overrides.cluster_uid, cluster.uid().await) {
         (Some(wanted), Ok(found)) if *wanted != found => Err(IssuerError::OtherUid { wanted: wanted.clone(), found }),
         (Some(wanted), _) => Ok(wanted.clone()),
         (None, found) => found.map_err(IssuerError::Uid),
@@ -66,16 +67,16 @@ async fn read_uid(cluster: &dyn Cluster, wishes: &Wishes) -> Result<String, Issu
 /// the mount, and a file cannot show that.
 pub(super) async fn of_file(
     cluster: &dyn Cluster,
-    wishes: &Wishes,
+    overrides: &IssuerOverrides,
     issuer: String,
     named_by: NamedBy,
-    standing: Standing,
+    standing: KnownOwner,
     keys: KeySet,
 ) -> Result<Resolved, IssuerError> {
     if is_a_clouds(&issuer) {
         return Err(IssuerError::FileForCloud(issuer));
     }
-    let uid = standing.uid(cluster, wishes).await?;
+    let uid = standing.uid(cluster, overrides).await?;
     Ok(Resolved {
         owner: Owner { issuer, cluster_uid: Some(uid) },
         named_by,
@@ -83,9 +84,9 @@ pub(super) async fn of_file(
         keys_url: None,
         source: KeySource::File,
         site_unused: Some(SiteUnused::None("--keys-from=file")),
-        no_witness: None,
+        api_keys_unread: None,
         difference: KeyDifference::default(),
         standing: standing.owner,
-        cloud: CloudWord::NotAsked,
+        cloud: CloudAnswer::NotAsked,
     })
 }

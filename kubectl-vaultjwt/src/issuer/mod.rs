@@ -1,37 +1,43 @@
-//! Who the issuer of a cluster's tokens is, which keys it publishes, and
-//! whether this API server and that issuer belong together.
+//! Which issuer a cluster's tokens have, which keys it publishes, and whether this API
+//! server and that issuer belong together.
 //!
-//! `resolve` finds issuer and keys, `form` what stands on the mount for the cluster,
-//! `difference` how two key sets differ, `named` who names the issuer, `cloud` is
-//! what the cluster's cloud says, `gap` what lies between that and the
-//! kubeconfig, `hosts` what a host name tells, `site` reads an issuer's own
-//! documents over HTTPS, `proof` checks a token against what was found,
-//! `possession` which tokens show more than that, `rotation` knows whose keys do not last. A claimed
-//! issuer is not proof: nothing is written before `proof` said yes.
+//! `resolve` finds issuer and keys (from a `request` to the `resolved` result), `form`
+//! decides what the owner on the mount is, `find_issuer` finds the issuer. `difference` is
+//! how two key sets differ, `lag` a key set at the issuer's URL that lacks keys.
+//! `cloud_lookup` queries the cluster's cloud, `cloud_answer` is what it says,
+//! `endpoint_mismatch` what lies between that and the kubeconfig. `managed_hosts` says what
+//! a host name shows, `site` reads an issuer's own documents over HTTPS, `rotation_policy`
+//! knows whose keys do not last. `proof` checks a token against what was found,
+//! `possession` which tokens show more than that. A claimed issuer is not proof: nothing is
+//! written before `proof` succeeds.
 
-mod cloud;
+mod cloud_answer;
+pub mod cloud_lookup;
 mod difference;
+mod endpoint_mismatch;
 mod error;
+mod find_issuer;
 mod form;
-mod gap;
-mod hosts;
-mod named;
+pub mod lag;
+mod managed_hosts;
 pub mod possession;
 pub mod proof;
+pub mod request;
 pub mod resolve;
-pub mod rotation;
+pub mod resolved;
+pub mod rotation_policy;
 pub mod site;
 
-pub use cloud::CloudWord;
-pub use difference::{KeyDifference, Lag};
+pub use cloud_answer::CloudAnswer;
+pub use difference::KeyDifference;
+pub use endpoint_mismatch::EndpointMismatch;
 pub use error::IssuerError;
-pub use gap::Gap;
-pub use hosts::{is_a_clouds, is_managed};
+pub use lag::Lag;
+pub use managed_hosts::{is_a_clouds, is_managed};
 pub use proof::ProofError;
-pub use resolve::{Ask, KeySource, KeysFrom, NamedBy, Resolved, Sources};
+pub use request::{CloudLookup, KeysFrom, NamedBy, Sources};
+pub use resolved::{KeySource, Resolved};
 pub use site::{HttpsSite, IssuerSite, SiteError};
 
 #[cfg(test)]
-mod cloud_tests;
-#[cfg(test)]
-mod fakes;
+mod tests;

@@ -1,9 +1,9 @@
-//! Whether a token can show that whoever answers may act in kube-system of a
-//! cluster: unbound, of a service account there. Tokens of other namespaces, and
-//! those bound to a pod, node or secret, can be had by a tenant of the cluster.
+//! Whether a token shows that the server that answers has rights in kube-system of a
+//! cluster: unbound, of a service account there. A tenant of the cluster can get tokens of
+//! other namespaces, and those bound to a pod, node, or secret.
 
-use crate::cluster::ServiceAccount;
-use crate::keychain::element::Element;
+use crate::cluster::service_account::ServiceAccount;
+use crate::keychain::element::MountKey;
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key_proof::KeyProof;
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub fn is_unbound(token: &Secret) -> bool {
 /// The keys among `elements`, all of one owner, that such a token may be signed with.
 /// Towards a way that is not recorded a key that was only listed counts for nothing:
 /// anyone can list another's public key.
-pub fn keys<'a>(elements: impl Iterator<Item = &'a Element>, way_is_recorded: bool) -> Vec<PublishedKey> {
+pub fn keys<'a>(elements: impl Iterator<Item = &'a MountKey>, way_is_recorded: bool) -> Vec<PublishedKey> {
     let mut keys = Vec::new();
     for element in elements {
         let (Some(key), Some(mark)) = (&element.key, element.provenance()) else { continue };

@@ -1,12 +1,12 @@
-//! Owns the proof that an API server and an issuer belong together: a token
-//! the API server just issued names the issuer byte for byte, and one of the
-//! keys about to be written verifies it. *Just issued* is part of it: an API
-//! server could hand out any old token of the issuer that it claims, so the
-//! token must be for the service account and for the random audience of this
-//! very request. Its times are checked as well, since every verifier does that.
+//! The proof that an API server and an issuer belong together: a token that the API server
+//! just issued names the issuer byte for byte, and one of the keys about to be written
+//! verifies it. *Just issued* is part of it: an API server could return any old token of
+//! the issuer that it claims, so the token must be for the service account and for the
+//! random audience of this very request. Its times are checked as well, since every
+//! verifier does that.
 
 use crate::keychain::jwk::PublishedKey;
-use crate::keychain::key::KeyId;
+use crate::keychain::key_id::KeyId;
 use crate::keychain::provenance::time_text;
 use crate::keychain::signature::signer;
 use jiff::{SignedDuration, Timestamp};
@@ -24,9 +24,7 @@ pub const CLOCKS_DIFFER_AT_MOST: SignedDuration = SignedDuration::from_mins(5);
 pub struct Proof {
     /// kid of the key that verified the token, where the issuer names one.
     pub kid: Option<String>,
-    /// The token's algorithm.
     pub alg: String,
-    /// The key itself.
     #[serde(skip)]
     pub key: KeyId,
 }
@@ -37,7 +35,6 @@ pub enum ProofError {
     /// The API server issued something else.
     #[error("the API server issued a token that is no JWT: {0}")]
     NotAJwt(String),
-    /// Another issuer.
     #[error("the API server's tokens are issued by \"{}\", not by \"{}\"", one_line(.found), one_line(.wanted))]
     OtherIssuer {
         /// `iss` of the token.
@@ -45,7 +42,7 @@ pub enum ProofError {
         /// The issuer in question.
         wanted: String,
     },
-    /// A token of somebody else.
+    /// A token of another subject.
     #[error("the API server answered with a token of \"{}\", not of \"{}\"", one_line(.found), one_line(.wanted))]
     OtherSubject {
         /// `sub` of the token.
@@ -84,7 +81,6 @@ pub enum ProofError {
     NoKey {
         /// How many were tried.
         keys: usize,
-        /// The issuer in question.
         issuer: String,
         /// kid of the token, or a dash.
         kid: String,
@@ -95,8 +91,7 @@ pub enum ProofError {
 
 /// What a proof is asked of.
 #[derive(Clone, Copy, Debug)]
-pub struct Claim<'a> {
-    /// The issuer in question.
+pub struct ProofRequest<'a> {
     pub issuer: &'a str,
     /// The keys it publishes.
     pub keys: &'a [PublishedKey],
@@ -116,8 +111,8 @@ struct Extensions {
 }
 
 /// Checks `token` against `claim`.
-pub fn check(token: &Secret, claim: Claim<'_>) -> Result<Proof, ProofError> {
-    let Claim { issuer, keys, subject, audiences, now } = claim;
+pub fn check(token: &Secret, claim: ProofRequest<'_>) -> Result<Proof, ProofError> {
+    let ProofRequest { issuer, keys, subject, audiences, now } = claim;
     let parts = jwt::segments(token.expose()).map_err(|e| ProofError::NotAJwt(e.to_string()))?;
     let no_header = |_| ProofError::NotAJwt("its header is not JSON".to_owned());
     let header: jwt::Header = serde_json::from_slice(&parts.header).map_err(no_header)?;
@@ -202,7 +197,7 @@ mod tests {
     fn proof_at(token: &Secret, issuer: &str, keys: &[PublishedKey], now: i64) -> Result<Proof, String> {
         let audiences = ["vault".to_owned(), "nonce".to_owned()];
         let now = Timestamp::from_second(now).unwrap();
-        check(token, Claim { issuer, keys, subject: "s", audiences: &audiences, now }).map_err(|e| e.to_string())
+        check(token, ProofRequest { issuer, keys, subject: "s", audiences: &audiences, now }).map_err(|e| e.to_string())
     }
 
     #[test]

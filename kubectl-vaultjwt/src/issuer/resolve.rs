@@ -1,147 +1,26 @@
-//! Owns finding the issuer, its keys and the owner they stand for.
+//! Finds the issuer, its keys, and their owner.
 //!
-//! `named` knows who names the issuer. Keys: the issuer's own site, else the
-//! API server's key set; for a cloud's issuer only where the cloud itself says
-//! that this API server is that cluster's; `form` knows what stands on the mount. The `jwks_uri` that an API server
-//! advertises is never followed; the one on the issuer's own site is, since
-//! that site is the authority on its keys.
+//! `find_issuer` finds the issuer, `form` decides what the owner on the mount is. Keys come
+//! from the issuer URL, else from the API server's key set; for a cloud's issuer only where
+//! the cloud itself says that this API server is that cluster's. The `jwks_uri` that an API
+//! server advertises is never followed; the one in the discovery document at the issuer URL
+//! is, since that document is the authority on its keys.
 
-use super::IssuerError;
-use super::cloud::{Cloud, CloudWord};
-use super::difference::KeyDifference;
-use super::form::{self, Standing};
-use super::hosts::{is_a_clouds, is_cluster_internal};
-use super::named::named;
-use super::site::{Discovery, IssuerSite, discovery_url};
-use crate::cloud::{Entry, Given};
-use crate::cloud_api::Clouds;
+use crate::cloud::Entry;
 use crate::cluster::Cluster;
+use crate::issuer::IssuerError;
+use crate::issuer::cloud_answer::CloudAnswer;
+use crate::issuer::cloud_lookup::CloudQuery;
+use crate::issuer::difference::KeyDifference;
+use crate::issuer::find_issuer::find_issuer;
+use crate::issuer::form::{self, KnownOwner};
+use crate::issuer::managed_hosts::{is_a_clouds, is_cluster_internal};
+use crate::issuer::request::{IssuerOverrides, KeysFrom, NamedBy, Sources};
+use crate::issuer::resolved::{KeySource, Resolved, SiteUnused};
+use crate::issuer::site::{Discovery, IssuerSite, discovery_url};
 use crate::keychain::Owner;
 use crate::keychain::jwk::KeySet;
-use serde::Serialize;
 use url::Url;
-
-/// Whom an issuer and its keys are asked of, besides the API server.
-#[derive(Clone, Copy)]
-pub struct Sources<'a> {
-    /// Issuers' own sites.
-    pub site: &'a dyn IssuerSite,
-    /// The clouds' APIs.
-    pub clouds: &'a dyn Clouds,
-}
-
-/// When a cluster's cloud is asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ask {
-    /// Before the API server: who is new to a mount is to be known well.
-    #[default]
-    First,
-    /// Only where API server or issuer's site cannot be read: a refresh needs
-    /// nobody to be logged in to the cloud.
-    IfNeeded,
-}
-
-/// What the user decides.
-#[derive(Clone, Debug, Default)]
-pub struct Wishes {
-    /// `--issuer`
-    pub issuer: Option<String>,
-    /// `--cluster-uid`
-    pub cluster_uid: Option<String>,
-    /// Whether the issuer's own site must be read (`--issuer-ca-cert` names
-    /// whom to trust there, so passing over it would be a surprise).
-    pub site_required: bool,
-    /// `--keys-from`
-    pub keys_from: Option<KeysFrom>,
-    /// What flags say about the cluster's cloud.
-    pub given: Given,
-    /// When that cloud is asked.
-    pub ask: Ask,
-}
-
-/// `--keys-from`: where keys are read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeysFrom {
-    /// At the issuer's URL, and nowhere else.
-    Issuer,
-    /// At the API server.
-    ApiServer,
-    /// In a file.
-    File(KeySet),
-}
-
-/// Where keys were read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum KeySource {
-    /// The issuer's own https URL.
-    IssuerSite,
-    /// The API server's `/openid/v1/jwks`.
-    ApiServer,
-    /// A file (`--keys-from=file:PATH`).
-    File,
-}
-
-/// Who named the issuer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub enum NamedBy {
-    /// `--issuer`
-    Flag,
-    /// The API server's discovery document.
-    ApiServer,
-    /// The API of the cluster's cloud.
-    Cloud,
-    /// A fresh token of the cluster.
-    Token,
-    /// The names in the kubeconfig, where GKE makes its issuers of them.
-    Kubeconfig,
-}
-
-/// Why an issuer's own site was passed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SiteUnused {
-    /// There is none outside the cluster.
-    None(&'static str),
-    /// There may be one, but it could not be read.
-    Unreadable(String),
-}
-
-impl std::fmt::Display for SiteUnused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::None(why) => f.write_str(why),
-            Self::Unreadable(why) => f.write_str(why),
-        }
-    }
-}
-
-/// Issuer, owner and keys of a cluster: claimed, not yet proven.
-#[derive(Clone, Debug)]
-pub struct Resolved {
-    /// The issuer and, where its site could not be read, the cluster.
-    pub owner: Owner,
-    /// Who named the issuer.
-    pub named_by: NamedBy,
-    /// What it publishes now.
-    pub keys: KeySet,
-    /// Where its own site has them, where that was read.
-    pub keys_url: Option<String>,
-    /// Where the keys come from.
-    pub source: KeySource,
-    /// Why the issuer's own site was not used, where it was not.
-    pub site_unused: Option<SiteUnused>,
-    /// Why the API server's own key set could not be held against the site's,
-    /// where it could not.
-    pub no_witness: Option<String>,
-    /// How the API server's own key set differs from the site's, where both were read.
-    pub difference: KeyDifference,
-    /// The owner that stands for this cluster on the mount, by its issuer and UID, whichever
-    /// form it has.
-    pub standing: Option<Owner>,
-    /// What the cluster's cloud said.
-    pub cloud: CloudWord,
-}
 
 /// Finds issuer, keys and owner of `cluster`. `enrolled` are the owners on the mount: the
 /// place that an enrolled cluster's keys are read at changes on request only, and not
@@ -149,27 +28,29 @@ pub struct Resolved {
 pub async fn resolve(
     cluster: &dyn Cluster,
     sources: Sources<'_>,
-    wishes: &Wishes,
+    overrides: &IssuerOverrides,
     enrolled: &[Owner],
 ) -> Result<Resolved, IssuerError> {
     let nothing = Entry::default();
     let entry = cluster.entry().unwrap_or(&nothing);
-    let mut cloud = Cloud::of(entry, &wishes.given, sources.clouds);
-    let (issuer, named_by) = named(cluster, &mut cloud, wishes).await?;
+    let mut cloud = CloudQuery::of(entry, &overrides.given, sources.clouds);
+    let (issuer, named_by) = find_issuer(cluster, &mut cloud, overrides).await?;
     check(&issuer)?;
-    let standing = Standing::find(cluster, wishes, &issuer, enrolled).await?;
-    let site_unused = match Place::of(wishes.keys_from.as_ref(), standing.owner.as_ref()) {
-        Place::File(keys) => return form::of_file(cluster, wishes, issuer, named_by, standing, keys.clone()).await,
-        Place::ApiServer { asked: true } => SiteUnused::None("--keys-from=api-server"),
-        Place::ApiServer { asked: false } => {
+    let standing = KnownOwner::find(cluster, overrides, &issuer, enrolled).await?;
+    let site_unused = match KeyLocation::of(overrides.keys_from.as_ref(), standing.owner.as_ref()) {
+        KeyLocation::File(keys) => {
+            return form::of_file(cluster, overrides, issuer, named_by, standing, keys.clone()).await;
+        }
+        KeyLocation::ApiServer { asked: true } => SiteUnused::None("--keys-from=api-server"),
+        KeyLocation::ApiServer { asked: false } => {
             SiteUnused::None("the mount has this cluster's keys from the API server (--keys-from=issuer changes that)")
         }
-        Place::Site { required } => match from_site(sources.site, &issuer).await? {
+        KeyLocation::Site { required } => match from_site(sources.site, &issuer).await? {
             Ok((keys, url)) => {
                 let found = Found { issuer, named_by, standing: standing.owner, cloud: cloud.into_word() };
                 return compared(cluster, found, keys, &url).await;
             }
-            Err(why) if required || wishes.site_required => {
+            Err(why) if required || overrides.site_required => {
                 return Err(IssuerError::Site { issuer, why: why.to_string() });
             }
             Err(why) => why,
@@ -182,12 +63,12 @@ pub async fn resolve(
     }
     let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
     let by_issuer = standing.owner.as_ref().is_some_and(|owner| owner.cluster_uid.is_none());
-    // The cloud gives no two clusters one issuer: it stands for the cluster as it does
-    // where its site was read, so that both ways to its keys find the same owner.
-    let cluster_uid = match wishes.keys_from {
+    // The cloud gives no two clusters one issuer: it identifies the cluster as it does where
+    // its site was read, so that both ways to its keys find the same owner.
+    let cluster_uid = match overrides.keys_from {
         _ if clouds => None,
         None if by_issuer => None,
-        _ => Some(standing.uid(cluster, wishes).await?),
+        _ => Some(standing.uid(cluster, overrides).await?),
     };
     Ok(Resolved {
         owner: Owner { issuer, cluster_uid },
@@ -196,7 +77,7 @@ pub async fn resolve(
         keys_url: None,
         source: KeySource::ApiServer,
         site_unused: Some(site_unused),
-        no_witness: None,
+        api_keys_unread: None,
         difference: KeyDifference::default(),
         standing: standing.owner,
         cloud: cloud.into_word(),
@@ -204,7 +85,7 @@ pub async fn resolve(
 }
 
 /// Where keys are read.
-enum Place<'a> {
+enum KeyLocation<'a> {
     /// At the issuer's URL; `required`, if they must not come from the API server instead.
     Site { required: bool },
     /// At the API server; `asked`, if a flag says so.
@@ -213,7 +94,7 @@ enum Place<'a> {
     File(&'a KeySet),
 }
 
-impl<'a> Place<'a> {
+impl<'a> KeyLocation<'a> {
     fn of(keys_from: Option<&'a KeysFrom>, standing: Option<&Owner>) -> Self {
         match keys_from {
             Some(KeysFrom::Issuer) => Self::Site { required: true },
@@ -230,7 +111,7 @@ struct Found {
     issuer: String,
     named_by: NamedBy,
     standing: Option<Owner>,
-    cloud: CloudWord,
+    cloud: CloudAnswer,
 }
 
 /// Keys of the issuer's URL, compared with the API server's own key set, where that may
@@ -252,7 +133,7 @@ async fn compared(cluster: &dyn Cluster, found: Found, keys: KeySet, url: &Url) 
         keys_url: Some(url.to_string()),
         source: KeySource::IssuerSite,
         site_unused: None,
-        no_witness: theirs.err(),
+        api_keys_unread: theirs.err(),
         difference,
         standing,
         cloud,
@@ -311,5 +192,4 @@ async fn from_site(site: &dyn IssuerSite, issuer: &str) -> Result<Result<(KeySet
 }
 
 #[cfg(test)]
-#[path = "resolve_tests.rs"]
 mod tests;

@@ -1,9 +1,8 @@
-//! Owns reading an issuer's own documents at its https URL (OpenID Connect
-//! Discovery 1.0 section 4): HTTPS only, no redirect to another host, bounded
-//! in size and time.
+//! Reads an issuer's own documents at its https URL (OpenID Connect Discovery 1.0 section
+//! 4): HTTPS only, no redirect to another host, bounded in size and time.
 
-use crate::cause::innermost;
-use crate::retry_after;
+use crate::http::cause::innermost;
+use crate::http::retry_after;
 use async_trait::async_trait;
 use reqwest::StatusCode;
 use reqwest::header::{
@@ -19,10 +18,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-/// Largest document read.
 const LARGEST: usize = 1024 * 1024;
-/// Bound on one document. Short: an issuer inside a network is often silent
-/// rather than absent, and the API server is the other way.
+/// Bound on one document. Short: an issuer inside a network is often silent rather than absent,
+/// and the API server is the alternative.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Largest document that is remembered: a key set of 400 RSA keys.
@@ -65,7 +63,6 @@ pub enum SiteError {
     /// It asked to be left alone, and is.
     #[error("it answered {status} and asks to be left alone for {}", shared::duration::short(*.left))]
     Busy {
-        /// What it answered.
         status: u16,
         /// For how long still.
         left: Duration,
@@ -73,14 +70,8 @@ pub enum SiteError {
     /// More than fits.
     #[error("its answer is larger than {LARGEST} bytes")]
     TooLarge,
-    /// The CA file.
     #[error("could not read the CA certificates \"{path}\": {why}")]
-    CaFile {
-        /// The file.
-        path: String,
-        /// The cause.
-        why: String,
-    },
+    CaFile { path: String, why: String },
 }
 
 impl SiteError {
@@ -90,9 +81,9 @@ impl SiteError {
     }
 }
 
-/// The site over HTTPS. A document that was read before is asked for on
-/// condition that it changed, where the site offers that (RFC 9110 section
-/// 13), and a site that asks to be left alone is not asked meanwhile.
+/// The site over HTTPS. A document that was read before is requested conditionally, where the
+/// site supports that (RFC 9110 section 13), and a site that sent `Retry-After` gets no request
+/// before that time.
 pub struct HttpsSite {
     client: reqwest::Client,
     documents: Mutex<HashMap<Url, Document>>,
@@ -101,7 +92,6 @@ pub struct HttpsSite {
     requests: Arc<AtomicU64>,
 }
 
-/// A document that was read.
 struct Document {
     condition: (HeaderName, HeaderValue),
     body: Vec<u8>,
@@ -234,5 +224,4 @@ pub fn discovery_url(issuer: &str) -> Option<Url> {
 }
 
 #[cfg(test)]
-#[path = "site_tests.rs"]
 mod tests;

@@ -1,37 +1,35 @@
 //! What happens to a key of a mount. Pure.
 
-use super::key::KeyId;
+use crate::keychain::key_id::KeyId;
 
 /// A key of the plan, with what happens to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyStep {
-    /// The key's identity.
     pub id: KeyId,
     /// `kid`, where the issuer names one.
     pub kid: Option<String>,
-    /// What happens.
     pub action: KeyAction,
 }
 
-/// What happens to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum KeyAction {
-    /// It is not on the mount yet and goes on.
+    /// It is not on the mount yet, and is added.
     Add,
-    /// It is on the mount under our mark.
+    /// It is on the mount, and managed.
     Keep,
-    /// It is on the mount without a mark, and gets ours.
+    /// It is on the mount, unmanaged, and is adopted.
     Adopt,
-    /// It is on the mount without a mark, and stays so.
-    KeepUnmarked,
+    /// It is on the mount, and stays unmanaged.
+    #[serde(rename = "keepUnmarked")]
+    KeepUnmanaged,
     /// It was retired and is published again.
     Return,
-    /// It is no longer published, and is marked so.
+    /// It is no longer published, and is retired.
     Retire,
     /// It is retired, and tokens it signed may still be about.
     KeepRetired,
-    /// It leaves: its grace is over, or it is pruned, or stands twice.
+    /// It is removed: its grace expired, or it is pruned, or a duplicate.
     Remove,
     /// It is not added: another owner is known to have it, and nothing shows that
     /// this one does.
@@ -44,6 +42,6 @@ pub enum KeyAction {
 impl KeyAction {
     /// Whether the mount's list changes by it.
     pub fn changes(self) -> bool {
-        !matches!(self, Self::Keep | Self::KeepUnmarked | Self::KeepRetired | Self::Withhold | Self::Wait)
+        !matches!(self, Self::Keep | Self::KeepUnmanaged | Self::KeepRetired | Self::Withhold | Self::Wait)
     }
 }

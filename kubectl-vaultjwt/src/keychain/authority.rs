@@ -10,7 +10,7 @@
 //! authority-5: roots https://203.0.113.4 api.edge.example.com
 //! ```
 
-use super::evidence::Reached;
+use crate::keychain::evidence::Reached;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
@@ -58,7 +58,7 @@ impl FromStr for AuthorityId {
     }
 }
 
-/// Where a chain of certificates ends.
+/// The root that certificates lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Root {
     /// At this authority.
@@ -90,19 +90,15 @@ pub enum Authority {
     /// The server's certificate leads to this authority alone and is valid for
     /// this name, which is the cluster's own.
     Direct {
-        /// The authority.
         id: AuthorityId,
         /// A DNS name in lower case, or an IP address.
         name: String,
     },
     /// The authority that the cluster's pods are given in `ca.crt`.
-    Pod {
-        /// The authority.
-        id: AuthorityId,
-    },
+    Pod { id: AuthorityId },
     /// Anything else: a proxy that ends TLS, system roots, a path, loopback.
     Indirect {
-        /// Where the chain ends.
+        /// The root that the certificates lead to.
         root: Root,
         /// Scheme, host, port and path.
         url: String,
@@ -141,7 +137,6 @@ impl fmt::Display for Authority {
     }
 }
 
-/// A text that is no authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be \"sha256:… NAME\", \"pod sha256:…\", \"sha256:… URL\" or \"roots URL\"")]
 pub struct AuthorityError;
@@ -169,9 +164,9 @@ impl FromStr for Authority {
     }
 }
 
-/// First addresses of the Service ranges that installers choose: an API server's
-/// certificate has that of its own cluster, so that it tells no two apart
-/// (kubeadm, k3s, EKS twice, AKS, OpenShift, MicroK8s, kubespray, IKS, GKE).
+/// First addresses of the Service ranges that installers choose: an API server's certificate
+/// has that of its own cluster, so that it distinguishes no two (kubeadm, k3s, EKS twice, AKS,
+/// OpenShift, MicroK8s, kubespray, IKS, GKE).
 const SERVICE_ADDRESSES: [&str; 11] = [
     "10.96.0.1",
     "10.43.0.1",

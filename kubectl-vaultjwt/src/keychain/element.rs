@@ -1,77 +1,75 @@
-//! Owns one element of a mount's `jwt_validation_pubkeys`: its exact text,
-//! the key in it, and whose it is.
+//! One element of a mount's `jwt_validation_pubkeys`: its exact text, the key in it, and
+//! its owner.
 
-use super::Owner;
-use super::authority::Authority;
-use super::jwk::PublishedKey;
-use super::key::{KeyId, PublicKey};
-use super::provenance::{FAMILY, Provenance};
+use crate::keychain::Owner;
+use crate::keychain::authority::Authority;
+use crate::keychain::jwk::PublishedKey;
+use crate::keychain::key::PublicKey;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::provenance::{FAMILY, Provenance};
 use std::sync::Arc;
 
 /// Where the PEM block begins (RFC 7468 section 2).
 const BEGIN: &str = "-----BEGIN ";
 
-/// Whose an element is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// No mark of ours: put there by hand or by another tool.
-    None,
-    /// A mark that cannot be read (another version, or damaged). Never
-    /// touched: it may belong to anybody.
+pub enum Management {
+    /// No provenance: added by hand or by another tool.
+    Unmanaged,
+    /// Provenance that cannot be read (another version, or damaged). Never
+    /// touched: it may belong to another tool.
     Unreadable(String),
-    /// A mark of ours.
-    Marked(Arc<Provenance>),
+    /// Readable provenance.
+    Managed(Arc<Provenance>),
 }
 
-/// One element as it stands on the mount, byte for byte. Cheap to clone: a run
+/// One element as it is on the mount, byte for byte. Cheap to clone: a run
 /// over hundreds of clusters plans each of them on a list of hundreds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element {
+pub struct MountKey {
     /// The text exactly as Vault returned it, or as it will be sent.
     pub text: Arc<str>,
-    /// The key; `None` where the text holds no key we can read (Vault also
-    /// takes certificates).
+    /// The key; `None` where the text holds no readable key (Vault also takes certificates).
     pub key: Option<Arc<PublicKey>>,
-    /// Whose it is.
-    pub mark: Mark,
+    pub management: Management,
 }
 
-impl Element {
-    /// Takes an element of a mount apart. Never fails: what cannot be read is
-    /// foreign, and stays as it is.
+impl MountKey {
+    /// Parses an element of a mount. Never fails: what cannot be read is unmanaged, and stays
+    /// as it is.
     pub fn read(text: &str) -> Self {
         let preamble = text.find(BEGIN).map_or("", |at| &text[..at]);
         let key = pem::parse(text).ok().and_then(|block| PublicKey::from_spki(block.contents()).ok());
-        let mark = match preamble.trim_start() {
-            marked if marked.starts_with(FAMILY) => match Provenance::parse(marked) {
-                // A mark without a key that can be told is nobody's to manage.
-                Ok(_) if key.is_none() => Mark::Unreadable("no key that can be read follows it".to_owned()),
-                Ok(provenance) => Mark::Marked(Arc::new(provenance)),
-                Err(why) => Mark::Unreadable(why.to_string()),
+        let management = match preamble.trim_start() {
+            managed if managed.starts_with(FAMILY) => match Provenance::parse(managed) {
+                // Provenance without a readable key: nothing to manage.
+                Ok(_) if key.is_none() => Management::Unreadable("no key that can be read follows it".to_owned()),
+                Ok(provenance) => Management::Managed(Arc::new(provenance)),
+                Err(why) => Management::Unreadable(why.to_string()),
             },
-            _ => Mark::None,
+            _ => Management::Unmanaged,
         };
-        Self { text: text.into(), key: key.map(Arc::new), mark }
+        Self { text: text.into(), key: key.map(Arc::new), management }
     }
 
     /// A new element for a key that `provenance.owner` publishes. The text is
     /// trimmed as Vault trims it, so that it reads back equal.
     pub fn write(published: &PublishedKey, provenance: &Provenance) -> Self {
-        Self::marked(Arc::new(published.key.clone()), provenance.clone())
+        Self::managed(Arc::new(published.key.clone()), provenance.clone())
     }
 
-    fn marked(key: Arc<PublicKey>, provenance: Provenance) -> Self {
+    fn managed(key: Arc<PublicKey>, provenance: Provenance) -> Self {
         let text = provenance.to_text() + &key.pem();
-        Self { text: text.trim().into(), key: Some(key), mark: Mark::Marked(Arc::new(provenance)) }
+        Self { text: text.trim().into(), key: Some(key), management: Management::Managed(Arc::new(provenance)) }
     }
 
-    /// The same key with another mark; an element without a mark stays as it is.
+    /// The same key with other provenance; an unmanaged element stays as it is.
     pub fn remarked(&self, change: impl FnOnce(&mut Provenance)) -> Self {
-        match (&self.mark, &self.key) {
-            (Mark::Marked(provenance), Some(key)) => {
+        match (&self.management, &self.key) {
+            (Management::Managed(provenance), Some(key)) => {
                 let mut provenance = provenance.as_ref().clone();
                 change(&mut provenance);
-                Self::marked(key.clone(), provenance)
+                Self::managed(key.clone(), provenance)
             }
             _ => self.clone(),
         }
@@ -82,7 +80,7 @@ impl Element {
         self.key.as_ref().map(|key| key.id())
     }
 
-    /// Whether it is marked as `owner`'s.
+    /// Whether its provenance names `owner`.
     pub fn is_of(&self, owner: &Owner) -> bool {
         self.provenance().is_some_and(|provenance| provenance.owner == *owner)
     }
@@ -96,19 +94,18 @@ impl Element {
         }
     }
 
-    /// The provenance, where there is one.
     pub fn provenance(&self) -> Option<&Provenance> {
-        match &self.mark {
-            Mark::Marked(provenance) => Some(provenance),
-            Mark::None | Mark::Unreadable(_) => None,
+        match &self.management {
+            Management::Managed(provenance) => Some(provenance),
+            Management::Unmanaged | Management::Unreadable(_) => None,
         }
     }
 }
 
 /// The ways recorded for an owner: the union over its keys, in order.
-pub fn authorities(elements: &[Element], owner: &Owner) -> Vec<Authority> {
+pub fn authorities(elements: &[MountKey], owner: &Owner) -> Vec<Authority> {
     let mut all = Vec::new();
-    for provenance in elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner) {
+    for provenance in elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner) {
         for authority in &provenance.authorities {
             if !all.contains(authority) {
                 all.push(authority.clone());

@@ -22,7 +22,6 @@ pub enum Reached {
 /// What is known in one run about who answers for an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Evidence {
-    /// The connection.
     pub reached: Reached,
     /// Whether any way is recorded for the owner. Earlier programs recorded none.
     pub recorded: bool,
@@ -36,7 +35,6 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// No evidence at all.
     pub const NONE: Self =
         Self { reached: Reached::Unrecorded, recorded: false, possession: false, site: false, cloud: false };
 
@@ -65,7 +63,7 @@ pub enum Form {
 
 /// A change of a mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum KeyChange {
     /// Add, return, retire or remove keys of an enrolled owner.
     ChangeKeys,
     /// Remove the owner that the connection claims to be.
@@ -86,7 +84,6 @@ pub enum Step {
 /// What a person said about a way that is not recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Word {
-    /// Nothing, or no.
     None,
     /// Yes, asked at a terminal.
     Yes,
@@ -111,22 +108,24 @@ pub enum Missing {
 
 impl Form {
     /// Whether `evidence` is enough for `step`, or what is missing.
-    pub fn allows(self, step: Step, evidence: Evidence) -> Result<(), Missing> {
+    pub fn allows(self, step: KeyChange, evidence: Evidence) -> Result<(), Missing> {
         match step {
-            Step::Remove if evidence.possession => Ok(()),
-            Step::Remove if evidence.reached == Reached::Direct => Ok(()),
-            Step::Remove => Err(Missing::Possession),
-            Step::ChangeForm => evidence.way(),
+            KeyChange::Remove if evidence.possession => Ok(()),
+            KeyChange::Remove if evidence.reached == Reached::Direct => Ok(()),
+            KeyChange::Remove => Err(Missing::Possession),
+            KeyChange::ChangeForm => evidence.way(),
             // Over a direct way the cluster itself names its issuer.
-            Step::ChangeIssuer { replaced: true } if evidence.reached == Reached::Direct => Ok(()),
-            Step::ChangeIssuer { .. } if evidence.way().is_ok() && !evidence.possession => Err(Missing::Possession),
-            Step::ChangeIssuer { .. } => evidence.way(),
-            Step::RecordWay(Word::Typed) => Ok(()),
+            KeyChange::ChangeIssuer { replaced: true } if evidence.reached == Reached::Direct => Ok(()),
+            KeyChange::ChangeIssuer { .. } if evidence.way().is_ok() && !evidence.possession => {
+                Err(Missing::Possession)
+            }
+            KeyChange::ChangeIssuer { .. } => evidence.way(),
+            KeyChange::RecordWay(Word::Typed) => Ok(()),
             // What a terminal shows of the cluster can all be copied.
-            Step::RecordWay(_) if !evidence.possession => Err(Missing::Possession),
-            Step::RecordWay(Word::Yes) => Ok(()),
-            Step::RecordWay(Word::None) => Err(Missing::Word),
-            Step::ChangeKeys => match self {
+            KeyChange::RecordWay(_) if !evidence.possession => Err(Missing::Possession),
+            KeyChange::RecordWay(Word::Yes) => Ok(()),
+            KeyChange::RecordWay(Word::None) => Err(Missing::Word),
+            KeyChange::ChangeKeys => match self {
                 // The way says nothing that the site does not: the provider alone signs.
                 Self::Managed if evidence.site || evidence.cloud => Ok(()),
                 Self::Managed => Err(Missing::Site),
@@ -176,9 +175,9 @@ mod tests {
                 (Reached::Unrecorded, false, _) => Err(Missing::AnyWay),
             };
             let expected = [
-                (Form::Managed, Step::ChangeKeys, if site || cloud { Ok(()) } else { Err(Missing::Site) }),
-                (Form::Issuer, Step::ChangeKeys, if site || cloud { way } else { Err(Missing::Site) }),
-                (Form::IssuerAndCluster, Step::ChangeKeys, way),
+                (Form::Managed, KeyChange::ChangeKeys, if site || cloud { Ok(()) } else { Err(Missing::Site) }),
+                (Form::Issuer, KeyChange::ChangeKeys, if site || cloud { way } else { Err(Missing::Site) }),
+                (Form::IssuerAndCluster, KeyChange::ChangeKeys, way),
             ];
             let shown = |allowed| if possession { allowed } else { Err(Missing::Possession) };
             let record = [(Word::None, shown(Err(Missing::Word))), (Word::Yes, shown(Ok(()))), (Word::Typed, Ok(()))];
@@ -189,20 +188,20 @@ mod tests {
             let removal = if reached == Reached::Direct || possession { Ok(()) } else { Err(Missing::Possession) };
             for (form, step, expected) in expected {
                 assert_eq!(form.allows(step, evidence), expected, "{form:?} {step:?} {evidence:?}");
-                assert_eq!(form.allows(Step::Remove, evidence), removal, "{form:?} {evidence:?}");
-                assert_eq!(form.allows(Step::ChangeForm, evidence), way, "{form:?} {evidence:?}");
+                assert_eq!(form.allows(KeyChange::Remove, evidence), removal, "{form:?} {evidence:?}");
+                assert_eq!(form.allows(KeyChange::ChangeForm, evidence), way, "{form:?} {evidence:?}");
                 assert_eq!(
-                    form.allows(Step::ChangeIssuer { replaced: false }, evidence),
+                    form.allows(KeyChange::ChangeIssuer { replaced: false }, evidence),
                     moves,
                     "{form:?} {evidence:?}"
                 );
                 let replaced = if reached == Reached::Direct { Ok(()) } else { moves };
-                let step = Step::ChangeIssuer { replaced: true };
+                let step = KeyChange::ChangeIssuer { replaced: true };
                 assert_eq!(form.allows(step, evidence), replaced, "{form:?} {evidence:?}");
                 rows += 5;
                 for (word, expected) in record {
                     assert_eq!(
-                        form.allows(Step::RecordWay(word), evidence),
+                        form.allows(KeyChange::RecordWay(word), evidence),
                         expected,
                         "{form:?} {word:?} {evidence:?}"
                     );
@@ -219,11 +218,16 @@ mod tests {
     fn evidence_is_monotone() {
         for evidence in all() {
             for (form, step) in [Form::Managed, Form::Issuer, Form::IssuerAndCluster].into_iter().flat_map(|form| {
-                let record = [Word::None, Word::Yes, Word::Typed].map(Step::RecordWay);
-                [Step::ChangeKeys, Step::Remove, Step::ChangeForm, Step::ChangeIssuer { replaced: false }]
-                    .into_iter()
-                    .chain(record)
-                    .map(move |step| (form, step))
+                let record = [Word::None, Word::Yes, Word::Typed].map(KeyChange::RecordWay);
+                [
+                    KeyChange::ChangeKeys,
+                    KeyChange::Remove,
+                    KeyChange::ChangeForm,
+                    KeyChange::ChangeIssuer { replaced: false },
+                ]
+                .into_iter()
+                .chain(record)
+                .map(move |step| (form, step))
             }) {
                 if form.allows(step, evidence).is_err() {
                     continue;
@@ -244,9 +248,13 @@ mod tests {
     #[test]
     fn possession_never_stands_alone() {
         let relayed = Evidence { possession: true, recorded: true, ..Evidence::NONE };
-        assert_eq!(Form::IssuerAndCluster.allows(Step::ChangeKeys, relayed), Err(Missing::Way));
-        assert_eq!(Form::Issuer.allows(Step::ChangeKeys, Evidence { site: true, ..relayed }), Err(Missing::Way));
-        for step in [Step::ChangeForm, Step::ChangeIssuer { replaced: false }, Step::ChangeIssuer { replaced: true }] {
+        assert_eq!(Form::IssuerAndCluster.allows(KeyChange::ChangeKeys, relayed), Err(Missing::Way));
+        assert_eq!(Form::Issuer.allows(KeyChange::ChangeKeys, Evidence { site: true, ..relayed }), Err(Missing::Way));
+        for step in [
+            KeyChange::ChangeForm,
+            KeyChange::ChangeIssuer { replaced: false },
+            KeyChange::ChangeIssuer { replaced: true },
+        ] {
             assert_eq!(Form::Managed.allows(step, Evidence { site: true, cloud: true, ..relayed }), Err(Missing::Way));
         }
     }

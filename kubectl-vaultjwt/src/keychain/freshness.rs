@@ -1,11 +1,10 @@
-//! Owns whether anything keeps an owner's keys fresh, as far as its marks
-//! tell. Pure.
+//! Whether an owner's keys are being refreshed, as far as their provenance shows. Pure.
 //!
-//! What came with one run bears one time. A second time, or a retired key,
-//! shows that somebody came again.
+//! The keys of one run all have one time. A second time, or a retired key, shows a later
+//! run.
 
-use super::Owner;
-use super::element::Element;
+use crate::keychain::Owner;
+use crate::keychain::element::MountKey;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -28,10 +27,10 @@ pub enum Freshness {
 }
 
 impl Freshness {
-    /// Of `owner`'s marked keys among `elements`; `None` where it has none.
-    pub fn of(elements: &[Element], owner: &Owner) -> Option<Self> {
+    /// Of `owner`'s managed keys among `elements`; `None` where it has none.
+    pub fn of(elements: &[MountKey], owner: &Owner) -> Option<Self> {
         let marks: Vec<_> =
-            elements.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner).collect();
+            elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner).collect();
         // RFC 3339 in UTC, as we write them: their order is that of time.
         let latest = marks.iter().flat_map(|mark| [Some(&mark.added), mark.retired.as_ref()]).flatten().max()?.clone();
         let again = marks.iter().any(|mark| mark.retired.is_some() || mark.added != marks[0].added);
@@ -49,16 +48,16 @@ impl Freshness {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::key;
-    use super::super::provenance::Provenance;
     use super::*;
+    use crate::keychain::plan::tests::key;
+    use crate::keychain::provenance::Provenance;
     use std::collections::BTreeMap;
 
     fn owner(issuer: &str) -> Owner {
         Owner { issuer: issuer.into(), cluster_uid: None }
     }
 
-    fn element(number: u8, issuer: &str, added: &str, retired: Option<&str>) -> Element {
+    fn element(number: u8, issuer: &str, added: &str, retired: Option<&str>) -> MountKey {
         let published = key(number);
         let mark = Provenance {
             previous_issuers: vec![],
@@ -72,7 +71,7 @@ mod tests {
             authorities: vec![],
             unknown: BTreeMap::new(),
         };
-        Element::write(&published, &mark)
+        MountKey::write(&published, &mark)
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! Owns reading a JWKS (RFC 7517 section 5): which keys it holds that Vault
-//! can verify with, and which are skipped, why. It trusts nothing about the
-//! text: it may come from anybody.
+//! Reads a JWKS (RFC 7517 section 5): which keys it holds that Vault can verify with, and
+//! which are skipped, and why. The text is untrusted input.
 
-use super::key::{Curve, KeyError, KeyId, PublicKey};
-use super::weak;
+use crate::keychain::key::{Curve, PublicKey};
+use crate::keychain::key_error::KeyError;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::weak;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -33,7 +34,6 @@ const NUMBER: GeneralPurpose = GeneralPurpose::new(
 /// One key an issuer publishes now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedKey {
-    /// The key itself.
     pub key: PublicKey,
     /// `kid`, as published.
     pub kid: Option<String>,
@@ -52,7 +52,7 @@ impl PublishedKey {
     }
 }
 
-/// A key left out, with the reason to tell.
+/// A key left out, with the reason to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {
     /// `kid`, as published.
@@ -76,7 +76,6 @@ impl fmt::Display for Skipped {
 pub struct KeySet {
     /// Keys Vault can verify with; never empty.
     pub keys: Vec<PublishedKey>,
-    /// Keys left out.
     pub skipped: Vec<Skipped>,
 }
 
@@ -108,7 +107,6 @@ pub enum KeySetError {
         /// The size of the longest one.
         bits: u32,
     },
-    /// Nothing usable.
     #[error("it holds no key that Vault can verify with{}", .0.iter().map(|s| format!("; {s}")).collect::<String>())]
     NothingUsable(Vec<Skipped>),
 }
@@ -203,8 +201,8 @@ impl KeySet {
         }
         let mut found = Self { keys: Vec::new(), skipped: Vec::new() };
         for jwk in set.keys {
-            // A private member means the issuer's signing key is public: such
-            // a set must not become trust, not even in part.
+            // A private member means the issuer's signing key is public: such a set must not be
+            // trusted, not even in part.
             if let Some(member) = jwk.private_member() {
                 return Err(KeySetError::Private { kid: jwk.kid.unwrap_or_else(|| "-".to_owned()), member });
             }
@@ -266,5 +264,4 @@ pub(super) fn cost(bits: u32) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "jwk_tests.rs"]
 mod tests;

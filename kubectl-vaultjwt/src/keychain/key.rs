@@ -1,17 +1,16 @@
-//! Owns one public signing key: its SPKI form, its identity, its PEM text and
-//! the algorithms it can sign with.
+//! One public signing key: its SPKI form, its identity, its PEM text, and the algorithms it
+//! can sign with.
 
-use super::weak::{self, Weakness};
+use crate::keychain::key_error::KeyError;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::weak;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use der::asn1::{Any, BitString, ObjectIdentifier};
 use der::{Decode, Encode};
 use rsa::BoxedUint;
 use sha2::{Digest, Sha256};
 use spki::{AlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfo, SubjectPublicKeyInfoOwned};
 use std::fmt;
-use std::str::FromStr;
 
 /// Smallest and largest RSA modulus accepted, in bits. The lower bound is
 /// NIST SP 800-131A's; the upper is what verifiers take.
@@ -25,7 +24,6 @@ pub enum KeyKind {
     Rsa(u32),
     /// ECDSA on P-256, P-384 or P-521.
     Ec(Curve),
-    /// Ed25519.
     Ed25519,
 }
 
@@ -89,68 +87,6 @@ const ID_EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840
 const ID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// RFC 8017 appendix A.1.
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
-
-/// Why numbers are no usable key; one clause.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
-    /// Outside [`RSA_BITS`].
-    #[error("its RSA modulus has {0} bits (2048 to 8192 are accepted)")]
-    RsaSize(u32),
-    /// An exponent above what verifiers take.
-    #[error("its RSA numbers are not a public key")]
-    Rsa,
-    /// A coordinate longer than the field.
-    #[error("its coordinates do not fit the curve")]
-    CoordinateLength,
-    /// The point does not lie on the curve.
-    #[error("its point is not on the curve")]
-    OffCurve,
-    /// Anyone can have the private key.
-    #[error(transparent)]
-    Weak(#[from] Weakness),
-    /// DER that is no SPKI of a kind we take.
-    #[error("it is not an RSA, EC or Ed25519 public key in SPKI form")]
-    Spki,
-}
-
-/// Identity of a key: SHA-256 of its SPKI DER. Independent of kid, text and
-/// encoding.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId([u8; 32]);
-
-impl fmt::Display for KeyId {
-    /// base64url without padding: the form upstream Kubernetes uses as kid.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode(self.0))
-    }
-}
-
-/// A text that is no identity of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be the SHA-256 of a public key in SPKI form: 43 characters of base64url, or 64 hexadecimal digits")]
-pub struct KeyIdError;
-
-impl FromStr for KeyId {
-    type Err = KeyIdError;
-
-    /// As it is shown, or in hexadecimal as `sha256sum` prints it; `sha256:` may stand in
-    /// front.
-    fn from_str(text: &str) -> Result<Self, KeyIdError> {
-        let text = text.strip_prefix("sha256:").unwrap_or(text);
-        let digit = |pair: &[u8]| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        let bytes: Option<Vec<u8>> = match text.len() {
-            64 if text.bytes().all(|b| b.is_ascii_hexdigit()) => text.as_bytes().chunks(2).map(digit).collect(),
-            _ => URL_SAFE_NO_PAD.decode(text).ok(),
-        };
-        bytes.and_then(|bytes| bytes.try_into().ok()).map(Self).ok_or(KeyIdError)
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
 
 /// A public key in SPKI form (RFC 5280 section 4.1.2.7), checked.
 #[derive(Clone, PartialEq, Eq)]
@@ -229,7 +165,7 @@ impl PublicKey {
         Ok(Self::new(spki, kind))
     }
 
-    /// A key that stands on a mount already, whatever put it there.
+    /// A key that is already on a mount, managed or not.
     pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoOwned::from_der(der).map_err(|_| KeyError::Spki)?;
         let kind = match info.algorithm.oid {
@@ -266,7 +202,6 @@ impl PublicKey {
         Ok(weak::modulus(key.n_params())?)
     }
 
-    /// Its kind.
     pub fn kind(&self) -> KeyKind {
         self.kind
     }

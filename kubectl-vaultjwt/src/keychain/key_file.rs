@@ -1,7 +1,7 @@
 //! A file with public keys: a JWKS, or PEM blocks as kubeadm has them in `sa.pub`. Pure.
 
-use super::jwk::{KEYS_AT_MOST, KeySet, KeySetError, PublishedKey, Skipped};
-use super::key::PublicKey;
+use crate::keychain::jwk::{KEYS_AT_MOST, KeySet, KeySetError, PublishedKey, Skipped};
+use crate::keychain::key::PublicKey;
 
 /// Why a file has no usable keys.
 #[derive(Debug, thiserror::Error)]
@@ -9,7 +9,6 @@ pub enum KeyFileError {
     /// As a JWKS.
     #[error(transparent)]
     Set(#[from] KeySetError),
-    /// Neither form.
     #[error("it is neither a JWKS nor PEM")]
     Form,
     /// What must not leave the cluster.
@@ -46,8 +45,8 @@ pub fn read(content: &[u8]) -> Result<KeySet, KeyFileError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::tests::key;
     use super::*;
+    use crate::keychain::plan::tests::key;
 
     const PRIVATE: &str = "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n";
 

@@ -1,4 +1,4 @@
-//! How a key came to be believed. Pure.
+//! How a key was verified. Pure.
 
 /// How a key came to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

@@ -1,15 +1,17 @@
-//! The domain: public keys, whose they are, and how several clusters' keys
-//! live on one mount. Pure: no I/O, no HTTP, no clock of its own.
+//! The domain: public keys, their owners, and how several clusters' keys share one mount.
+//! Pure: no I/O, no HTTP, no clock of its own.
 //!
-//! `jwk` reads what an issuer publishes, `key` is one public key, `key_file` reads
-//! such keys from a file, `provenance` the text that travels with a key, `key_proof` how
-//! it came to be believed, `authority` a
-//! recorded way to a cluster, `evidence` which step needs which evidence, `element` one
-//! entry of Vault's `jwt_validation_pubkeys`. `refresh` says whose keys are to be right
-//! and what becomes of each, `plan` what has to change on a mount, `action` what happens
-//! to a key, `recent` when one counts as gone, `removal` what to take off, `others` who
-//! else a mount serves, `transfer` keys that get another owner, `weak` the keys that must
-//! not be trusted.
+//! `jwk` reads what an issuer publishes. `key` is one public key, `key_id` its identity,
+//! `key_error` why one is refused; `key_file` reads keys from a file. `provenance` is the
+//! text that is stored with a key, `key_proof` how it was verified, `authority` a recorded
+//! way to a cluster, `element` one entry of Vault's `jwt_validation_pubkeys`. `evidence`
+//! says which step needs which evidence, `signature` verifies a token.
+//!
+//! `refresh` says whose keys are to be right and what happens to each, `plan` what has to
+//! change on a mount, `action` what happens to a key, `poll_history` when one is no longer
+//! published, `freshness` whether keys are being refreshed, `removal` what to remove,
+//! `others` who else a mount serves, `transfer` keys that get another owner, `weak` and
+//! `weakness` the keys that must not be trusted.
 
 pub mod action;
 pub mod authority;
@@ -18,24 +20,27 @@ pub mod evidence;
 pub mod freshness;
 pub mod jwk;
 pub mod key;
+pub mod key_error;
 pub mod key_file;
+pub mod key_id;
 pub mod key_proof;
 pub mod others;
 pub mod plan;
+pub mod poll_history;
 pub mod provenance;
-pub mod recent;
 pub mod refresh;
 pub mod removal;
 pub mod signature;
 pub mod transfer;
 pub mod weak;
+pub mod weakness;
 
 use serde::Serialize;
 use std::fmt;
 
-/// Who answers for a key: an issuer, and where its discovery document was not
-/// read at its own https URL, the cluster too, because kubeadm, kind and k3s
-/// clusters all carry one issuer string. The two forms never equal each other.
+/// The owner of a key: an issuer, and where its discovery document was not read at its own
+/// https URL, the cluster too, because kubeadm, kind and k3s clusters all carry one issuer
+/// string. The two forms never equal each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Owner {

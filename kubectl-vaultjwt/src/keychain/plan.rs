@@ -1,26 +1,25 @@
-//! Owns the decision what has to change on a mount's key list so that one
-//! owner's keys are right on it, and what must not be touched. Pure.
+//! Plans the key list of a mount so that one owner's keys are right on it: which keys are
+//! added, kept, retired, and removed, and which must not be touched. Pure.
 //!
-//! Add early, remove late: a new key goes on at once, and in front, because
-//! Vault tries keys in order and stops at the first match. A key that is no
-//! longer published is marked `retired` and leaves when the tokens it signed
-//! have run out. Elements of others stay byte for byte and in their order.
+//! Add early, remove late: a new key is added at once, and in front, because Vault tries
+//! keys in order and stops at the first match. A key that is no longer published is marked
+//! `retired`, and is removed when the tokens it signed have expired. Elements of others
+//! stay byte for byte and in their order.
 
-use super::Owner;
-use super::action::{KeyAction, KeyStep};
-use super::authority::Authority;
-use super::element::{Element, Mark, authorities};
-use super::key::KeyId;
-use super::provenance::{Provenance, time_text};
-use super::refresh::{PlanError, Refresh};
+use crate::keychain::Owner;
+use crate::keychain::action::{KeyAction, KeyStep};
+use crate::keychain::authority::Authority;
+use crate::keychain::element::{Management, MountKey, authorities};
+use crate::keychain::key_id::KeyId;
+use crate::keychain::provenance::{Provenance, time_text};
+use crate::keychain::refresh::{PlanError, RefreshRequest};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The list as it should be, and how it differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChainPlan {
+pub struct KeyListPlan {
     /// All elements, in the order to write.
-    pub elements: Vec<Element>,
-    /// This owner's keys.
+    pub elements: Vec<MountKey>,
     pub steps: Vec<KeyStep>,
     /// Ways that are recorded by it.
     pub recorded: Vec<Authority>,
@@ -33,20 +32,19 @@ pub struct ChainPlan {
 /// A public key that two owners publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Copy {
-    /// The key.
     pub id: KeyId,
     /// `kid`, where the issuer names one.
     pub kid: Option<String>,
-    /// Whom else it stands for.
+    /// The other owner that it belongs to.
     pub other: Owner,
     /// Whether this owner is known to have it too: then one cluster is a copy of
     /// the other.
     pub both: bool,
 }
 
-impl ChainPlan {
+impl KeyListPlan {
     /// Plans `refresh` on a mount that now holds `standing`.
-    pub fn make(standing: &[Element], refresh: &Refresh<'_>) -> Result<Self, PlanError> {
+    pub fn make(standing: &[MountKey], refresh: &RefreshRequest<'_>) -> Result<Self, PlanError> {
         let before = authorities(standing, refresh.owner);
         let recorded: Vec<Authority> = refresh.record.iter().filter(|way| !before.contains(way)).cloned().collect();
         refresh.check_ways(standing, &before, &recorded)?;
@@ -55,24 +53,24 @@ impl ChainPlan {
         let mut ours_seen: BTreeSet<KeyId> = BTreeSet::new();
         let mut unmarked_seen: BTreeSet<KeyId> = BTreeSet::new();
         let owned: BTreeSet<KeyId> =
-            standing.iter().filter(|e| e.is_of(refresh.owner)).filter_map(Element::id).collect();
+            standing.iter().filter(|e| e.is_of(refresh.owner)).filter_map(MountKey::id).collect();
         let known_as_own: BTreeSet<KeyId> = standing
             .iter()
             .filter(|e| e.is_of(refresh.owner) && e.provenance().is_some_and(Provenance::is_own))
-            .filter_map(Element::id)
+            .filter_map(MountKey::id)
             .collect();
         let mut actions: BTreeMap<KeyId, KeyAction> = BTreeMap::new();
         let mut left = Vec::new();
         // With where each stood, so that none changes its place.
-        let mut kept: Vec<(usize, Element)> = Vec::with_capacity(standing.len());
+        let mut kept: Vec<(usize, MountKey)> = Vec::with_capacity(standing.len());
         for (at, element) in standing.iter().enumerate() {
-            match (&element.mark, element.id()) {
-                (Mark::Marked(mark), Some(id)) if mark.owner == *refresh.owner => {
+            match (&element.management, element.id()) {
+                (Management::Managed(mark), Some(id)) if mark.owner == *refresh.owner => {
                     if !ours_seen.insert(id) {
                         left.push((at, KeyStep { id, kid: mark.kid(), action: KeyAction::Remove }));
                         continue;
                     }
-                    let action = refresh.fate(id, mark);
+                    let action = refresh.action_for(id, mark);
                     actions.insert(id, action);
                     match action {
                         KeyAction::Remove => left.push((at, KeyStep { id, kid: mark.kid(), action })),
@@ -85,12 +83,12 @@ impl ChainPlan {
                     }
                     continue;
                 }
-                (Mark::None, Some(id)) => match refresh.published(id) {
+                (Management::Unmanaged, Some(id)) => match refresh.published(id) {
                     Some(published) if refresh.policy.adopt && refresh.adoptable.contains(&id) => {
                         // Claimed; one element is enough for a key.
                         if !owned.contains(&id) && unmarked_seen.insert(id) {
                             actions.insert(id, KeyAction::Adopt);
-                            kept.push((at, Element::write(published, &refresh.mark(published))));
+                            kept.push((at, MountKey::write(published, &refresh.mark(published))));
                         } else {
                             left.push((at, KeyStep { id, kid: published.kid.clone(), action: KeyAction::Remove }));
                         }
@@ -113,15 +111,15 @@ impl ChainPlan {
             let of_another = others.get(&id);
             let action = match actions.remove(&id) {
                 Some(action) => action,
-                None if unmarked_seen.contains(&id) => KeyAction::KeepUnmarked,
+                None if unmarked_seen.contains(&id) => KeyAction::KeepUnmanaged,
                 None if refresh.waits(id) => KeyAction::Wait,
                 None if of_another.is_some() && !proof.is_own() => KeyAction::Withhold,
                 None => {
-                    elements.push(Element::write(published, &refresh.mark(published)));
+                    elements.push(MountKey::write(published, &refresh.mark(published)));
                     KeyAction::Add
                 }
             };
-            // What is known of the key that stands here counts too.
+            // What is known of the key on the mount counts too.
             let is_own = proof.is_own() || known_as_own.contains(&id);
             let told = action == KeyAction::Withhold || (is_own && action != KeyAction::Wait);
             if let Some(other) = of_another.filter(|_| told) {
@@ -130,7 +128,7 @@ impl ChainPlan {
             }
             steps.push(KeyStep { id, kid: published.kid.clone(), action });
         }
-        if !elements.iter().chain(kept.iter().map(|(_, e)| e)).any(|e: &Element| e.is_of(refresh.owner)) {
+        if !elements.iter().chain(kept.iter().map(|(_, e)| e)).any(|e: &MountKey| e.is_of(refresh.owner)) {
             keep_the_last(standing, refresh.owner, &mut kept, &mut left);
         }
         elements.extend(kept.into_iter().map(|(_, element)| element));
@@ -174,9 +172,9 @@ impl ChainPlan {
 /// An owner that is on the mount stays on it until it is removed by name: the
 /// newest of the keys that would leave stays in its place, where no other would.
 fn keep_the_last(
-    standing: &[Element],
+    standing: &[MountKey],
     owner: &Owner,
-    kept: &mut Vec<(usize, Element)>,
+    kept: &mut Vec<(usize, MountKey)>,
     left: &mut Vec<(usize, KeyStep)>,
 ) {
     let of_owner = |at: usize| standing.get(at).filter(|element| element.is_of(owner));
@@ -187,5 +185,4 @@ fn keep_the_last(
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 pub(crate) mod tests;

@@ -25,9 +25,9 @@
 //! section 2.1) where they would break a rule, so that nothing an issuer or a
 //! kubeconfig says can do so.
 
-use super::Owner;
-use super::authority::{AUTHORITIES_AT_MOST, Authority};
-use super::key_proof::KeyProof;
+use crate::keychain::Owner;
+use crate::keychain::authority::{AUTHORITIES_AT_MOST, Authority};
+use crate::keychain::key_proof::KeyProof;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 pub const HEADING: &str = "vaultjwt/v2";
 /// First line of what earlier programs wrote.
 const HEADING_V1: &str = "vaultjwt/v1";
-/// First line of marks of any version; other versions are not touched.
+/// First line of provenance of any version; other versions are not touched.
 pub const FAMILY: &str = "vaultjwt/";
 /// Names of the lines for authorities begin so; a number follows.
 const AUTHORITY: &str = "authority-";
@@ -70,7 +70,7 @@ pub struct Provenance {
     pub unknown: BTreeMap<String, String>,
 }
 
-/// Why a text that begins like a mark is none.
+/// Why a text that begins like provenance cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProvenanceError {
     /// The first line is no known heading.
@@ -79,7 +79,7 @@ pub enum ProvenanceError {
     /// A line is not `name: value`.
     #[error("line {0} is not \"name: value\"")]
     Line(usize),
-    /// A name stands twice.
+    /// A name occurs twice.
     #[error("\"{0}\" stands twice")]
     Twice(String),
     /// A required name is missing.
@@ -143,7 +143,7 @@ impl Provenance {
         for (number, line) in lines.enumerate() {
             let (name, value) = line.split_once(": ").ok_or(ProvenanceError::Line(number + 2))?;
             let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-            // A name is written as it stands, and `-----` must not come about.
+            // A name is written unescaped, and must not produce `-----`.
             if name.is_empty() || name.contains("--") || !name.bytes().all(plain) {
                 return Err(ProvenanceError::Line(number + 2));
             }
@@ -195,7 +195,7 @@ impl Provenance {
     }
 }
 
-/// A time as marks have it: RFC 3339 in UTC, with seconds.
+/// A time as provenance has it: RFC 3339 in UTC, with seconds.
 pub fn time_text(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -251,8 +251,8 @@ fn decode(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::authority::AuthorityId;
     use super::*;
+    use crate::keychain::authority::AuthorityId;
     use proptest::prelude::*;
 
     fn sample() -> Provenance {

@@ -1,14 +1,14 @@
-//! Whose keys are to be right on a mount, and what becomes of each. Pure.
+//! Whose keys are to be right on a mount, and what happens to each. Pure.
 
-use super::Owner;
-use super::action::KeyAction;
-use super::authority::{AUTHORITIES_AT_MOST, Authority};
-use super::element::Element;
-use super::jwk::PublishedKey;
-use super::key::KeyId;
-use super::key_proof::KeyProof;
-use super::provenance::{Provenance, time_text};
-use super::recent::Recent;
+use crate::keychain::Owner;
+use crate::keychain::action::KeyAction;
+use crate::keychain::authority::{AUTHORITIES_AT_MOST, Authority};
+use crate::keychain::element::MountKey;
+use crate::keychain::jwk::PublishedKey;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::key_proof::KeyProof;
+use crate::keychain::poll_history::PollHistory;
+use crate::keychain::provenance::{Provenance, time_text};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -18,13 +18,12 @@ pub const DEFAULT_GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// Whose keys are to be right on the mount, and how.
 #[derive(Clone, Debug)]
-pub struct Refresh<'a> {
-    /// The owner.
+pub struct RefreshRequest<'a> {
     pub owner: &'a Owner,
     /// The keys its issuer publishes now. Empty changes nothing: an answer
-    /// without keys is no reason to lock everybody out.
+    /// without keys is no reason to lock all pods out.
     pub published: &'a [PublishedKey],
-    /// Name for people, kept in the mark.
+    /// Name for people, kept in the provenance.
     pub cluster: &'a str,
     /// Time of the plan.
     pub now: Timestamp,
@@ -35,7 +34,7 @@ pub struct Refresh<'a> {
     /// The last polls, the present one included, where there were several: a
     /// key is retired, and leaves, only if they agree that it is gone. `None`
     /// for a single run, whose one answer decides.
-    pub recent: Option<&'a Recent>,
+    pub recent: Option<&'a PollHistory>,
     /// How keys come to be believed that come now and did not sign a token.
     pub proof: KeyProof,
     /// Ways to the owner that are recorded now, beside those that are.
@@ -56,10 +55,7 @@ pub struct Refresh<'a> {
 pub enum Absence<'a> {
     /// It is gone, unless it is one of these: the API server publishes them, and the
     /// issuer's URL does not yet.
-    Gone {
-        /// Those.
-        except: &'a [KeyId],
-    },
+    Gone { except: &'a [KeyId] },
     /// Nothing: the place that the keys of this owner are read at could not be read.
     Unknown,
 }
@@ -71,7 +67,7 @@ pub struct Policy {
     pub grace: SignedDuration,
     /// Whether keys that are no longer published leave at once.
     pub prune: bool,
-    /// Whether keys that we publish and nobody marked become ours.
+    /// Whether unmanaged keys that the owner publishes are adopted.
     pub adopt: bool,
 }
 
@@ -81,28 +77,17 @@ impl Default for Policy {
     }
 }
 
-/// Why no plan can be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// One way more than fits.
     #[error("it has {AUTHORITIES_AT_MOST} recorded ways to {owner} already")]
-    TooManyAuthorities {
-        /// The owner.
-        owner: Owner,
-        /// Those recorded.
-        recorded: Vec<Authority>,
-    },
-    /// A direct way stands for one owner of a mount.
+    TooManyAuthorities { owner: Owner, recorded: Vec<Authority> },
+    /// A direct way belongs to one owner of a mount.
     #[error("\"{way}\" is recorded as the way to {other} already")]
-    WayOfAnother {
-        /// The way.
-        way: Authority,
-        /// Whose it is.
-        other: Owner,
-    },
+    WayOfAnother { way: Authority, other: Owner },
 }
 
-impl Refresh<'_> {
+impl RefreshRequest<'_> {
     pub(super) fn published(&self, id: KeyId) -> Option<&PublishedKey> {
         self.published.iter().find(|published| published.key.id() == id)
     }
@@ -112,9 +97,9 @@ impl Refresh<'_> {
         self.signer != Some(id) && self.unconfirmed.contains(&id)
     }
 
-    /// Keys that stand for other owners who are known to have them. What earlier
+    /// Keys of other owners who are known to have them. What earlier
     /// programs wrote says nothing of that, and is protected as if it did.
-    pub(super) fn others<'s>(&self, standing: &'s [Element]) -> BTreeMap<KeyId, &'s Owner> {
+    pub(super) fn others<'s>(&self, standing: &'s [MountKey]) -> BTreeMap<KeyId, &'s Owner> {
         let provenances = standing.iter().filter_map(|e| Some((e.id()?, e.provenance()?)));
         let of_others = provenances.filter(|(_, mark)| mark.owner != *self.owner);
         of_others
@@ -126,7 +111,7 @@ impl Refresh<'_> {
     /// Refuses to record what must not be.
     pub(super) fn check_ways(
         &self,
-        standing: &[Element],
+        standing: &[MountKey],
         before: &[Authority],
         recorded: &[Authority],
     ) -> Result<(), PlanError> {
@@ -135,10 +120,10 @@ impl Refresh<'_> {
             return Err(PlanError::TooManyAuthorities { owner, recorded });
         }
         // A server that was reached so is one cluster. What pods trust is only
-        // claimed by a ConfigMap: whoever copies it must not shut its owner out.
+        // claimed by a ConfigMap: a copy must not shut its owner out.
         for way in recorded.iter().filter(|way| matches!(way, Authority::Direct { .. })) {
             let of_another = |mark: &&Provenance| mark.owner != *self.owner && mark.authorities.contains(way);
-            if let Some(mark) = standing.iter().filter_map(Element::provenance).find(of_another) {
+            if let Some(mark) = standing.iter().filter_map(MountKey::provenance).find(of_another) {
                 return Err(PlanError::WayOfAnother { way: way.clone(), other: mark.owner.clone() });
             }
         }
@@ -153,9 +138,9 @@ impl Refresh<'_> {
     /// Puts all ways on the newest key, and lifts what is known of the others: only
     /// in a list that is written anyway. `recording` also completes the provenance of
     /// keys that an earlier program wrote.
-    pub(super) fn complete(&self, elements: &mut [Element], authorities: &[Authority], recording: bool) {
-        let added = |element: &Element| element.provenance().map(|mark| mark.added.clone());
-        let ours = |element: &Element| element.is_of(self.owner);
+    pub(super) fn complete(&self, elements: &mut [MountKey], authorities: &[Authority], recording: bool) {
+        let added = |element: &MountKey| element.provenance().map(|mark| mark.added.clone());
+        let ours = |element: &MountKey| element.is_of(self.owner);
         let mut newest: Option<(usize, Option<String>)> = None;
         for (at, element) in elements.iter().enumerate().filter(|(_, element)| ours(element)) {
             let time = added(element);
@@ -186,8 +171,8 @@ impl Refresh<'_> {
         }
     }
 
-    /// What becomes of a key that stands under our mark.
-    pub(super) fn fate(&self, id: KeyId, mark: &Provenance) -> KeyAction {
+    /// What happens to a managed key.
+    pub(super) fn action_for(&self, id: KeyId, mark: &Provenance) -> KeyAction {
         let retired = mark.retired.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
         if self.published(id).is_some() {
             return match mark.retired {
@@ -203,13 +188,13 @@ impl Refresh<'_> {
         let stays = in_use
             || self.published.is_empty()
             || self.signer == Some(id)
-            || self.recent.is_some_and(|recent| !recent.lacks(id));
+            || self.recent.is_some_and(|recent| !recent.is_gone(id));
         match retired {
             _ if stays && retired.is_some() => KeyAction::KeepRetired,
             _ if stays => KeyAction::Keep,
             _ if self.policy.prune => KeyAction::Remove,
             None => KeyAction::Retire,
-            // Whole seconds, as marks have them. Longer than the grace, so that
+            // Whole seconds, as provenance has them. Longer than the grace, so that
             // none that is retired by this plan leaves by the same plan made again.
             Some(since) if SignedDuration::from_secs(self.now.as_second() - since.as_second()) > self.policy.grace => {
                 KeyAction::Remove
@@ -235,5 +220,4 @@ impl Refresh<'_> {
 }
 
 #[cfg(test)]
-#[path = "refresh_tests.rs"]
 mod tests;

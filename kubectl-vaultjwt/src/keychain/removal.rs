@@ -1,15 +1,15 @@
-//! Owns the decision which elements leave a mount's key list when an owner is
-//! taken off it: its own, all of them, and nothing else. Pure.
+//! Plans the removal of an owner from a mount's key list: its own elements, all of them,
+//! and nothing else. Pure.
 
-use super::Owner;
-use super::action::{KeyAction, KeyStep};
-use super::authority::Authority;
-use super::element::Element;
-use super::provenance::Provenance;
+use crate::keychain::Owner;
+use crate::keychain::action::{KeyAction, KeyStep};
+use crate::keychain::authority::Authority;
+use crate::keychain::element::MountKey;
+use crate::keychain::provenance::Provenance;
 
 /// The list with one way less to `owner`. Nothing else changes.
-pub fn without_authority(standing: &[Element], owner: &Owner, way: &Authority) -> Vec<Element> {
-    let without = |element: &Element| match element.provenance() {
+pub fn without_authority(standing: &[MountKey], owner: &Owner, way: &Authority) -> Vec<MountKey> {
+    let without = |element: &MountKey| match element.provenance() {
         Some(mark) if mark.owner == *owner && mark.authorities.contains(way) => {
             element.remarked(|mark| mark.authorities.retain(|known| known != way))
         }
@@ -22,17 +22,16 @@ pub fn without_authority(standing: &[Element], owner: &Owner, way: &Authority) -
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removal {
     /// What stays, byte for byte and in order.
-    pub elements: Vec<Element>,
-    /// What leaves.
+    pub elements: Vec<MountKey>,
     pub steps: Vec<KeyStep>,
 }
 
 impl Removal {
-    /// Takes `owner` off a mount that now holds `standing`.
-    pub fn make(standing: &[Element], owner: &Owner) -> Self {
-        let (leaving, elements): (Vec<Element>, Vec<Element>) =
+    /// Removes `owner` from a mount that now holds `standing`.
+    pub fn make(standing: &[MountKey], owner: &Owner) -> Self {
+        let (leaving, elements): (Vec<MountKey>, Vec<MountKey>) =
             standing.iter().cloned().partition(|element| element.is_of(owner));
-        let step = |element: &Element| {
+        let step = |element: &MountKey| {
             let kid = element.provenance().and_then(Provenance::kid);
             Some(KeyStep { id: element.id()?, kid, action: KeyAction::Remove })
         };

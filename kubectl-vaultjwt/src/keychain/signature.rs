@@ -1,7 +1,7 @@
-//! Owns the local check of a JWT's signature against keys that are about to
-//! be written: the proof that an API server and an issuer belong together.
+//! Verifies a JWT's signature locally, against keys that are about to be written: the proof
+//! that an API server and an issuer belong together.
 
-use super::jwk::PublishedKey;
+use crate::keychain::jwk::PublishedKey;
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 
 /// The JWS algorithms (RFC 7518 section 3.1, RFC 8037 section 3.1) by name.

@@ -1,15 +1,15 @@
 //! Keys that get another owner on a mount: the cluster stays the same, and its issuer,
 //! or the place that its keys are read at, changes. Pure.
 
-use super::Owner;
-use super::element::Element;
+use crate::keychain::Owner;
+use crate::keychain::element::MountKey;
 
 /// Previous issuers that are recorded with a key.
 const PREVIOUS_AT_MOST: usize = 4;
 
 /// The issuers that an owner's cluster had before, as far as its keys say.
-pub fn previous_issuers(standing: &[Element], owner: &Owner) -> Vec<String> {
-    let marks = standing.iter().filter_map(Element::provenance).filter(|mark| mark.owner == *owner);
+pub fn previous_issuers(standing: &[MountKey], owner: &Owner) -> Vec<String> {
+    let marks = standing.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner);
     let mut issuers: Vec<String> = Vec::new();
     for issuer in marks.flat_map(|mark| &mark.previous_issuers) {
         if !issuers.contains(issuer) {
@@ -19,11 +19,11 @@ pub fn previous_issuers(standing: &[Element], owner: &Owner) -> Vec<String> {
     issuers
 }
 
-/// The list with the keys of `from` as keys of `to`, each in its place. All else that
-/// their provenance says stays: when they were added, how they came to be believed, and
-/// the recorded ways. Another issuer is recorded.
-pub fn transferred(standing: &[Element], from: &Owner, to: &Owner) -> Vec<Element> {
-    let transferred = |element: &Element| {
+/// The list with the keys of `from` as keys of `to`, each in its place. All else that their
+/// provenance says stays: when they were added, how they were verified, and the recorded ways.
+/// Another issuer is recorded.
+pub fn transferred(standing: &[MountKey], from: &Owner, to: &Owner) -> Vec<MountKey> {
+    let transferred = |element: &MountKey| {
         if !element.is_of(from) {
             return element.clone();
         }
@@ -43,19 +43,21 @@ pub fn transferred(standing: &[Element], from: &Owner, to: &Owner) -> Vec<Elemen
 
 #[cfg(test)]
 mod tests {
-    use super::super::element::authorities;
-    use super::super::plan::ChainPlan;
-    use super::super::plan::tests::{chain, keys, owner, refresh, stored, way};
-    use super::super::refresh::Refresh;
     use super::*;
+    use crate::keychain::element::authorities;
+    use crate::keychain::plan::KeyListPlan;
+    use crate::keychain::plan::tests::{keys, managed_keys, owner, refresh, stored, way};
+    use crate::keychain::refresh::RefreshRequest;
 
     #[test]
     fn a_transfer_changes_the_owner_and_nothing_else() {
         let (old, new, other) = (owner("old"), owner("new"), owner("other"));
         let ways = [way("api")];
-        let first = Refresh { record: &ways, ..refresh(&old, &[]) };
+        let first = RefreshRequest { record: &ways, ..refresh(&old, &[]) };
         let published = keys([1, 2]);
-        let mine = ChainPlan::make(&chain(&other, &keys([9])), &Refresh { published: &published, ..first }).unwrap();
+        let mine =
+            KeyListPlan::make(&managed_keys(&other, &keys([9])), &RefreshRequest { published: &published, ..first })
+                .unwrap();
         let standing = stored(&mine.elements);
         let moved = stored(&transferred(&standing, &old, &new));
         assert_eq!(authorities(&moved, &new), ways);

@@ -7,40 +7,12 @@
 //! every key that is read; [`modulus`] takes milliseconds and runs only for keys
 //! that are not on the mount yet.
 
-use super::key::{KeyError, KeyId};
+use crate::keychain::key_error::KeyError;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::weakness::{EXPONENT_AT_LEAST, Weakness};
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams, ConstMontyForm};
 use crypto_bigint::{BoxedUint, Gcd, Limb, NonZero, Odd, Resize, U256, Word};
 use crypto_primes::Flavor;
-
-/// Why a key is weak; one clause.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Weakness {
-    /// The RSA exponent is even or too small.
-    #[error("its RSA exponent is {0} (an odd number of at least {EXPONENT_AT_LEAST} is required)")]
-    Exponent(u64),
-    /// The RSA modulus has a small prime factor.
-    #[error("its RSA modulus is divisible by {0}: anyone can compute the private key")]
-    SmallFactor(Word),
-    /// The RSA modulus is a prime number.
-    #[error("its RSA modulus is a prime number: anyone can compute the private key")]
-    Prime,
-    /// The RSA modulus is a power of a prime number.
-    #[error("its RSA modulus is a power of a prime number: anyone can compute the private key")]
-    PrimePower,
-    /// The RSA modulus shares a property with prime numbers that no product of
-    /// random prime numbers has.
-    #[error("its RSA modulus is not a product of random prime numbers: the private key can probably be computed")]
-    NotRandom,
-    /// The Ed25519 point has order 1, 2, 4 or 8.
-    #[error("its point has a small order: anyone can forge its signatures")]
-    SmallOrder,
-    /// The private key is in a public document.
-    #[error("its private key is published in {0}: anyone can sign with it")]
-    Published(&'static str),
-}
-
-/// SP 800-89 section 5.3.3 accepts exponents above 2^16.
-pub const EXPONENT_AT_LEAST: u64 = 65_537;
 
 /// Checks an RSA exponent.
 pub fn exponent(exponent: u64) -> Result<(), Weakness> {
@@ -144,10 +116,11 @@ mod field {
 }
 
 /// A number modulo 2^255 - 19.
-type Element = ConstMontyForm<field::Prime, { U256::LIMBS }>;
+type FieldElement = ConstMontyForm<field::Prime, { U256::LIMBS }>;
 
 /// The curve's d, -121665/121666 (RFC 8032 section 5.1).
-const D: Element = Element::new(&U256::from_be_hex("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3"));
+const D: FieldElement =
+    FieldElement::new(&U256::from_be_hex("52036cee2b6ffe738cc740797779e89800700a4d4141d8ab75eb4dca135978a3"));
 
 /// Checks an Ed25519 public key: that it encodes a point (RFC 8032 section
 /// 5.1.3), and one whose order is not small. Verifiers differ in what they do
@@ -159,12 +132,12 @@ pub fn ed25519(encoded: &[u8; 32]) -> Result<(), KeyError> {
     bytes[31] &= 0x7f;
     let number = U256::from_le_slice(&bytes);
     // Reduces what is not, so that other encodings of a weak point are weak.
-    let y = Element::new(&number);
-    let (one, y2) = (Element::ONE, y.square());
+    let y = FieldElement::new(&number);
+    let (one, y2) = (FieldElement::ONE, y.square());
     // On the curve -x^2 + y^2 = 1 + d x^2 y^2, x is zero where y^2 = 1 (order 1
     // and 2), y is zero at order 4, and at order 8 the doubled point has y = 0:
     // x^2 = -y^2, so d y^4 + 2 y^2 = 1.
-    if y2 == one || y == Element::ZERO || D * y2.square() + y2.double() == one {
+    if y2 == one || y == FieldElement::ZERO || D * y2.square() + y2.double() == one {
         return Err(Weakness::SmallOrder.into());
     }
     // x^2 = (y^2 - 1) / (d y^2 + 1) has a root if the product is a square: the
@@ -207,5 +180,4 @@ pub fn published(id: KeyId) -> Result<(), Weakness> {
 }
 
 #[cfg(test)]
-#[path = "weak_tests.rs"]
 mod tests;

@@ -1,5 +1,5 @@
-//! Owns ages in kubectl's words (`5d`, `12m`, `3h25m`): coarser the older, by
-//! the steps of `HumanDuration` (apimachinery `pkg/util/duration/duration.go`).
+//! Ages in kubectl's words (`5d`, `12m`, `3h25m`): coarser the older, by the steps of
+//! `HumanDuration` (apimachinery `pkg/util/duration/duration.go`).
 
 use jiff::SignedDuration;
 

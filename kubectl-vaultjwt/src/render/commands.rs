@@ -1,10 +1,10 @@
-//! Owns the plan as vault CLI commands that can be pasted into a shell. They
-//! stop where Vault no longer holds what the plan was made from, since a
-//! write replaces the whole configuration and would undo somebody's change.
+//! Prints the plan as vault CLI commands that can be pasted into a shell. They stop where
+//! Vault no longer holds what the plan was based on, since a write replaces the whole
+//! configuration and would undo a concurrent change.
 
-use super::gojson;
 use crate::command::report::ChangeReport;
 use crate::command::setup::SetupReport;
+use crate::render::go_json;
 use crate::shell::quoted;
 use crate::vault::Document;
 use serde_json::Value;
@@ -15,7 +15,7 @@ const END: &str = "VAULTJWT_END";
 /// Which settings the user named in the call. They hold for the commands too;
 /// others give way to those of the shell that the commands are pasted into.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Given {
+pub struct ExplicitFlags {
     /// `--vault-addr`
     pub address: bool,
     /// `--vault-namespace`
@@ -23,8 +23,8 @@ pub struct Given {
 }
 
 /// The commands. Notes are arguments of `:` and not comments, because an
-/// interactive zsh has no comments; foreign text stands inside [`quoted`] only.
-pub fn setup(report: &SetupReport, given: &Given) -> String {
+/// interactive zsh has no comments; untrusted text is inside [`quoted`] only.
+pub fn setup(report: &SetupReport, given: &ExplicitFlags) -> String {
     let mount = &report.vault.place.mount;
     if !report.changed {
         return format!(": {}\n", quoted(&format!("nothing to change on auth mount {mount}/")));
@@ -40,7 +40,7 @@ pub fn setup(report: &SetupReport, given: &Given) -> String {
         script.push_str(&guard(&format!("auth/{mount}/config"), report.config.before.as_ref()));
     }
     let roles = || report.role.iter().chain(&report.moved_roles).filter(|role| role.change.written);
-    // All guards stand before the first write: half a plan helps nobody.
+    // All guards come before the first write: half a plan is of no use.
     for role in roles().filter(|_| !report.vault.enabled) {
         script.push_str(&guard(&format!("auth/{mount}/role/{}", role.name), role.change.before.as_ref()));
     }
@@ -54,7 +54,7 @@ pub fn setup(report: &SetupReport, given: &Given) -> String {
     script
 }
 
-fn header(report: &SetupReport, given: &Given) -> String {
+fn header(report: &SetupReport, given: &ExplicitFlags) -> String {
     let setting = |name: &str, value: &str, given: bool| {
         let value = quoted(value);
         if given {
@@ -111,13 +111,13 @@ fn guard(path: &str, before: Option<&Document>) -> String {
     let Some(before) = before else {
         return format!("\nhere=$(now {path})\ntest -z \"$here\" || changed {path}\n");
     };
-    let expected = format!("  \"data\": {}", gojson::nested(&Value::Object(before.clone()), 1));
+    let expected = format!("  \"data\": {}", go_json::nested(&Value::Object(before.clone()), 1));
     format!(
         "\nhere=$(now {path})\nthere=$(cat <<'{END}'\n{expected}\n{END}\n)\ntest \"$here\" = \"$there\" || changed {path}\n"
     )
 }
 
 fn write(path: &str, change: &ChangeReport) -> String {
-    let document = gojson::nested(&Value::Object(change.after.clone()), 0);
+    let document = go_json::nested(&Value::Object(change.after.clone()), 0);
     format!("\n\"$vault\" write {path} - <<'{END}'\n{document}\n{END}\n")
 }

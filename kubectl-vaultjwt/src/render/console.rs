@@ -1,6 +1,5 @@
-//! Owns stderr: steps as they happen, what is said beside a result, questions,
-//! and the error at the end. The words say the same without colours and signs
-//! (`terminal`).
+//! Writes to stderr: steps as they happen, notes beside a result, questions, and the error
+//! at the end. The words say the same without colors and signs (`terminal`).
 
 use crate::command::{Confirm, Progress, Reply, Step};
 use crate::error::Error;
@@ -15,7 +14,6 @@ const GOOD: Style = AnsiColor::Green.on_default();
 const WARN: Style = AnsiColor::Yellow.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Steps on stderr.
 #[derive(Clone, Debug)]
 pub struct Console {
     verbosity: u8,
@@ -25,15 +23,13 @@ pub struct Console {
 
 /// Something about a part of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// It failed.
+pub enum Problem {
     Error {
         /// What failed, and why.
         text: String,
-        /// The one thing to do next.
         hint: Option<String>,
     },
-    /// It is as it is; somebody may want to change it.
+    /// A fact that the user may want to change.
     Note(String),
 }
 
@@ -48,7 +44,7 @@ impl Console {
         Self { verbosity, bar }
     }
 
-    /// A line on stderr; a closed stderr is nobody's error.
+    /// A line on stderr; a closed stderr is not an error.
     fn put(&self, line: &str) {
         self.bar.suspend(|| {
             let _ = writeln!(anstream::stderr(), "{}", signs(line));
@@ -56,15 +52,15 @@ impl Console {
     }
 
     /// What became of a part of a run.
-    pub fn trouble(&self, trouble: &Trouble) {
+    pub fn trouble(&self, trouble: &Problem) {
         match trouble {
-            Trouble::Error { text, hint } => {
+            Problem::Error { text, hint } => {
                 self.put(&format!("{BAD}error:{BAD:#} {}", text::lines(text)));
                 if let Some(hint) = hint {
                     self.put(&format!("hint: {}", text::lines(hint)));
                 }
             }
-            Trouble::Note(text) => self.put(&format!("{WARN}-{WARN:#} {}", text::one_line(text))),
+            Problem::Note(text) => self.put(&format!("{WARN}-{WARN:#} {}", text::one_line(text))),
         }
     }
 
@@ -87,7 +83,7 @@ impl Console {
 
     /// The end of a run that failed.
     pub fn error(&self, error: &Error) {
-        self.trouble(&Trouble::Error { text: error.to_string(), hint: error.hint() });
+        self.trouble(&Problem::Error { text: error.to_string(), hint: error.hint() });
     }
 }
 

@@ -1,9 +1,9 @@
-//! Owns a plan as unified diffs of what stands in Vault and what would stand
-//! there, one for each document, in the manner of `kubectl diff`.
+//! Prints a plan as unified diffs between Vault's state and the planned one, one for each
+//! document, in the manner of `kubectl diff`.
 
 use crate::command::setup::SetupReport;
 use crate::vault::Document;
-use crate::vault::role::changed_fields;
+use crate::vault::mount::role::changed_fields;
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 use shared::text::one_line;
@@ -68,7 +68,7 @@ fn one(path: &str, before: &str, after: &str) -> String {
 }
 
 /// A document line by line, with the fields that would be sent: a key's text
-/// is as it is, so that a changed mark is one changed line.
+/// is as it is, so that changed provenance is one changed line.
 fn lines(document: &Document, sent: &Document) -> String {
     let mut text = String::new();
     for field in sent.keys() {

@@ -1,17 +1,15 @@
-//! Owns the text form of `issuer`'s report: the evidence, the verdict, the
-//! issuer and its keys.
+//! The text form of `issuer`'s report: the evidence, the verdict, the issuer, and its keys.
 
-use super::table::{end_cut, middle_cut, titled};
 use crate::command::issuer::IssuerReport;
 use crate::command::report::CloudReport;
 use crate::issuer::{KeySource, NamedBy};
+use crate::render::table::{end_cut, middle_cut, titled};
 use shared::text::one_line;
 
 /// The table fits 80 columns; the report has the whole text.
 const FOUND_AT_MOST: usize = 46;
 const KID_AT_MOST: usize = 20;
 
-/// For people.
 pub fn text(report: &IssuerReport) -> String {
     let mut text = String::new();
     let mut put = |line: String| {
@@ -64,7 +62,7 @@ fn evidence(piece: &crate::command::issuer::EvidenceReport) -> Vec<String> {
     vec![piece.source.words().to_owned(), found, piece.points_to.to_owned()]
 }
 
-fn key(key: &crate::command::issuer::KeyReport) -> Vec<String> {
+fn key(key: &crate::command::issuer::PublishedKeyReport) -> Vec<String> {
     let cell = |text: &Option<String>| text.as_deref().map_or_else(|| "-".to_owned(), one_line);
     vec![
         end_cut(&cell(&key.kid), KID_AT_MOST),
@@ -85,7 +83,7 @@ fn named_by(report: &IssuerReport) -> &'static str {
 }
 
 fn keys_from(report: &IssuerReport) -> String {
-    match (report.key_source, &report.site_unused, &report.not_compared) {
+    match (report.key_source, &report.site_unused, &report.api_keys_unread) {
         (Some(KeySource::IssuerSite), _, None) => {
             "the issuer's own site; the API server's have one in common".to_owned()
         }
@@ -108,10 +106,10 @@ fn proof(report: &IssuerReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::entry::Exec;
-    use crate::cloud::{Entry, Given};
-    use crate::command::issuer::{KeyReport, ProofReport};
-    use crate::issuer::Gap;
+    use crate::cloud::kubeconfig_entry::Exec;
+    use crate::cloud::{CloudOverrides, Entry};
+    use crate::command::issuer::{ProofReport, PublishedKeyReport};
+    use crate::issuer::EndpointMismatch;
 
     fn report() -> IssuerReport {
         let arn = "arn:aws:eks:eu-central-1:123456789012:cluster/prod";
@@ -122,7 +120,7 @@ mod tests {
             server: "https://0123456789ABCDEF0123456789ABCDEF.gr7.eu-central-1.eks.amazonaws.com".into(),
             ..Entry::default()
         };
-        IssuerReport::of_entry(&entry, &Given::default()).0
+        IssuerReport::of_entry(&entry, &CloudOverrides::default()).0
     }
 
     fn plain(report: &IssuerReport) -> String {
@@ -135,7 +133,7 @@ mod tests {
         report.issuer = Some("https://oidc.eks.eu-central-1.amazonaws.com/id/1".into());
         report.named_by = Some(NamedBy::ApiServer);
         report.key_source = Some(KeySource::IssuerSite);
-        report.keys = vec![KeyReport {
+        report.keys = vec![PublishedKeyReport {
             kid: Some("0123456789abcdef0123456789abcdef01234567".into()),
             alg: Some("RS256".into()),
             kind: "RSA-2048".into(),
@@ -182,7 +180,7 @@ mod tests {
             )),
             ..Entry::default()
         };
-        report.evidence = IssuerReport::of_entry(&entry, &Given::default()).0.evidence;
+        report.evidence = IssuerReport::of_entry(&entry, &CloudOverrides::default()).0.evidence;
         report.issuer = Some("https://oidc.eks.eu-central-1.amazonaws.com/id/0123456789ABCDEF".into());
         report.cloud = Some(CloudReport {
             id: Some(arn.into()),
@@ -206,7 +204,7 @@ mod tests {
         let id = Some("arn:aws:eks:eu-central-1:123456789012:cluster/prod".to_owned());
         let of = |id: Option<String>, confirmed: bool, no_issuer: Option<&str>, error: Option<&str>| {
             let (no_issuer, error) = (no_issuer.map(str::to_owned), error.map(str::to_owned));
-            let unconfirmed = (!confirmed && id.is_some()).then(|| Gap::OtherAuthority.about("it"));
+            let unconfirmed = (!confirmed && id.is_some()).then(|| EndpointMismatch::OtherAuthority.about("it"));
             Some(CloudReport { id, confirmed, unconfirmed, no_issuer, error })
         };
         for (cloud, line) in [
@@ -229,7 +227,7 @@ mod tests {
     #[test]
     fn where_nothing_is_known() {
         let entry = Entry { server: "https://10.0.0.1".into(), ..Entry::default() };
-        let mut report = IssuerReport::of_entry(&entry, &Given::default()).0;
+        let mut report = IssuerReport::of_entry(&entry, &CloudOverrides::default()).0;
         assert_eq!(
             plain(&report),
             "The kubeconfig entry points to no cloud and no tool that is known.\n\

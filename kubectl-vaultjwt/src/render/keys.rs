@@ -1,22 +1,19 @@
-//! Owns the words, and their colours, for what happens to a key.
+//! The words, and their colors, for what happens to a key.
 
 use crate::keychain::action::KeyAction;
 use anstyle::{AnsiColor, Style};
 
-/// What comes.
 pub const ADDED: Style = AnsiColor::Green.on_default();
-/// What becomes another.
 pub const CHANGED: Style = AnsiColor::Yellow.on_default();
-/// What goes.
 pub const GONE: Style = AnsiColor::Red.on_default();
 
-/// The same as [`what`], in its colour.
+/// The same as [`what`], in its color.
 pub fn painted(action: KeyAction) -> String {
     let style = match action {
         KeyAction::Add | KeyAction::Adopt | KeyAction::Return => ADDED,
         KeyAction::Retire => CHANGED,
         KeyAction::Remove => GONE,
-        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired => Style::new(),
+        KeyAction::Keep | KeyAction::KeepUnmanaged | KeyAction::KeepRetired => Style::new(),
         KeyAction::Withhold | KeyAction::Wait => CHANGED,
     };
     format!("{style}{}{style:#}", what(action))
@@ -28,7 +25,7 @@ pub fn what(action: KeyAction) -> &'static str {
         KeyAction::Add => "added",
         KeyAction::Keep => "unchanged",
         KeyAction::Adopt => "adopted",
-        KeyAction::KeepUnmarked => "unchanged, without a mark",
+        KeyAction::KeepUnmanaged => "unchanged, without a mark",
         KeyAction::Return => "published again",
         KeyAction::Retire => "retired, no longer published",
         KeyAction::KeepRetired => "unchanged, no longer published",

@@ -1,5 +1,5 @@
-//! Owns the log of a run that goes on: one line on stderr for each event, for
-//! people or as JSON. Times are the local clock's, in UTC.
+//! The log of a watcher: one line on stderr for each event, for people or as JSON. Times
+//! are the local clock's, in UTC.
 
 use crate::cli::watch::LogFormat;
 use crate::command::watch::{Event, Journal, Level};
@@ -8,7 +8,6 @@ use serde::Serialize;
 use shared::text::one_line;
 use std::io::Write as _;
 
-/// The log.
 #[derive(Clone, Copy, Debug)]
 pub struct Log {
     format: LogFormat,
@@ -80,7 +79,7 @@ fn time(now: Timestamp) -> String {
     now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A closed stderr is nobody's error.
+/// A closed stderr is not an error.
 fn put(line: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{line}");
 }

@@ -1,5 +1,5 @@
-//! Owns the figures of a run that goes on in the OpenMetrics text format, made
-//! anew for each scrape. Names are part of the interface.
+//! The metrics of a watcher in the OpenMetrics text format, rendered for each scrape. Names
+//! are part of the interface.
 
 use crate::command::watch::{Requests, Stats};
 use jiff::Timestamp;
@@ -49,8 +49,8 @@ pub fn text(stats: &Stats, requests: &Requests, now: Instant) -> Result<String, 
             keys.get_or_create(&labels).set(count as f64);
         }
     }
-    let unmarked = gauges("unmarked_keys", "Keys on the mount that this program does not look after");
-    unmarked.get_or_create(&vec![mount.clone()]).set(stats.unmarked as f64);
+    let unmanaged = gauges("unmarked_keys", "Keys on the mount that this program does not look after");
+    unmanaged.get_or_create(&vec![mount.clone()]).set(stats.unmanaged as f64);
     let success = gauges("last_success_timestamp_seconds", "When all keys were last known to be right");
     let change = gauges("last_change_timestamp_seconds", "When the mount was last written");
     for (family, time) in [(success, stats.last_success), (change, stats.last_change)] {
@@ -118,7 +118,7 @@ mod tests {
         stats.contexts.insert("prod".into(), ContextStats { last_success, failures: 3 });
         stats.contexts.insert("never".into(), ContextStats { last_success: None, failures: 1 });
         (stats.last_success, stats.last_change) = (last_success, last_success);
-        (stats.changes, stats.unmarked) = (4, 5);
+        (stats.changes, stats.unmanaged) = (4, 5);
         (stats.not_ready, stats.token_expires) = (None, Some(now + Duration::from_secs(90)));
         stats.locked_out = Some("kubectl vaultjwt sync --mount jwt".into());
         let requests = Requests::default();

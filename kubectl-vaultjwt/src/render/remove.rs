@@ -1,10 +1,10 @@
-//! Owns the text forms of `remove`: what was taken away in kubectl's manner,
-//! and what to say about Vault tokens that are still about.
+//! The text forms of `remove`: what was removed, in kubectl's manner, and a note about
+//! Vault tokens that are still valid.
 
-use super::keys::{self, CHANGED, GONE};
 use crate::command::remove::RemoveReport;
 use crate::command::remove::authority::AuthorityReport;
-use crate::vault::config::{KEYS, differing};
+use crate::render::keys::{self, CHANGED, GONE};
+use crate::vault::mount::config::{KEYS, differing};
 use serde_json::Value;
 use shared::text::one_line;
 
@@ -60,5 +60,4 @@ pub fn leases(report: &RemoveReport) -> Vec<String> {
 }
 
 #[cfg(test)]
-#[path = "remove_tests.rs"]
 mod tests;

@@ -1,26 +1,26 @@
-//! Owns the text form of `setup`'s report on stdout: the plan of a dry run in
-//! kubectl's manner, else the pod snippet.
+//! The text form of `setup`'s report on stdout: the plan of a dry run in kubectl's manner,
+//! else the pod snippet.
 
-use super::keys::{self, ADDED, CHANGED};
-use super::snippet;
-use crate::command::chain::error::naming_flags;
+use crate::command::mount::error::naming_flags;
 use crate::command::setup::SetupReport;
-use crate::issuer::rotation::Rotation;
+use crate::issuer::rotation_policy::Rotation;
 use crate::keychain::freshness::Freshness;
+use crate::render::keys::{self, ADDED, CHANGED};
+use crate::render::pod_manifest;
 use crate::shell::word;
-use crate::vault::config::differing;
-use crate::vault::role::changed_fields;
+use crate::vault::mount::config::differing;
+use crate::vault::mount::role::changed_fields;
 use anstyle::Style;
 use serde_json::Value;
 use shared::text::one_line;
 
 /// What was set up, as a manifest; empty without a role.
-pub fn snippet(report: &SetupReport) -> String {
-    snippet::pod(report).unwrap_or_default()
+pub fn manifest(report: &SetupReport) -> String {
+    pod_manifest::pod(report).unwrap_or_default()
 }
 
-/// What has to be done so that the keys do not rot, where that is known: a
-/// warning, and the command.
+/// What has to be done so that the keys stay current, where that is known: a warning, and the
+/// command.
 pub fn fresh(report: &SetupReport, context: Option<&str>, mount: &str) -> Option<(String, String)> {
     // Until something has come back for them.
     let alone = matches!(report.freshness, Some(Freshness::Nothing { .. }));
@@ -63,7 +63,7 @@ pub fn plan(report: &SetupReport) -> String {
     if report.config.written {
         let before = report.config.before.clone().unwrap_or_default();
         for field in differing(&before, &report.config.after) {
-            if field != crate::vault::config::KEYS {
+            if field != crate::vault::mount::config::KEYS {
                 lines.push(format!(
                     "config {field}: {} -> {}",
                     shown(before.get(&field)),

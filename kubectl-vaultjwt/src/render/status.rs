@@ -1,12 +1,12 @@
-//! Owns the text forms of `status`: columns as `kubectl get` has them, names,
-//! and what should be known beside them.
+//! The text forms of `status`: columns as `kubectl get` has them, names, and notes beside
+//! them.
 
-use super::{age, table};
 use crate::command::status::StatusReport;
-use crate::command::status::report::{KeyReport, OwnerReport, State};
+use crate::command::status::report::{MountKeyReport, OwnerReport, State};
 use crate::command::sync::{Outcome, Row, SyncReport};
 use crate::keychain::freshness::Freshness;
 use crate::keychain::key_proof::KeyProof;
+use crate::render::{age, table};
 use crate::shell::word;
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ const ROW: usize = 80;
 
 /// Columns for people. Nothing where there are no keys.
 pub fn table(report: &StatusReport) -> String {
-    let row = |key: &KeyReport| {
+    let row = |key: &MountKeyReport| {
         let issuer = cell(&key.issuer);
         vec![
             table::middle_cut(name(&cell(&key.cluster)), CLUSTER),
@@ -63,7 +63,7 @@ pub fn wide(report: &StatusReport) -> String {
         "AUTHORITIES",
         "FINGERPRINT",
     ];
-    let row = |key: &KeyReport| {
+    let row = |key: &MountKeyReport| {
         vec![
             cell(&key.cluster),
             cell(&key.issuer),
@@ -84,7 +84,7 @@ pub fn wide(report: &StatusReport) -> String {
 }
 
 /// The recorded ways to the cluster whose key it is.
-fn authorities(report: &StatusReport, key: &KeyReport) -> String {
+fn authorities(report: &StatusReport, key: &MountKeyReport) -> String {
     let its = |owner: &&OwnerReport| {
         Some(&owner.owner.issuer) == key.issuer.as_ref() && owner.owner.cluster_uid == key.cluster_uid
     };
@@ -222,8 +222,7 @@ fn rotting(owner: &OwnerReport, now: Timestamp, mount: &str) -> Option<String> {
     ))
 }
 
-/// What tells clusters apart: an ARN names account and region first, as the
-/// others do.
+/// What distinguishes clusters: an ARN names account and region first, as the others do.
 fn name(cluster: &str) -> &str {
     match cluster.rsplit_once('/') {
         Some((before, name)) if before.starts_with("arn:") && !name.is_empty() => name,
@@ -231,7 +230,7 @@ fn name(cluster: &str) -> &str {
     }
 }
 
-/// Foreign text as a cell.
+/// Untrusted text as a cell.
 fn cell(text: &Option<String>) -> String {
     text.as_deref().map_or_else(|| "<none>".to_owned(), one_line)
 }
@@ -244,7 +243,7 @@ fn since(report: &StatusReport, time: &Option<String>) -> String {
     }
 }
 
-fn state(report: &StatusReport, key: &KeyReport) -> String {
+fn state(report: &StatusReport, key: &MountKeyReport) -> String {
     match key.state {
         State::Active => "active".to_owned(),
         State::Retired => format!("retired {}", since(report, &key.retired)),
@@ -253,8 +252,8 @@ fn state(report: &StatusReport, key: &KeyReport) -> String {
     }
 }
 
-/// Each row in the colour of its key's state; the stream decides whether
-/// colours reach it.
+/// Each row in the color of its key's state; the stream decides whether
+/// colors reach it.
 fn painted(report: &StatusReport, titles: &[&str], rows: &[Vec<String>]) -> String {
     if report.keys.is_empty() {
         return String::new();
@@ -270,5 +269,4 @@ fn painted(report: &StatusReport, titles: &[&str], rows: &[Vec<String>]) -> Stri
 }
 
 #[cfg(test)]
-#[path = "status_tests.rs"]
 mod tests;

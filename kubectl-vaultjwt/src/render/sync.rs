@@ -1,10 +1,10 @@
-//! Owns the text form of `sync`'s report: a table on stdout, and for each
-//! context in trouble what to do about it.
+//! The text form of `sync`'s report: a table on stdout, and a hint for each context that
+//! failed.
 
-use super::console::Trouble;
-use super::table::{TITLES, lines as columns, middle_cut};
 use crate::command::sync::{Outcome, Row, SyncReport};
 use crate::keychain::action::KeyAction;
+use crate::render::console::Problem;
+use crate::render::table::{TITLES, lines as columns, middle_cut};
 use crate::shell::word;
 use anstyle::{AnsiColor, Effects, Style};
 use shared::text::one_line;
@@ -26,7 +26,7 @@ pub fn table(report: &SyncReport) -> String {
     for ((line, outcome), words) in
         lines.iter().zip(outcomes).zip(std::iter::once(None).chain(rows.iter().map(|row| row.last())))
     {
-        // The result stands last, so a colour does not push anything aside.
+        // The result comes last, so a color does not push anything aside.
         match (outcome.map(style), words.and_then(|words| line.strip_suffix(words.as_str()).map(|rest| (rest, words))))
         {
             (Some(style), Some((rest, words))) => text.push_str(&format!("{rest}{style}{words}{style:#}\n")),
@@ -51,7 +51,7 @@ fn cells(row: &Row, dry_run: bool) -> Vec<String> {
     };
     vec![
         one_line(&row.context),
-        count(&[KeyAction::Keep, KeyAction::KeepUnmarked, KeyAction::KeepRetired]),
+        count(&[KeyAction::Keep, KeyAction::KeepUnmanaged, KeyAction::KeepRetired]),
         count(&[KeyAction::Add, KeyAction::Adopt, KeyAction::Return]),
         count(&[KeyAction::Retire]),
         count(&[KeyAction::Remove]),
@@ -69,9 +69,9 @@ fn style(outcome: Outcome) -> Style {
 }
 
 /// The contexts that failed.
-pub fn failures(report: &SyncReport) -> Vec<Trouble> {
+pub fn failures(report: &SyncReport) -> Vec<Problem> {
     let failed = report.clusters.iter().filter(|row| row.outcome == Outcome::Failed);
-    let trouble = failed.map(|row| Trouble::Error {
+    let trouble = failed.map(|row| Problem::Error {
         text: format!(
             "context \"{}\": {}",
             one_line(&row.context),
@@ -83,17 +83,17 @@ pub fn failures(report: &SyncReport) -> Vec<Trouble> {
 }
 
 /// What is wrong with which context, and what to do about it.
-pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
+pub fn troubles(report: &SyncReport) -> Vec<Problem> {
     let mut troubles = failures(report);
     if report.nobody() {
-        troubles.push(Trouble::Error {
+        troubles.push(Problem::Error {
             text: format!("none of these contexts is on auth mount \"{}/\"", report.vault.mount),
             hint: Some(format!("look at who is: kubectl vaultjwt status --mount {}", report.vault.mount)),
         });
     }
     let strangers: Vec<&Row> = report.clusters.iter().filter(|row| row.outcome == Outcome::NotEnrolled).collect();
     for row in &strangers {
-        troubles.push(Trouble::Note(format!(
+        troubles.push(Problem::Note(format!(
             "context \"{}\" is not on auth mount \"{}/\"; to put it there: kubectl vaultjwt setup --context {} --mount {}",
             one_line(&row.context),
             report.vault.mount,
@@ -107,10 +107,10 @@ pub fn troubles(report: &SyncReport) -> Vec<Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::report::{ChangeReport, KeyReport, Place};
+    use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation};
 
     fn row(context: &str, outcome: Outcome, keys: &[KeyAction], trouble: Option<(&str, &str)>) -> Row {
-        let key = |action: &KeyAction| KeyReport { id: "id".into(), kid: None, action: *action };
+        let key = |action: &KeyAction| KeyChangeReport { id: "id".into(), kid: None, action: *action };
         Row {
             context: context.into(),
             server: None,
@@ -126,7 +126,7 @@ mod tests {
 
     fn report(dry_run: bool) -> SyncReport {
         use KeyAction::{Add, Keep, KeepRetired, Remove, Retire};
-        let vault = Place { address: "https://v".into(), namespace: None, mount: "jwt".into() };
+        let vault = VaultLocation { address: "https://v".into(), namespace: None, mount: "jwt".into() };
         SyncReport {
             dry_run,
             vault,
@@ -163,8 +163,8 @@ mod tests {
         assert_eq!(
             troubles(&report(false)),
             [
-                Trouble::Error { text: long, hint: Some("look".into()) },
-                Trouble::Note(
+                Problem::Error { text: long, hint: Some("look".into()) },
+                Problem::Note(
                     "context \"my laptop\" is not on auth mount \"jwt/\"; to put it there: \
                      kubectl vaultjwt setup --context 'my laptop' --mount jwt"
                         .into()

@@ -1,5 +1,5 @@
-//! Owns columns as kubectl prints them: titles in upper case, three blanks
-//! between columns, nothing after the last.
+//! Columns as kubectl prints them: titles in upper case, three spaces between columns, no
+//! trailing spaces.
 
 use anstyle::Style;
 use comfy_table::presets::NOTHING;
@@ -34,8 +34,8 @@ pub fn titled(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     lines
 }
 
-/// At most `width` characters of `text`: where it is longer, its beginning and
-/// its end, which tell issuers and contexts apart, with `…` between them.
+/// At most `width` characters of `text`: where it is longer, its beginning and its end, which
+/// distinguish issuers and contexts, with `…` between them.
 pub fn middle_cut(text: &str, width: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.len() <= width {

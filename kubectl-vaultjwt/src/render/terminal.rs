@@ -1,36 +1,14 @@
-//! Owns what may reach a terminal beyond plain ASCII: colours, and the few
-//! signs of our own outside ASCII.
+//! Decides what reaches a terminal beyond plain ASCII: colors, and the program's few signs
+//! outside ASCII.
 //!
-//! Colours are shown where `--color` says so; by itself, on a terminal that is
-//! not dumb, unless NO_COLOR is set (anstream decides). Signs are shown unless
-//! the locale says that the terminal has another encoding than UTF-8.
+//! Colors are shown where `--color` says so; by default, on a terminal that is not dumb,
+//! unless NO_COLOR is set (anstream decides). Signs are shown unless the locale says that
+//! the terminal has another encoding than UTF-8.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-/// When colours are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Color {
-    /// Where the stream can show them.
-    #[default]
-    Auto,
-    /// In a file or pipe, too.
-    Always,
-    /// Nowhere.
-    Never,
-}
-
-/// Decides for all streams of this process.
-pub fn choose(color: Color) {
-    let choice = match color {
-        Color::Auto => anstream::ColorChoice::Auto,
-        Color::Always => anstream::ColorChoice::Always,
-        Color::Never => anstream::ColorChoice::Never,
-    };
-    choice.write_global();
-}
-
-/// Our own signs in what the terminal's encoding has. Each takes one column in
+/// The program's signs in what the terminal's encoding has. Each takes one column in
 /// a table either way.
 pub fn signs(text: &str) -> Cow<'_, str> {
     static UTF8: OnceLock<bool> = OnceLock::new();

@@ -1,10 +1,9 @@
-//! Owns everything that can go wrong between this program and Vault: the
-//! texts, and for each one what to do next (`hint` has the refusals).
+//! Every error between this program and Vault: the texts, and what to do about each
+//! (`refusal` has the refusals).
 
-use super::hint;
-use super::settings::SettingsError;
+use crate::vault::refusal::{self, Refused};
+use crate::vault::settings::SettingsError;
 use shared::text::one_line;
-use std::time::Duration;
 
 /// Why Vault did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -14,26 +13,13 @@ pub enum VaultError {
     Settings(#[from] SettingsError),
     /// The HTTP client cannot be built from them; nothing was sent.
     #[error("could not prepare the connection to Vault at \"{}\": {}", one_line(address), one_line(cause))]
-    Client {
-        /// Vault's address.
-        address: String,
-        /// The cause.
-        cause: String,
-    },
+    Client { address: String, cause: String },
     /// No connection; nothing was sent.
     #[error("could not reach Vault at \"{}\": {}", one_line(address), one_line(cause))]
-    Unreachable {
-        /// Vault's address.
-        address: String,
-        /// The cause.
-        cause: String,
-    },
+    Unreachable { address: String, cause: String },
     /// The certificate comes from an authority that is not trusted.
     #[error("the certificate of Vault at \"{}\" is from an authority that is not trusted", one_line(address))]
-    UnknownAuthority {
-        /// Vault's address.
-        address: String,
-    },
+    UnknownAuthority { address: String },
     /// The certificate is for other names.
     #[error(
         "the certificate of Vault at \"{}\" is not for \"{}\" but for {}",
@@ -42,7 +28,6 @@ pub enum VaultError {
         listed(names)
     )]
     WrongName {
-        /// Vault's address.
         address: String,
         /// The name that was looked for.
         host: String,
@@ -51,75 +36,53 @@ pub enum VaultError {
     },
     /// Another fault of TLS.
     #[error("no TLS connection with Vault at \"{}\": {}", one_line(address), one_line(cause))]
-    Tls {
-        /// Vault's address.
-        address: String,
-        /// The cause.
-        cause: String,
-    },
+    Tls { address: String, cause: String },
     /// The address says https, the server speaks http.
     #[error("Vault at \"{}\" speaks plain http, not https", one_line(address))]
-    SpeaksHttp {
-        /// Vault's address.
-        address: String,
-    },
+    SpeaksHttp { address: String },
     /// The address says http, the server speaks https.
     #[error("Vault at \"{}\" speaks https, not plain http", one_line(address))]
-    SpeaksHttps {
-        /// Vault's address.
-        address: String,
-    },
+    SpeaksHttps { address: String },
     /// The connection broke; whether a write took effect is not known.
     #[error("no answer from Vault at \"{}\" to {}: {}", one_line(address), one_line(request), one_line(cause))]
     NoAnswer {
-        /// Vault's address.
         address: String,
         /// Method and path.
         request: String,
-        /// The cause.
         cause: String,
     },
     /// Time ran out; whether a write took effect is not known.
     #[error("no answer from Vault at \"{}\" to {} within {}", one_line(address), one_line(request), limit)]
     Timeout {
-        /// Vault's address.
         address: String,
         /// Method and path.
         request: String,
         /// The bound, ready to show.
         limit: String,
     },
-    /// Vault is sealed.
     #[error("Vault at \"{}\" is sealed", one_line(address))]
-    Sealed {
-        /// Vault's address.
-        address: String,
-    },
+    Sealed { address: String },
     /// A namespace is set, and Vault answers as if none were.
     #[error("Vault at \"{}\" has no namespaces and passes over \"{}\"", one_line(address), one_line(namespace))]
     NoNamespaces {
-        /// Vault's address.
         address: String,
         /// The namespace that is set.
         namespace: String,
     },
-    /// Vault understood and said no.
+    /// Vault refused the request.
     #[error("{0}")]
     Refused(Box<Refused>),
     /// The answer is not what Vault says to this request.
     #[error("the answer of \"{}\" to {} is not Vault's: {}", one_line(address), one_line(request), one_line(why))]
     NotVault {
-        /// Vault's address.
         address: String,
         /// Method and path.
         request: String,
-        /// What it is.
         why: String,
     },
     /// The answer is larger than any of Vault's that is asked for.
     #[error("the answer of \"{}\" to {} is larger than 8 MiB", one_line(address), one_line(request))]
     TooLarge {
-        /// Vault's address.
         address: String,
         /// Method and path.
         request: String,
@@ -132,13 +95,11 @@ pub enum VaultError {
         to(location)
     )]
     Redirect {
-        /// Vault's address.
         address: String,
         /// Method and path.
         request: String,
         /// Where it leads, if it says so.
         location: Option<String>,
-        /// Why not.
         why: &'static str,
     },
     /// A role name that a URL would bend.
@@ -146,58 +107,7 @@ pub enum VaultError {
     RoleName(String),
 }
 
-/// A refusal in Vault's own words.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// `GET` or `POST`.
-    pub method: String,
-    /// The API path without `/v1/`, for example `sys/auth/jwt`.
-    pub path: String,
-    /// The HTTP status.
-    pub status: u16,
-    /// Vault's texts, as sent.
-    pub errors: Vec<String>,
-    /// Vault's address.
-    pub address: String,
-    /// The namespace it was sent to.
-    pub namespace: Option<String>,
-    /// How long it asks to be left alone.
-    pub retry_after: Option<Duration>,
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Vault refused {} {}", one_line(&self.method), one_line(&self.path))?;
-        if let Some(namespace) = &self.namespace {
-            write!(f, " in namespace \"{}\"", one_line(namespace))?;
-        }
-        write!(f, " ({})", self.status)?;
-        match self.words() {
-            words if words.is_empty() => f.write_str(" without saying why"),
-            words => write!(f, ": {words}"),
-        }
-    }
-}
-
-impl Refused {
-    /// Vault's texts on one line, escaped. Lists such as `1 error
-    /// occurred:\n\t* permission denied\n\n` (hashicorp/go-multierror) are
-    /// told apart by `; `.
-    pub fn words(&self) -> String {
-        let heading = |line: &str| line.ends_with("error occurred:") || line.ends_with("errors occurred:");
-        let lines = self.errors.iter().flat_map(|error| error.lines()).map(str::trim);
-        let lines = lines.filter(|line| !line.is_empty() && !heading(line));
-        one_line(&lines.map(|line| line.trim_start_matches("* ")).collect::<Vec<_>>().join("; "))
-    }
-
-    /// Whether one of Vault's texts contains `text`.
-    pub fn says(&self, text: &str) -> bool {
-        self.errors.iter().any(|error| error.contains(text))
-    }
-}
-
 impl VaultError {
-    /// Vault's refusal, where this is one.
     pub fn refusal(&self) -> Option<&Refused> {
         match self {
             Self::Refused(refused) => Some(refused),
@@ -210,11 +120,10 @@ impl VaultError {
         self.refusal().is_some_and(|refused| refused.status == 404 && refused.says("no handler for route"))
     }
 
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Settings(error) => return error.hint(),
-            Self::Refused(refused) => return hint::of_refusal(refused),
+            Self::Refused(refused) => return refusal::of_refusal(refused),
             Self::Client { .. } => return None,
             Self::Unreachable { address, .. } => {
                 format!("try: vault status -address={}", one_line(address))
@@ -268,5 +177,4 @@ fn listed(names: &[String]) -> String {
 }
 
 #[cfg(test)]
-#[path = "error_tests.rs"]
 mod tests;

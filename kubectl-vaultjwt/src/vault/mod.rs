@@ -1,25 +1,12 @@
-//! Where keys go: the port to Vault or OpenBao, and the documents that cross
-//! it. `client` is the port's one implementation.
+//! Where keys go: the port to Vault or OpenBao, and the documents that cross it.
+//! `http::client` is the port's one implementation.
 
-mod active_node;
-pub mod address;
-mod cause;
-mod cli_config;
-pub mod client;
-pub mod config;
 pub mod error;
-pub mod fit;
-pub mod hint;
-pub mod keyring;
-pub mod own_token;
-mod redirect;
-pub mod rewrite;
-pub mod role;
+pub mod http;
+pub mod mount;
+pub mod refusal;
+pub mod session;
 pub mod settings;
-pub mod source;
-pub mod token;
-pub mod token_helper;
-pub mod transport;
 
 pub use error::VaultError;
 
@@ -43,14 +30,13 @@ pub struct Config {
 
 /// What a successful JWT login gave.
 #[derive(Clone, Debug)]
-pub struct Login {
-    /// The Vault token.
+pub struct LoginResult {
     pub token: Secret,
     /// Its accessor, which is no secret.
     pub accessor: String,
     /// The policies it carries.
     pub policies: Vec<String>,
-    /// Its lease in seconds.
+    /// Its TTL in seconds.
     pub lease_seconds: u64,
 }
 
@@ -104,7 +90,7 @@ pub trait Vault: Send + Sync {
     async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError>;
 
     /// `POST auth/<mount>/login`, without the operator's own token.
-    async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<Login, VaultError>;
+    async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<LoginResult, VaultError>;
 
     /// `POST auth/token/revoke-self` with `token` in place of the operator's.
     async fn revoke(&self, token: &Secret) -> Result<(), VaultError>;

@@ -2,7 +2,7 @@
 //! where the signing key stands decides. Ours puts the newest first.
 
 use super::Failure;
-use super::rig::{line, median, ms};
+use super::fixture::{line, median, ms};
 use harness::keys::{Alg, SigningKey};
 use harness::server::{Product, VaultOptions, VaultServer};
 use serde_json::json;
@@ -11,7 +11,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 /// Logins of each row.
 const LOGINS: usize = 60;
 
-/// Prints the table.
 pub fn run() -> Result<(), Failure> {
     println!(
         "\na login (ES256; median of {LOGINS}), with the signing key first as we write it, last, and with no key at all"

@@ -5,15 +5,14 @@
 //! times mean little on a shared machine; ratios and requests do. The plugin is
 //! built for release, unless `VAULTJWT_BENCH_PLUGIN` names one.
 
+mod fixture;
 mod login;
 mod manual;
 mod plan;
-mod rig;
 mod sync;
 
 use std::env;
 
-/// A part failed.
 pub type Failure = Box<dyn std::error::Error>;
 
 /// A part: its name, and what prints its table.

@@ -4,10 +4,10 @@
 //! nobody writes at the same time, and old keys are never taken off.
 
 use super::Failure;
-use super::rig::{line, ok, plugin, vaultjwt};
+use super::fixture::{line, ok, plugin, vaultjwt};
 use harness::peers::{self, Peer};
 use harness::process::clean_environment;
-use harness::server::{ManyClusters, ManyOptions, Product, VaultOptions, VaultServer};
+use harness::server::{FakeApiServers, FakeApiServersOptions, Product, VaultOptions, VaultServer};
 use serde_json::json;
 use std::process::Command;
 use std::time::Duration;
@@ -33,7 +33,6 @@ if new:
     subprocess.run([vault, "write", "auth/jwt/config", "-"], input=json.dumps(config).encode(), check=True, stdout=subprocess.DEVNULL)
 "#;
 
-/// Prints the table.
 pub fn run() -> Result<(), Failure> {
     let plugin = plugin()?;
     println!("\nafter every cluster has rotated: the manual procedure (kubectl, python, vault CLI), then sync");
@@ -41,9 +40,9 @@ pub fn run() -> Result<(), Failure> {
     line(&["product", "clusters", "manual s", "manual requests", "sync s", "sync requests", "manual/sync"], &widths);
     for product in [Product::Vault, Product::OpenBao] {
         for count in [1usize, 10, 100] {
-            let clusters = ManyClusters::start(
+            let clusters = FakeApiServers::start(
                 count,
-                ManyOptions { latency: Duration::from_millis(5), ..ManyOptions::default() },
+                FakeApiServersOptions { latency: Duration::from_millis(5), ..FakeApiServersOptions::default() },
             )?;
             let vault = VaultServer::start(VaultOptions::new(product))?;
             vault.ok("POST", "sys/auth/jwt", Some(&json!({"type": "jwt"})))?;
@@ -84,7 +83,12 @@ pub fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-fn by_hand(clusters: &ManyClusters, vault: &VaultServer, product: Product, context: &str) -> Result<Command, Failure> {
+fn by_hand(
+    clusters: &FakeApiServers,
+    vault: &VaultServer,
+    product: Product,
+    context: &str,
+) -> Result<Command, Failure> {
     let kubectl = peers::locate(Peer::Kubectl)?;
     let cli = peers::locate(product.peer())?;
     let mut command = Command::new("python3");

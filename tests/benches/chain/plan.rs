@@ -2,15 +2,15 @@
 //! plan itself.
 
 use super::Failure;
-use super::rig::{line, median};
+use super::fixture::{line, median};
 use harness::keys::{Alg, SigningKey};
 use jiff::Timestamp;
-use kubectl_vaultjwt::command::chain::{Allowances, Grounds, Member, MountPlan, Roles, Terms};
-use kubectl_vaultjwt::issuer::{CloudWord, KeySource, NamedBy, Resolved};
+use kubectl_vaultjwt::command::mount::{Grounds, Member, MountOptions, MountPlan, Roles, SharingConsent};
+use kubectl_vaultjwt::issuer::{CloudAnswer, KeySource, NamedBy, Resolved};
 use kubectl_vaultjwt::keychain::Owner;
 use kubectl_vaultjwt::keychain::evidence::{Evidence, Reached};
 use kubectl_vaultjwt::keychain::jwk::KeySet;
-use kubectl_vaultjwt::vault::config::Standing;
+use kubectl_vaultjwt::vault::mount::config::MountSnapshot;
 use serde_json::json;
 use std::time::Instant;
 
@@ -23,11 +23,11 @@ fn cluster(number: usize, keys: usize) -> Result<Resolved, Failure> {
         keys: KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())?,
         source: KeySource::ApiServer,
         site_unused: None,
-        no_witness: None,
+        api_keys_unread: None,
         difference: Default::default(),
         standing: None,
         keys_url: None,
-        cloud: CloudWord::NotAsked,
+        cloud: CloudAnswer::NotAsked,
     })
 }
 
@@ -37,27 +37,27 @@ fn grounds(cluster: &Resolved) -> Grounds {
     Grounds::new(cluster, evidence, vec![], None)
 }
 
-/// Prints the table.
 pub fn run() -> Result<(), Failure> {
     println!("\nplanning one cluster's refresh (read every element of the mount, rotate one key)");
     let widths = [6, 14, 12];
     line(&["keys", "plan ms", "us per key"], &widths);
-    let terms = Terms {
-        allow: Allowances { same_trust_domain: true, same_issuer: true, unbound_roles: true, existing_roles: true },
-        ..Terms::default()
+    let terms = MountOptions {
+        allow: SharingConsent { same_trust_domain: true, same_issuer: true, unbound_roles: true, existing_roles: true },
+        ..MountOptions::default()
     };
     for keys in [10, 100, 950] {
         let clusters: Vec<Resolved> = (0..keys).map(|number| cluster(number, 1)).collect::<Result<_, _>>()?;
         let now = Timestamp::now();
         let grounds = grounds(clusters.first().ok_or("no cluster")?);
-        let member = |cluster| Member { cluster, name: "c", enrol: true, grounds: &grounds, recent: None };
+        let member = |cluster| Member { cluster, name: "c", enroll: true, grounds: &grounds, recent: None };
         let members: Vec<Member<'_>> = clusters.iter().map(member).collect();
-        let standing = MountPlan::make(Standing { document: None, now }, &members, &terms, &Roles::NotRead)?.document;
+        let standing =
+            MountPlan::make(MountSnapshot { document: None, now }, &members, &terms, &Roles::NotRead)?.document;
         let rotated = cluster(keys / 2, 1)?;
         let times = (0..30).map(|_| {
             let started = Instant::now();
             let plan = MountPlan::make(
-                Standing { document: Some(&standing), now },
+                MountSnapshot { document: Some(&standing), now },
                 &[member(&rotated)],
                 &terms,
                 &Roles::NotRead,
@@ -75,7 +75,7 @@ pub fn run() -> Result<(), Failure> {
 
 /// The plan that `sync --all-contexts` makes between its read and its write,
 /// which may be 500 ms apart.
-fn many(terms: &Terms) -> Result<(), Failure> {
+fn many(terms: &MountOptions) -> Result<(), Failure> {
     println!("\nplanning one change for many clusters, each with a new key and an old one");
     let widths = [9, 12];
     line(&["clusters", "plan ms"], &widths);
@@ -84,10 +84,10 @@ fn many(terms: &Terms) -> Result<(), Failure> {
         let now = Timestamp::now();
         let grounds = grounds(clusters.first().ok_or("no cluster")?);
         let plan = |clusters: &[Resolved], document| {
-            let member = |cluster| Member { cluster, name: "c", enrol: true, grounds: &grounds, recent: None };
+            let member = |cluster| Member { cluster, name: "c", enroll: true, grounds: &grounds, recent: None };
             let members: Vec<Member<'_>> = clusters.iter().map(member).collect();
             let started = Instant::now();
-            let plan = MountPlan::make(Standing { document, now }, &members, terms, &Roles::NotRead);
+            let plan = MountPlan::make(MountSnapshot { document, now }, &members, terms, &Roles::NotRead);
             plan.map(|plan| (started.elapsed(), plan.document))
         };
         let (_, standing) = plan(&clusters, None)?;

@@ -3,19 +3,18 @@
 //! time and the two waits of a write must take.
 
 use super::Failure;
-use super::rig::{line, ok, plugin, vaultjwt};
-use harness::server::{ManyClusters, ManyOptions, Product, VaultOptions, VaultServer};
+use super::fixture::{line, ok, plugin, vaultjwt};
+use harness::server::{FakeApiServers, FakeApiServersOptions, Product, VaultOptions, VaultServer};
 use serde_json::json;
 use std::time::Duration;
 
 /// Clusters that the plugin reads at a time (`command/sync/observe.rs`).
 const AT_ONCE: f64 = 16.0;
-/// The longest wait between a write and the look at it (`vault/rewrite.rs`).
+/// The longest wait between a write and the look at it (`vault/mount/rewrite.rs`).
 const SETTLE: Duration = Duration::from_millis(1_600);
 /// One answer of an API server.
 const LATENCY: Duration = Duration::from_millis(5);
 
-/// Prints the table.
 pub fn run() -> Result<(), Failure> {
     let plugin = plugin()?;
     println!(
@@ -30,10 +29,14 @@ pub fn run() -> Result<(), Failure> {
     for product in [Product::Vault, Product::OpenBao] {
         for count in [1usize, 10, 100, 475] {
             // Every key stays for its grace: two for each cluster, 950 at most.
-            let clusters = ManyClusters::start(count, ManyOptions { latency: LATENCY, ..ManyOptions::default() })?;
+            let clusters = FakeApiServers::start(
+                count,
+                FakeApiServersOptions { latency: LATENCY, ..FakeApiServersOptions::default() },
+            )?;
             row(&plugin, product, &clusters, count, &widths, true)?;
         }
-        let clusters = ManyClusters::start(500, ManyOptions { latency: LATENCY, ..ManyOptions::default() })?;
+        let clusters =
+            FakeApiServers::start(500, FakeApiServersOptions { latency: LATENCY, ..FakeApiServersOptions::default() })?;
         row(&plugin, product, &clusters, 500, &widths, false)?;
     }
     println!(
@@ -46,7 +49,7 @@ pub fn run() -> Result<(), Failure> {
 fn row(
     plugin: &std::path::Path,
     product: Product,
-    clusters: &ManyClusters,
+    clusters: &FakeApiServers,
     count: usize,
     widths: &[usize],
     all_rotate: bool,

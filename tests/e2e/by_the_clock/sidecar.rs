@@ -1,10 +1,10 @@
-//! `vault-jwt-login --watch`, `--renew`, `check` and `revoke`: a token is kept
-//! in use by a real Vault, seen in its audit log.
+//! `vault-jwt-login --watch`, `--renew`, `check` and `revoke`: the program keeps a token valid in
+//! a real Vault, as its audit log shows.
 
-use crate::rig::{Owned, ROLE, Ran, Rig, run};
+use crate::support::fixture::{Fixture, Owned, ROLE, Ran, run};
+use harness::NEVER_FLAKY;
 use harness::each_product;
 use harness::server::{Product, VaultOptions, shared_cluster};
-use harness::suite::NEVER_FLAKY;
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 /// Seconds that a token of the role lives here.
 const TTL: u64 = 9;
 
-/// A rig whose role gives tokens of [`TTL`], and the place of a token.
+/// A fixture whose role gives tokens of [`TTL`], and the place of a token.
 struct Bench {
-    rig: Rig,
+    fixture: Fixture,
     jwt: PathBuf,
     token: PathBuf,
 }
@@ -25,31 +25,31 @@ struct Bench {
 impl Bench {
     fn new(product: Product, role: Value) -> Self {
         let cluster = shared_cluster().expect("the shared cluster starts");
-        let rig = Rig::to_wait(Owned::Shared(cluster), VaultOptions::new(product));
-        rig.setup(&ROLE).ok();
-        let bench = Self { jwt: rig.jwt_file(), token: rig.folder.path().join("token"), rig };
+        let fixture = Fixture::to_wait(Owned::Shared(cluster), VaultOptions::new(product));
+        fixture.setup(&ROLE).ok();
+        let bench = Self { jwt: fixture.jwt_file(), token: fixture.folder.path().join("token"), fixture };
         bench.change_role("app", role);
         bench
     }
 
     /// Changes fields of a role, which is a copy of `app` where it is new.
     fn change_role(&self, name: &str, fields: Value) {
-        let mut role = self.rig.data("auth/jwt/role/app");
+        let mut role = self.fixture.data("auth/jwt/role/app");
         for (name, value) in fields.as_object().expect("fields") {
             role[name] = value.clone();
         }
-        self.rig.write(&format!("auth/jwt/role/{name}"), role);
+        self.fixture.write(&format!("auth/jwt/role/{name}"), role);
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = self.rig.login_command(&self.jwt, &self.token);
+        let mut command = self.fixture.login_command(&self.jwt, &self.token);
         command.env("PATH", std::env::var_os("PATH").expect("a PATH")).args(words);
         command
     }
 
     /// Starts it; its stderr goes to a file.
     fn start(&self, words: &[&str]) -> Sidecar {
-        let log = self.rig.folder.path().join("log");
+        let log = self.fixture.folder.path().join("log");
         let file = fs::File::create(&log).expect("a log");
         let mut command = self.command(words);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
@@ -65,7 +65,7 @@ impl Bench {
                 .contains(&path)
                 .then(|| path.rsplit('/').next().unwrap_or_default().to_owned())
         };
-        self.rig.requests_since(seen).iter().filter_map(short).collect()
+        self.fixture.requests_since(seen).iter().filter_map(short).collect()
     }
 
     fn content(&self) -> String {
@@ -75,11 +75,10 @@ impl Bench {
     /// Whether Vault knows a token.
     fn lives(&self, token: &str) -> bool {
         let path = "auth/token/lookup";
-        self.rig.vault.http("POST", path, Some(&json!({"token": token}))).expect("Vault answers").is_success()
+        self.fixture.vault.http("POST", path, Some(&json!({"token": token}))).expect("Vault answers").is_success()
     }
 }
 
-/// One that runs.
 struct Sidecar {
     child: Child,
     log: PathBuf,
@@ -134,14 +133,14 @@ fn times(bench: &Bench, path: &str) -> Vec<f64> {
         let time: jiff::Timestamp = entry["time"].as_str().filter(|_| right)?.parse().ok()?;
         Some(time.as_millisecond() as f64 / 1_000.0)
     };
-    bench.rig.vault.audit_log().iter().filter_map(of).collect()
+    bench.fixture.vault.audit_log().iter().filter_map(of).collect()
 }
 
 each_product!(a_pods_life, |product| {
     let bench = Bench::new(product, json!({"token_ttl": TTL, "token_max_ttl": 0}));
     // The init container.
     run(&mut bench.command(&["-q"])).ok();
-    let (token, seen) = (bench.content(), bench.rig.seen());
+    let (token, seen) = (bench.content(), bench.fixture.seen());
     let sidecar = bench.start(&["--watch", "--revoke-on-exit", "--info-file=info"]);
     sidecar.wait_for("\nrenewed: lease 9s", 3);
     assert_eq!(bench.content(), token, "{NEVER_FLAKY}: the token stays the same");
@@ -150,18 +149,18 @@ each_product!(a_pods_life, |product| {
     // 62 to 70 parts of a hundred, and what a busy machine takes.
     assert!(pauses.iter().all(|pause| (5.5..8.0).contains(pause)), "{pauses:?}");
     let info: Value =
-        serde_json::from_slice(&fs::read(bench.rig.folder.path().join("info")).expect("info")).expect("JSON");
+        serde_json::from_slice(&fs::read(bench.fixture.folder.path().join("info")).expect("info")).expect("JSON");
     assert_eq!((&info["lease_duration"], &info["role"]), (&json!(9), &json!("app")));
 
     // Somebody removes the files: they are back with the next renewal.
     fs::remove_file(&bench.token).expect("it was there");
-    fs::remove_file(bench.rig.folder.path().join("info")).expect("it was there");
+    fs::remove_file(bench.fixture.folder.path().join("info")).expect("it was there");
     sidecar.wait_for("\nrenewed: lease 9s", 4);
     let told = format!("\nwarning: the token file \"{}\" was gone; written again\n", bench.token.display());
     sidecar.wait_for(&told, 1);
     assert_eq!(bench.content(), token, "{NEVER_FLAKY}");
     let mode = fs::metadata(&bench.token).expect("a file").permissions().mode();
-    assert!(mode & 0o7777 == 0o600 && bench.rig.folder.path().join("info").exists(), "{mode:o}");
+    assert!(mode & 0o7777 == 0o600 && bench.fixture.folder.path().join("info").exists(), "{mode:o}");
 
     let (took, ran) = sidecar.stop("TERM");
     assert!(took < Duration::from_secs(1), "{took:?}");
@@ -174,7 +173,7 @@ each_product!(a_pods_life, |product| {
         ["lookup-self", "renew-self", "renew-self", "renew-self", "renew-self", "revoke-self"]
     );
     assert!(!bench.lives(&token), "{NEVER_FLAKY}");
-    assert!(!bench.token.exists() && !bench.rig.folder.path().join("info").exists(), "{NEVER_FLAKY}");
+    assert!(!bench.token.exists() && !bench.fixture.folder.path().join("info").exists(), "{NEVER_FLAKY}");
 
     // Without that, the token outlives it, for the next one.
     let sidecar = bench.start(&["--watch"]);
@@ -192,7 +191,7 @@ each_product!(what_was_planted_is_not_taken_over, |product| {
         let mut command = bench.command(&["-q", "--role", role]);
         run(&mut command).ok();
     };
-    let elsewhere = bench.rig.folder.path().join("elsewhere");
+    let elsewhere = bench.fixture.folder.path().join("elsewhere");
     for (name, why) in [
         ("a token of another role", "it is from another role"),
         ("a token of another mount", "it is from another auth mount"),
@@ -203,7 +202,7 @@ each_product!(what_was_planted_is_not_taken_over, |product| {
         plant(if name == "a token of another role" { "other" } else { "app" });
         match name {
             "a token of another mount" => {
-                let other = bench.rig.vault.token_with(&["default"]).expect("a token");
+                let other = bench.fixture.vault.token_with(&["default"]).expect("a token");
                 fs::write(&bench.token, other.expose()).expect("it is planted");
             }
             "a token that Vault does not know" => fs::write(&bench.token, "hvs.planted").expect("it is planted"),
@@ -227,7 +226,8 @@ each_product!(what_was_planted_is_not_taken_over, |product| {
         assert!(said.starts_with(&told) && told.contains(why), "{name}: {said}");
         let token = bench.content();
         assert_ne!(token, planted, "{name}");
-        let found = bench.rig.vault.ok("POST", "auth/token/lookup", Some(&json!({"token": token}))).expect("it lives");
+        let found =
+            bench.fixture.vault.ok("POST", "auth/token/lookup", Some(&json!({"token": token}))).expect("it lives");
         assert_eq!((&found["data"]["path"], &found["data"]["meta"]["role"]), (&json!("auth/jwt/login"), &json!("app")));
         let kept = fs::symlink_metadata(&bench.token).expect("the file");
         assert!(kept.is_file() && kept.permissions().mode() & 0o7777 == 0o600, "{name}");
@@ -247,12 +247,12 @@ each_product!(troubles_of_a_long_life, |product| {
     // most, and logs in when it can.
     sidecar.wait_for("renewed: ", 1);
     let sealed = Instant::now();
-    bench.rig.vault.seal().expect("it is sealed");
+    bench.fixture.vault.seal().expect("it is sealed");
     sidecar.wait_for("warning: Vault at ", 1);
     assert_eq!(bench.content(), token, "{NEVER_FLAKY}");
     std::thread::sleep(Duration::from_secs(TTL + 1).saturating_sub(sealed.elapsed()));
     assert_eq!(bench.content(), token, "{NEVER_FLAKY}: a token that is over stays until there is another");
-    bench.rig.vault.unseal().expect("it is unsealed");
+    bench.fixture.vault.unseal().expect("it is unsealed");
     sidecar.wait_for("logged in to ", 2);
     sidecar.wait_for("works again after ", 1);
     let said = sidecar.said();
@@ -266,10 +266,10 @@ each_product!(troubles_of_a_long_life, |product| {
 
     // Its policies no longer let it renew itself: one try, then a login.
     bench.change_role("app", json!({"token_ttl": TTL, "token_max_ttl": 0, "token_no_default_policy": true}));
-    let seen = bench.rig.seen();
+    let seen = bench.fixture.seen();
     sidecar.wait_for("did not renew the token (status 403): permission denied; logging in again", 0);
     // The token of now still has "default": end it, and the next has not.
-    bench.rig.vault.ok("POST", "auth/token/revoke", Some(&json!({"token": next}))).expect("it is revoked");
+    bench.fixture.vault.ok("POST", "auth/token/revoke", Some(&json!({"token": next}))).expect("it is revoked");
     sidecar.wait_for("logged in to ", 4);
     let asked = bench.asked(seen);
     let start = asked.iter().position(|what| what == "login").expect("a login");
@@ -280,7 +280,7 @@ each_product!(troubles_of_a_long_life, |product| {
     bench.change_role("app", json!({"token_ttl": TTL, "token_max_ttl": TTL + 4, "token_no_default_policy": false}));
     let logins = sidecar.said().matches("logged in to ").count();
     sidecar.wait_for("logged in to ", logins + 1);
-    let (first, seen, told) = (bench.content(), bench.rig.seen(), sidecar.said().len());
+    let (first, seen, told) = (bench.content(), bench.fixture.seen(), sidecar.said().len());
     sidecar.wait_for("logged in to ", logins + 2);
     assert_ne!(bench.content(), first);
     assert_eq!(bench.asked(seen)[..3], ["renew-self", "renew-self", "login"]);
@@ -298,7 +298,7 @@ each_product!(batch_tokens_and_a_probe, |product| {
         66,
         &format!("error: could not read the token file \"{place}\": no such file or directory\nhint: {hint}\n"),
     );
-    let seen = bench.rig.seen();
+    let seen = bench.fixture.seen();
     let sidecar = bench.start(&["--watch", "--info-file=info"]);
     sidecar.wait_for("logged in to ", 2);
     assert_eq!(bench.asked(seen), ["login", "login"]);
@@ -331,7 +331,7 @@ each_product!(the_end_of_a_token, |product| {
     let revoke = || run(&mut bench.command(&["revoke", "--info-file=info"])).ok().stderr;
     assert_eq!(revoke(), format!("revoked the Vault token and removed \"{place}\"\n"));
     assert!(!bench.lives(&token) && !bench.token.exists(), "{NEVER_FLAKY}");
-    assert!(!bench.rig.folder.path().join("info").exists());
+    assert!(!bench.fixture.folder.path().join("info").exists());
     assert_eq!(revoke(), format!("there is no token in \"{place}\"\n"));
     // One that was revoked before.
     fs::write(&bench.token, &token).expect("a file");
@@ -340,8 +340,8 @@ each_product!(the_end_of_a_token, |product| {
 
 each_product!(beside_a_command, |product| {
     let bench = Bench::new(product, json!({"token_ttl": TTL, "token_max_ttl": 0}));
-    let folder = bench.rig.folder.path();
-    let seen = bench.rig.seen();
+    let folder = bench.fixture.folder.path();
+    let seen = bench.fixture.seen();
     // It lives through two renewals with one token, hears TERM, and leaves its own code.
     let script = "printf %s \"$VAULT_TOKEN\" >seen; trap 'echo heard >heard; exit 7' TERM; (sleep 0.2 &); \
                   i=0; while [ $i -lt 600 ]; do sleep 0.1; i=$((i + 1)); done";
@@ -369,7 +369,7 @@ each_product!(beside_a_command, |product| {
         assert_eq!((ran.code, ran.stderr.as_str()), (code, ""), "{script}");
     }
     // One that is not there: no login.
-    let seen = bench.rig.seen();
+    let seen = bench.fixture.seen();
     let mut command = bench.command(&["--renew", "--", "no-such-program"]);
     command.env_remove("VAULT_TOKEN_FILE");
     run(&mut command).failed(
@@ -396,7 +396,7 @@ fn as_pid_1_it_reaps() {
     let login = bench.command(&[]);
     let mut command = Command::new("unshare");
     command.args(UNSHARE).arg(login.get_program());
-    command.args(["-q", "--renew", "--", "sh", "-c", script]).env_clear().current_dir(bench.rig.folder.path());
+    command.args(["-q", "--renew", "--", "sh", "-c", script]).env_clear().current_dir(bench.fixture.folder.path());
     for (name, value) in login.get_envs() {
         if let Some(value) = value.filter(|_| name != Path::new("VAULT_TOKEN_FILE").as_os_str()) {
             command.env(name, value);

@@ -1,11 +1,11 @@
-//! What a sidecar asks of Vault while something is wrong, and what the shared
-//! file holds meanwhile: figures.
+//! What a sidecar requests from Vault during failures, and what the token file contains
+//! meanwhile: figures.
 
-use crate::fleet::soak;
-use crate::rig::{Owned, ROLE, Rig};
+use crate::support::fixture::{Fixture, Owned, ROLE};
+use crate::support::fleet::soak;
+use harness::NEVER_FLAKY;
 use harness::each_product;
-use harness::server::{GatedProxy, Product, VaultOptions, VaultServer, VaultTrio, shared_cluster};
-use harness::suite::NEVER_FLAKY;
+use harness::server::{InterceptingProxy, Product, RaftOfThree, VaultOptions, VaultServer, shared_cluster};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 /// Seconds that a token lives: three renewals are due in 40 s.
 const TTL: u64 = 20;
 
-/// A rig with Vault behind a proxy that counts, in plain HTTP.
+/// A fixture with Vault behind a proxy that counts, in plain HTTP.
 struct Bench {
-    rig: Rig,
-    proxy: GatedProxy,
+    fixture: Fixture,
+    proxy: InterceptingProxy,
 }
 
 /// One sidecar. Dropped, it is killed.
@@ -54,24 +54,24 @@ impl Held {
 impl Bench {
     fn new(product: Product, role: &Value) -> Self {
         let options = VaultOptions { tls: false, ..VaultOptions::new(product) };
-        let rig = Rig::to_wait(Owned::Shared(shared_cluster().expect("the cluster starts")), options);
-        rig.setup(&ROLE).ok();
-        let port = rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        let bench = Self { rig, proxy: GatedProxy::start(port).expect("the proxy starts") };
+        let fixture = Fixture::to_wait(Owned::Shared(shared_cluster().expect("the cluster starts")), options);
+        fixture.setup(&ROLE).ok();
+        let port = fixture.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        let bench = Self { fixture, proxy: InterceptingProxy::start(port).expect("the proxy starts") };
         bench.change_role(role);
         bench
     }
 
     fn change_role(&self, fields: &Value) {
-        let mut role = self.rig.data("auth/jwt/role/app");
+        let mut role = self.fixture.data("auth/jwt/role/app");
         for (name, value) in fields.as_object().expect("fields") {
             role[name] = value.clone();
         }
-        self.rig.write("auth/jwt/role/app", role);
+        self.fixture.write("auth/jwt/role/app", role);
     }
 
     fn start(&self, token: &Path, log: &Path) -> Sidecar {
-        let mut command = self.rig.login_command(&self.rig.jwt_file(), token);
+        let mut command = self.fixture.login_command(&self.fixture.jwt_file(), token);
         command.env("VAULT_ADDR", self.proxy.address()).arg("--watch");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(log).expect("a log"));
         Sidecar(command.spawn().expect("it starts"))
@@ -95,7 +95,7 @@ fn trouble(
     end: impl Fn(&VaultServer),
 ) -> f64 {
     let bench = Bench::new(product, role);
-    let (token, log) = (bench.rig.folder.path().join("token"), bench.rig.folder.path().join("log"));
+    let (token, log) = (bench.fixture.folder.path().join("token"), bench.fixture.folder.path().join("log"));
     let sidecar = bench.start(&token, &log);
     wait("it has logged in", || token.exists());
     let seconds = soak("SOAK_TROUBLE_SECONDS", 60);
@@ -107,15 +107,15 @@ fn trouble(
                 sleep(Duration::from_millis(20));
             }
         });
-        begin(&bench.rig.vault);
+        begin(&bench.fixture.vault);
         let before = bench.proxy.requests().len();
         sleep(Duration::from_secs(seconds as u64));
         let requests = bench.proxy.requests()[before..].to_vec();
-        end(&bench.rig.vault);
+        end(&bench.fixture.vault);
         // It gets over it: the file has a token that lives.
         let lives = || {
             let body = json!({"token": fs::read_to_string(&token).unwrap_or_default()});
-            bench.rig.vault.http("POST", "auth/token/lookup", Some(&body)).is_ok_and(|answer| answer.is_success())
+            bench.fixture.vault.http("POST", "auth/token/lookup", Some(&body)).is_ok_and(|answer| answer.is_success())
         };
         let healed = Instant::now();
         wait("a token that lives", lives);
@@ -177,10 +177,10 @@ each_product!(
 
 // Three nodes, of which the sidecar knows one; two leaders step down.
 each_product!(a_sidecar_lives_through_changes_of_the_leader, |product| {
-    let trio = VaultTrio::start(product).expect("three nodes start");
-    let vault = trio.node(0);
+    let raft = RaftOfThree::start(product).expect("three nodes start");
+    let vault = raft.node(0);
     let key = harness::keys::SigningKey::generate(harness::keys::Alg::Es256).expect("a key");
-    let active = trio.node(trio.wait_active(Duration::from_secs(30)).expect("a leader"));
+    let active = raft.node(raft.wait_active(Duration::from_secs(30)).expect("a leader"));
     let ok = |path: &str, body: Value| drop(active.ok("POST", path, Some(&body)).expect("Vault takes it"));
     ok("sys/auth/jwt", json!({"type": "jwt"}));
     ok("auth/jwt/config", json!({"jwt_validation_pubkeys": [key.public_pem()]}));
@@ -194,7 +194,7 @@ each_product!(a_sidecar_lives_through_changes_of_the_leader, |product| {
     let folder = vault.scratch().folder("pod").expect("a folder");
     let [jwt, token, log] = ["jwt", "token", "log"].map(|name| folder.join(name));
     fs::write(&jwt, key.sign(&claims).expect("a token")).expect("it is written");
-    let mut command = Command::new(harness::artefacts::pod_binary().expect("the pod binary is built").path);
+    let mut command = Command::new(harness::artifacts::pod_binary().expect("the pod binary is built").path);
     command.env_clear().envs(vault.client_environment()).env("VAULT_JWT_FILE", &jwt).env("VAULT_TOKEN_FILE", &token);
     command.args(["--watch", "--role=app"]).stdin(Stdio::null()).stdout(Stdio::null());
     let _sidecar = Sidecar(command.stderr(File::create(&log).expect("a log")).spawn().expect("it starts"));
@@ -204,8 +204,8 @@ each_product!(a_sidecar_lives_through_changes_of_the_leader, |product| {
     let held = fs::read_to_string(&token).expect("a token");
     for _ in 0..2 {
         let before = renewed();
-        trio.step_down().expect("it steps down");
-        trio.wait_active(Duration::from_secs(30)).expect("a leader");
+        raft.step_down().expect("it steps down");
+        raft.wait_active(Duration::from_secs(30)).expect("a leader");
         wait("two more renewals", || renewed() >= before + 2);
     }
     assert_eq!(fs::read_to_string(&token).expect("a token"), held, "{NEVER_FLAKY}: {}", said());

@@ -1,10 +1,10 @@
-//! Whose token a sidecar reuses, and what it does in the last seconds of a TTL.
+//! Which existing tokens a sidecar reuses, and what it does in the last seconds of a TTL.
 
-use crate::live_tokens::Pod;
-use crate::rig::{Owned, Rig, run};
+use crate::support::fixture::{Fixture, Owned, run};
+use crate::support::live_tokens::Pod;
+use harness::NEVER_FLAKY;
 use harness::each_product;
-use harness::server::{GatedProxy, Point, Product, VaultOptions, shared_cluster};
-use harness::suite::NEVER_FLAKY;
+use harness::server::{InterceptingProxy, Point, Product, VaultOptions, shared_cluster};
 use serde_json::{Value, json};
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -28,7 +28,7 @@ impl Drop for Sidecar {
 
 impl Sidecar {
     fn start(pod: &Pod, words: &[&str], address: Option<&str>) -> Self {
-        let log = pod.rig.folder.path().join("log");
+        let log = pod.fixture.folder.path().join("log");
         let mut command = pod.command(&[&["--watch"], words].concat());
         command.envs(address.map(|address| ("VAULT_ADDR", address)));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log).expect("a log"));
@@ -52,25 +52,25 @@ impl Sidecar {
 
 fn pod(product: Product, tls: bool, role: Value) -> Pod {
     let cluster = Owned::Shared(shared_cluster().expect("the shared cluster starts"));
-    Pod::of(Rig::to_wait(cluster, VaultOptions { tls, ..VaultOptions::new(product) }), role)
+    Pod::of(Fixture::to_wait(cluster, VaultOptions { tls, ..VaultOptions::new(product) }), role)
 }
 
 each_product!(a_token_of_another_service_account_is_not_reused, |product| {
     let pod = pod(product, true, json!({"token_ttl": 600}));
-    let cluster = &pod.rig.cluster;
+    let cluster = &pod.fixture.cluster;
     cluster.create_service_account("shop", "planter").expect("a service account");
     // One role for both, as a team has it.
-    let mut role = pod.rig.data("auth/jwt/role/app");
+    let mut role = pod.fixture.data("auth/jwt/role/app");
     role["bound_claims"]["sub"] = json!(["system:serviceaccount:shop:app", "system:serviceaccount:shop:planter"]);
     for claim in ["/kubernetes.io/serviceaccount/uid", "sub"] {
         role["user_claim"] = json!(claim);
         role["user_claim_json_pointer"] = json!(claim.starts_with('/'));
         for mappings in [role["claim_mappings"].clone(), json!({})] {
             role["claim_mappings"] = mappings;
-            pod.rig.write("auth/jwt/role/app", role.clone());
+            pod.fixture.write("auth/jwt/role/app", role.clone());
             let jwt = cluster.token("shop", "planter", &["vault"]).expect("a token");
             let body = json!({"role": "app", "jwt": jwt.expose()});
-            let login = pod.rig.vault.ok("POST", "auth/jwt/login", Some(&body)).expect("a login");
+            let login = pod.fixture.vault.ok("POST", "auth/jwt/login", Some(&body)).expect("a login");
             let planted = login["auth"]["client_token"].as_str().expect("a token").to_owned();
             fs::write(&pod.token, &planted).expect("it is written");
             fs::set_permissions(&pod.token, Permissions::from_mode(0o600)).expect("its mode");
@@ -120,8 +120,8 @@ each_product!(a_token_in_its_last_second_is_not_taken_for_one_that_never_expires
 
 each_product!(a_retry_after_longer_than_the_ttl, |product| {
     let pod = pod(product, false, json!({"token_ttl": 12, "token_max_ttl": 0}));
-    let port = pod.rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let proxy = GatedProxy::start(port).expect("a proxy");
+    let port = pod.fixture.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = InterceptingProxy::start(port).expect("a proxy");
     let busy = || proxy.answer_with("503 Service Unavailable", "Retry-After: 600\r\n", "{\"errors\":[\"busy\"]}");
     let sidecar = Sidecar::start(&pod, &[], Some(&proxy.address()));
     sidecar.wait("a token", 60, || !pod.content().is_empty());
@@ -154,8 +154,8 @@ each_product!(a_retry_after_longer_than_the_ttl, |product| {
 
 each_product!(a_signal_does_not_wait_for_a_renewal, |product| {
     let pod = pod(product, false, json!({"token_ttl": 4, "token_max_ttl": 0}));
-    let port = pod.rig.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let proxy = GatedProxy::start(port).expect("a proxy");
+    let port = pod.fixture.vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let proxy = InterceptingProxy::start(port).expect("a proxy");
     let gate = proxy.hold(Point::BeforeForwarding, "POST", "auth/token/renew-self", 1);
     let mut sidecar = Sidecar::start(&pod, &[], Some(&proxy.address()));
     assert!(gate.wait(Duration::from_secs(30)), "no renewal");
@@ -171,7 +171,7 @@ each_product!(a_token_for_one_use_is_left_to_the_application, |product| {
     let pod = pod(product, true, json!({"token_ttl": 9, "token_max_ttl": 0, "token_num_uses": 1}));
     run(&mut pod.command(&["-q"])).ok();
     let first = pod.content();
-    let seen = pod.rig.seen();
+    let seen = pod.fixture.seen();
     let sidecar = Sidecar::start(&pod, &[], None);
     sidecar.wait("another token", 60, || pod.content() != first);
     assert!(
@@ -183,7 +183,7 @@ each_product!(a_token_for_one_use_is_left_to_the_application, |product| {
     assert_eq!(pod.looked_up(&second)["num_uses"], json!(1), "{NEVER_FLAKY}");
     sidecar.wait("a third", 20, || pod.content() != second);
     assert_eq!(pod.looked_up(&pod.content())["num_uses"], json!(1), "{NEVER_FLAKY}");
-    let asked = pod.rig.requests_since(seen);
+    let asked = pod.fixture.requests_since(seen);
     assert!(!asked.iter().any(|request| request.ends_with("renew-self")), "{asked:?}");
 });
 
@@ -191,16 +191,16 @@ each_product!(a_token_for_one_use_is_left_to_the_application, |product| {
 #[test]
 fn a_token_of_a_namespace_is_reused() {
     let pod = pod(Product::OpenBao, true, json!({"token_ttl": 600}));
-    let vault = &pod.rig.vault;
+    let vault = &pod.fixture.vault;
     vault.create_namespace("team").expect("a namespace");
     let write = |path: &str, body: Value| {
         let answer = vault.http_as(vault.root_token(), "team", "POST", path, Some(&body)).expect("Vault answers");
         assert!(answer.is_success(), "{path}: {}", answer.text);
     };
     write("sys/auth/k8s/prod", json!({"type": "jwt"}));
-    let keys = pod.rig.data("auth/jwt/config")["jwt_validation_pubkeys"].clone();
+    let keys = pod.fixture.data("auth/jwt/config")["jwt_validation_pubkeys"].clone();
     write("auth/k8s/prod/config", json!({"jwt_validation_pubkeys": keys}));
-    write("auth/k8s/prod/role/app", pod.rig.data("auth/jwt/role/app"));
+    write("auth/k8s/prod/role/app", pod.fixture.data("auth/jwt/role/app"));
     let place = ["--vault-namespace=team", "--mount=k8s/prod"];
     run(&mut pod.command(&[&["-q"], &place[..]].concat())).ok();
     let token = pod.content();

@@ -1,9 +1,9 @@
-//! `sync --watch` as people run it: what it changes, says, shows and ends with.
+//! `sync --watch`: what it changes, logs and shows as metrics, and its exit codes.
 
-use crate::fleet::{Fleet, elements, soak};
-use crate::watching::Watching;
+use crate::support::fleet::{Fleet, elements, soak};
+use crate::support::watching::Watching;
 use harness::each_product;
-use harness::server::{ManyClusters, ManyOptions, PooledVault, Product, VaultOptions, VaultServer};
+use harness::server::{FakeApiServers, FakeApiServersOptions, PooledVault, Product, VaultOptions, VaultServer};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ fn start_vault(product: Product) -> PooledVault {
     PooledVault::take_to_wait(VaultOptions::new(product)).expect("Vault starts")
 }
 
-fn clusters(count: usize) -> ManyClusters {
-    ManyClusters::start(count, ManyOptions::default()).expect("the clusters start")
+fn clusters(count: usize) -> FakeApiServers {
+    FakeApiServers::start(count, FakeApiServersOptions::default()).expect("the clusters start")
 }
 
 /// Writes of a mount's configuration in the audit log.
@@ -21,7 +21,7 @@ pub fn writes(vault: &VaultServer, mount: &str) -> usize {
     vault.audit_requests().iter().filter(|request| request.path == path && request.operation == "update").count()
 }
 
-fn kid(clusters: &ManyClusters, number: usize) -> String {
+fn kid(clusters: &FakeApiServers, number: usize) -> String {
     clusters.keys(number).last().expect("it has a key").kid().to_owned()
 }
 
@@ -91,7 +91,8 @@ fn without_a_context_there_is_nothing_to_watch() {
     let (vault, clusters) = (start_vault(Product::OpenBao), clusters(1));
     let fleet = Fleet::new(&clusters, &vault);
     let empty = clusters.scratch().write("empty.kubeconfig", "apiVersion: v1\nkind: Config\n").expect("a file");
-    let ran = crate::rig::run(fleet.command(&["sync", "--watch", "--all-contexts"]).env("KUBECONFIG", empty));
+    let ran =
+        crate::support::fixture::run(fleet.command(&["sync", "--watch", "--all-contexts"]).env("KUBECONFIG", empty));
     ran.failed(2, "error: the kubeconfig has no context to watch\nhint: see: kubectl vaultjwt sync --help\n");
 }
 
@@ -143,7 +144,7 @@ each_product!(
         let (vault, clusters) = (start_vault(product), clusters(count));
         let mut fleet = Fleet::new(&clusters, &vault);
         // What it costs is asked of the program that users have.
-        fleet.plugin = harness::artefacts::released_plugin().expect("the plugin is built");
+        fleet.plugin = harness::artifacts::released_plugin().expect("the plugin is built");
         fleet.enable("jwt");
         fleet.enroll_all("jwt");
         let before = writes(&vault, "jwt");

@@ -1,13 +1,15 @@
-//! Vault goes away, is sealed, is busy, changes its leader: `sync --watch`
-//! stays quiet, and is right when it is over.
+//! `sync --watch` while Vault is unavailable, sealed, or busy, or changes its leader: it logs
+//! little, and the keys are right afterwards.
 
 use crate::by_the_clock::watch::writes;
-use crate::fleet::{Fleet, elements};
-use crate::rig::data;
-use crate::watching::Watching;
+use crate::support::fixture::data;
+use crate::support::fleet::{Fleet, elements};
+use crate::support::watching::Watching;
+use harness::NEVER_FLAKY;
 use harness::each_product;
-use harness::server::{GatedProxy, ManyClusters, ManyOptions, PooledVault, VaultOptions, VaultServer, VaultTrio};
-use harness::suite::NEVER_FLAKY;
+use harness::server::{
+    FakeApiServers, FakeApiServersOptions, InterceptingProxy, PooledVault, RaftOfThree, VaultOptions, VaultServer,
+};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -15,7 +17,7 @@ const DOWN: Duration = Duration::from_secs(30);
 const SEALED: Duration = Duration::from_secs(10);
 
 /// A fleet of two clusters that is watched every second.
-fn fleet<'a>(clusters: &'a ManyClusters, vault: &'a VaultServer) -> Fleet<'a> {
+fn fleet<'a>(clusters: &'a FakeApiServers, vault: &'a VaultServer) -> Fleet<'a> {
     let fleet = Fleet::new(clusters, vault);
     fleet.enable("jwt");
     // A standby of OpenBao knows of it a moment later.
@@ -27,8 +29,8 @@ fn fleet<'a>(clusters: &'a ManyClusters, vault: &'a VaultServer) -> Fleet<'a> {
     fleet
 }
 
-fn clusters() -> ManyClusters {
-    ManyClusters::start(2, ManyOptions::default()).expect("the clusters start")
+fn clusters() -> FakeApiServers {
+    FakeApiServers::start(2, FakeApiServersOptions::default()).expect("the clusters start")
 }
 
 fn to_vault(run: &Watching) -> f64 {
@@ -93,7 +95,7 @@ each_product!(busy_vault_is_left_alone_as_long_as_it_asks, |product| {
     let vault =
         PooledVault::take_to_wait(VaultOptions { tls: false, ..VaultOptions::new(product) }).expect("Vault starts");
     let port = vault.address().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-    let proxy = GatedProxy::start(port).expect("the proxy starts");
+    let proxy = InterceptingProxy::start(port).expect("the proxy starts");
     let fleet = fleet(&clusters, &vault).through(proxy.address());
     let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s"]);
     run.wait_ready();
@@ -115,34 +117,34 @@ each_product!(busy_vault_is_left_alone_as_long_as_it_asks, |product| {
 
 each_product!(the_leader_of_three_changes, |product| {
     let clusters = clusters();
-    let trio = VaultTrio::start(product).expect("three nodes start");
+    let raft = RaftOfThree::start(product).expect("three nodes start");
     // It is told of one node, which is a standby at first.
-    let fleet = fleet(&clusters, trio.node(0));
+    let fleet = fleet(&clusters, raft.node(0));
     let run = Watching::start(fleet.command(&[]), &["--all-contexts", "--interval", "1s", "--grace", "1s"]);
     run.wait_ready();
     let kid = |number: usize| clusters.keys(number).last().expect("a key").kid().to_owned();
 
-    let before = trio.wait_active(Duration::from_secs(30)).expect("a leader");
-    trio.step_down().expect("it steps down");
+    let before = raft.wait_active(Duration::from_secs(30)).expect("a leader");
+    raft.step_down().expect("it steps down");
     clusters.rotate(0).expect("it rotates");
     run.wait_for(&format!("context \"c0\": key \"{}\" added", kid(0)));
-    let after = trio.wait_active(Duration::from_secs(30)).expect("a leader");
+    let after = raft.wait_active(Duration::from_secs(30)).expect("a leader");
     println!("{product}: node {before} steps down, node {after} leads");
 
     // The leader dies, but it is not the node that is asked.
     if after == 0 {
-        trio.step_down().expect("it steps down");
+        raft.step_down().expect("it steps down");
     }
     let start = Instant::now();
     let dies = loop {
-        match trio.wait_active(Duration::from_secs(30)).expect("a leader") {
+        match raft.wait_active(Duration::from_secs(30)).expect("a leader") {
             0 if start.elapsed() < Duration::from_secs(60) => sleep(Duration::from_millis(200)),
             leader => break leader,
         }
     };
     assert_ne!(dies, 0, "the node that is asked keeps leading");
     let rate = per_minute(&run, || {
-        trio.node(dies).stop();
+        raft.node(dies).stop();
         clusters.rotate(1).expect("it rotates");
         run.wait_for(&format!("context \"c1\": key \"{}\" added", kid(1)));
     });
@@ -156,11 +158,11 @@ each_product!(the_leader_of_three_changes, |product| {
         assert!(start.elapsed() < Duration::from_secs(150), "{:#?}", run.log());
         sleep(Duration::from_millis(100));
     }
-    let config = data(&trio.node(0).http("GET", "auth/jwt/config", None).expect("Vault answers"));
+    let config = data(&raft.node(0).http("GET", "auth/jwt/config", None).expect("Vault answers"));
     assert_eq!(elements(&config).len(), 2, "{NEVER_FLAKY}");
     for number in 0..2 {
         let newest = clusters.keys(number).last().expect("a key").public_pem().trim().to_owned();
         assert!(elements(&config).iter().any(|element| element.contains(&newest)), "{NEVER_FLAKY}");
     }
-    assert!(writes(trio.node(0), "jwt") < 20);
+    assert!(writes(raft.node(0), "jwt") < 20);
 });

@@ -1,19 +1,19 @@
-//! A real cluster's signing key rotates under load, on Vault and on `OpenBao`
-//! at once: the cluster is the same, and so is the load.
+//! A real cluster's signing key rotates under load, on Vault and on `OpenBao` at once, with the
+//! same cluster and the same load.
 
 use crate::by_the_clock::watch::writes;
-use crate::fleet::elements;
-use crate::load::{Load, log_in};
-use crate::rig::{data, run};
-use crate::watching::Watching;
-use harness::artefacts;
+use crate::support::fixture::{data, run};
+use crate::support::fleet::elements;
+use crate::support::load::{Load, log_in};
+use crate::support::watching::Watching;
+use harness::NEVER_FLAKY;
+use harness::artifacts;
 use harness::keys::{Alg, SigningKey};
 use harness::process::clean_environment;
 use harness::server::{
-    ApiServerKeys, ApiServerTwin, Cluster, ClusterOptions, Credentials, Issuer, PooledVault, Product, SwitchingProxy,
+    AddressSwitch, ApiServerKeys, Cluster, ClusterOptions, Credentials, Issuer, PooledVault, Product, SecondApiServer,
     VaultOptions, VaultServer,
 };
-use harness::suite::NEVER_FLAKY;
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread::{self, sleep};
@@ -28,7 +28,7 @@ const SOON: Duration = Duration::from_secs(60);
 /// A cluster whose API servers are behind one address, and both products.
 struct Place {
     cluster: &'static Cluster,
-    proxy: SwitchingProxy,
+    proxy: AddressSwitch,
     kubeconfig: PathBuf,
     vaults: [PooledVault; 2],
 }
@@ -40,7 +40,7 @@ impl Place {
             Cluster::shared(ClusterOptions { issuer, ..ClusterOptions::default() }).expect("the cluster starts");
         cluster.create_service_account("shop", "app").expect("a service account is made");
         let port = cluster.url().rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
-        let proxy = SwitchingProxy::start(&[port]).expect("the proxy starts");
+        let proxy = AddressSwitch::start(&[port]).expect("the proxy starts");
         let admin = Credentials::Certificate(cluster.admin().clone());
         let kubeconfig = cluster.kubeconfig_at(&proxy.url(), "admin", &admin).expect("a kubeconfig");
         let start = |product| {
@@ -52,7 +52,7 @@ impl Place {
     }
 
     fn plugin(&self, vault: &VaultServer) -> Command {
-        let mut command = Command::new(artefacts::plugin().expect("the plugin is built"));
+        let mut command = Command::new(artifacts::plugin().expect("the plugin is built"));
         clean_environment(&mut command, self.cluster.scratch().path(), &[]);
         command.env("KUBECONFIG", &self.kubeconfig).envs(vault.client_environment());
         command.env("VAULT_TOKEN", vault.root_token().expose());
@@ -73,22 +73,22 @@ impl Place {
     }
 
     /// Another API server of the cluster is the only one behind the address.
-    fn switch(&self, server: ApiServerTwin) -> ApiServerTwin {
+    fn switch(&self, server: SecondApiServer) -> SecondApiServer {
         self.proxy.point_at(&[server.port()]);
         server
     }
 
     /// Further API servers, each by what it publishes and what it signs with,
     /// started side by side.
-    fn servers(&self, of: &[(&[&SigningKey], &SigningKey)]) -> impl Iterator<Item = ApiServerTwin> + use<> {
-        let started: Vec<ApiServerTwin> = thread::scope(|scope| {
+    fn servers(&self, of: &[(&[&SigningKey], &SigningKey)]) -> impl Iterator<Item = SecondApiServer> + use<> {
+        let started: Vec<SecondApiServer> = thread::scope(|scope| {
             let starting: Vec<_> = of.iter().map(|(known, signs)| scope.spawn(|| self.server(known, signs))).collect();
             starting.into_iter().map(|server| server.join().expect("an API server starts")).collect()
         });
         started.into_iter()
     }
 
-    fn server(&self, published: &[&SigningKey], signs: &SigningKey) -> ApiServerTwin {
+    fn server(&self, published: &[&SigningKey], signs: &SigningKey) -> SecondApiServer {
         let published = published.iter().map(|key| (*key).clone()).collect();
         let keys = ApiServerKeys { published, signs: signs.clone() };
         self.cluster.another_api_server(&keys).expect("an API server starts")
@@ -234,7 +234,7 @@ fn two_servers_that_publish_different_sets_cause_no_flapping() {
     let all = [&first, &second, &third];
     // The one was upgraded, the other was not yet.
     let servers: Vec<_> = place.servers(&[(&[&first, &second], &first), (&[&first, &third], &first)]).collect();
-    let ports: Vec<u16> = servers.iter().map(ApiServerTwin::port).collect();
+    let ports: Vec<u16> = servers.iter().map(SecondApiServer::port).collect();
     let before = place.vaults.each_ref().map(|vault| writes(vault, "jwt"));
     place.proxy.point_at(&ports);
     let runs = place.watch(&["--interval", "1s", "--grace", "1s"]);

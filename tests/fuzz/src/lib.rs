@@ -1,4 +1,4 @@
-//! What several fuzz targets check.
+//! Checks that several fuzz targets share.
 
 /// Panics where a terminal would do something at a character of `text` in
 /// place of showing it. Written apart from `shared::text`, which is what this

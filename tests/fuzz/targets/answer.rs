@@ -1,6 +1,5 @@
-//! Vault's answer to a login, as anything that answers in its place may send
-//! it. An input is the status, a line feed, and the body; `$JWT` in the body
-//! stands for the token that was sent.
+//! Vault's response to a login, with any content. An input is the status, a line feed, and the
+//! body; `$JWT` in the body stands for the token that was sent.
 #![no_main]
 
 use fuzz::{holds, shows, shows_lines};
@@ -9,13 +8,14 @@ use shared::Secret;
 use shared::mount::MountPath;
 use std::sync::LazyLock;
 use std::time::Duration;
-use vault_jwt_login::address::Address;
-use vault_jwt_login::answer::{self, NoLogin};
-use vault_jwt_login::error::Error;
-use vault_jwt_login::facts::TokenFacts;
-use vault_jwt_login::info;
+use vault_jwt_login::command::error::Error;
+use vault_jwt_login::command::info_file;
+use vault_jwt_login::connection::address::Address;
+use vault_jwt_login::files::jwt_claims::DecodedJwt;
 use vault_jwt_login::log::{Format, Level};
-use vault_jwt_login::vault::{Target, VaultError};
+use vault_jwt_login::vault::error::VaultError;
+use vault_jwt_login::vault::login_response::{self, NoLogin};
+use vault_jwt_login::vault::target::Target;
 
 /// Nobody's. As long as a short one of Kubernetes.
 static JWT: LazyLock<String> = LazyLock::new(|| {
@@ -45,14 +45,14 @@ fn check(input: &[u8]) -> Corpus {
     }
     let body = expanded(raw);
 
-    match answer::read(status, &body, &Secret::new(JWT.as_str())) {
+    match login_response::read(status, &body, &Secret::new(JWT.as_str())) {
         Ok(granted) => {
             assert!((200..300).contains(&status));
             let token = granted.token.expose();
             assert!(!token.is_empty() && token.bytes().all(|byte| (b'!'..=b'~').contains(&byte)), "{token:?}");
             // `{:?}` is what a log would show. An echo of the token elsewhere is not ours to hide.
             assert_eq!(format!("{:?}", granted.token), format!("{:?}", Secret::new("another")));
-            let told = info::text(&TARGET, &granted, 1_800_000_000);
+            let told = info_file::text(&TARGET, &granted, 1_800_000_000);
             assert_eq!(told.matches('\n').count(), 1, "{told:?}");
             let _ = granted.lease.map(shared::duration::short);
         }
@@ -70,9 +70,10 @@ fn check(input: &[u8]) -> Corpus {
                 NoLogin::NotVault(why) => shows(why),
                 NoLogin::Wrapped => assert!((200..300).contains(&status)),
             }
-            let facts = TokenFacts::default();
-            let error = no_login.of(&TARGET, status, Some(Duration::from_secs(7)), Duration::from_secs(1), &facts);
-            let is_refusal = matches!(error, VaultError::Refused(_));
+            let jwt = DecodedJwt::default();
+            let (retry_after, took) = (Some(Duration::from_secs(7)), Duration::from_secs(1));
+            let error = no_login.into_error(&TARGET, status, retry_after, took, &jwt);
+            let is_refusal = matches!(error, VaultError::LoginRefused(_));
             let error = Error::from(error);
             let message = error.message(Level::Error, "");
             assert_eq!(error.exit_code() == 77, is_refusal && message.jwt.is_some());

@@ -1,9 +1,9 @@
-//! A JWKS, as anybody who answers at an issuer's URL may send it.
+//! A JWKS with any content, as a server at an issuer URL may send it.
 #![no_main]
 
 use fuzz::shows;
 use keychain::Owner;
-use keychain::element::Element;
+use keychain::element::MountKey;
 use keychain::jwk::{KEYS_AT_MOST, KeySet, KeySetError};
 use keychain::key::{KeyKind, PublicKey, RSA_BITS};
 use keychain::provenance::Provenance;
@@ -59,8 +59,8 @@ fuzz_target!(|body: &[u8]| {
             authorities: Vec::new(),
             unknown: BTreeMap::new(),
         };
-        let written = Element::write(published, &mark);
-        let stored = Element::read(written.text.trim());
+        let written = MountKey::write(published, &mark);
+        let stored = MountKey::read(written.text.trim());
         assert_eq!(stored.id(), Some(key.id()));
         assert_eq!(stored.algorithms(), Some(algorithms));
         let kid = stored.provenance().map(|mark| mark.kid.as_str()).unwrap();

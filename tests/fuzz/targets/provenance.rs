@@ -1,9 +1,8 @@
-//! The text in front of a key on a mount, as whoever may write the mount's
-//! configuration can put it there. An input is that text; after it comes a
-//! key, unless the input brings a PEM block of its own.
+//! The text in front of a key on a mount, as anyone with write access to the mount's configuration
+//! can write it. An input is that text; a key follows, unless the input has a PEM block.
 #![no_main]
 
-use keychain::element::{Element, Mark};
+use keychain::element::{Management, MountKey};
 use keychain::provenance::{FAMILY, HEADING, Provenance};
 use libfuzzer_sys::fuzz_target;
 use std::collections::BTreeMap;
@@ -63,24 +62,24 @@ fn parsed(text: &str, read: &Provenance) {
 }
 
 fn element(text: &str) {
-    let element = Element::read(text);
+    let element = MountKey::read(text);
     // Others' bytes survive whatever we make of them.
     assert_eq!(&*element.text, text);
-    match &element.mark {
-        Mark::None | Mark::Unreadable(_) => {
+    match &element.management {
+        Management::Unmanaged | Management::Unreadable(_) => {
             assert!(element.provenance().is_none());
             let touched = element.remarked(|mark| mark.cluster = "another".to_owned());
             assert_eq!(touched, element);
         }
-        Mark::Marked(mark) => {
+        Management::Managed(mark) => {
             assert!(text.trim_start().starts_with(FAMILY));
             assert!(element.key.is_some() && element.is_of(&mark.owner));
             // Written anew and stored as Vault stores it (trimmed), it has the same owner and key.
             let marked = element.remarked(|mark| mark.retired = Some("2026-11-24T12:00:00Z".to_owned()));
-            let stored = Element::read(marked.text.trim());
+            let stored = MountKey::read(marked.text.trim());
             assert_eq!(stored.text, marked.text);
             assert_eq!(stored.key, element.key);
-            assert!(stored.is_of(&mark.owner), "{:?}", stored.mark);
+            assert!(stored.is_of(&mark.owner), "{:?}", stored.management);
             assert_eq!(stored.provenance().and_then(|mark| mark.retired.as_deref()), Some("2026-11-24T12:00:00Z"));
         }
     }

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use harness::recording::compare::{compare, normalized};
+use harness::tools::compare_recordings::{compare, normalized};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -4,7 +4,7 @@
 //! issued, and reads a secret with the Vault token. Every command is shown
 //! with what it printed; the last line is the secret.
 
-use harness::artefacts::{self, ArtefactError, PodBinary};
+use harness::artifacts::{self, ArtifactError, PodBinary};
 use harness::peers::{self, Peer, PeerError};
 use harness::process::{Scratch, clean_environment, say};
 use harness::server::{Cluster, ClusterOptions, Product, ServerError, VaultOptions, VaultServer};
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
 fn hint(error: &(dyn Error + Send + Sync + 'static)) -> Option<String> {
     let peer = error.downcast_ref::<PeerError>().and_then(PeerError::hint);
     let server = || error.downcast_ref::<ServerError>().and_then(ServerError::hint);
-    let artefact = || error.downcast_ref::<ArtefactError>().and_then(ArtefactError::hint);
-    peer.or_else(server).or_else(artefact)
+    let artifact = || error.downcast_ref::<ArtifactError>().and_then(ArtifactError::hint);
+    peer.or_else(server).or_else(artifact)
 }
 
 fn demo(product: Product) -> Outcome<String> {
@@ -128,7 +128,7 @@ fn prepare(product: Product) -> Outcome<(PathBuf, PodBinary)> {
                 .try_for_each(|peer| peers::locate(peer).map(drop))
         });
         let vault = threads.spawn(move || peers::locate(product.peer()).map(drop));
-        let programs = artefacts::plugin().and_then(|plugin| Ok((plugin, artefacts::pod_binary()?)));
+        let programs = artifacts::plugin().and_then(|plugin| Ok((plugin, artifacts::pod_binary()?)));
         for thread in [peers, vault] {
             thread.join().map_err(|_| "getting the servers failed")??;
         }

@@ -1,12 +1,12 @@
-//! `cargo fuzzing [TARGET…]`: builds the fuzz targets once, runs each for a
-//! while, and says what each did.
+//! `cargo fuzzing [TARGET…]`: builds the fuzz targets once, runs each for a while, and prints the
+//! results.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use harness::fuzzing::{self, FuzzError};
+use harness::tools::fuzzing::{self, FuzzError};
 
 const USAGE: &str = "usage: cargo fuzzing [--seconds N | --minutes N] [TARGET...]\n       \
     cargo fuzzing --replay FILE TARGET\n\n\

@@ -5,8 +5,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use harness::artefacts;
+use harness::artifacts;
 use harness::image::Image;
+use harness::tools::cross_build;
 use harness::workspace;
 
 const USAGE: &str = "usage: cargo image [--all] [FILE]
@@ -29,7 +30,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let programs = if all { artefacts::pod_binaries() } else { artefacts::pod_binary().map(|program| vec![program]) };
+    let programs = if all { cross_build::pod_binaries() } else { artifacts::pod_binary().map(|program| vec![program]) };
     let programs = match programs {
         Ok(programs) => programs,
         Err(error) => return failed(&error.to_string(), error.hint()),

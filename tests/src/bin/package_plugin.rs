@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use harness::artefacts::{self, ArtefactError};
-use harness::krew::{self, PackageError, Platform};
+use harness::artifacts::{self, ArtifactError};
+use harness::tools::cross_build;
+use harness::tools::krew::{self, PackageError, Platform};
 use harness::workspace;
 
 const USAGE: &str = "usage: cargo package-plugin [--all] [--program OS/ARCH=FILE]... [--tag TAG] [--uri URL] [FOLDER]
@@ -73,11 +74,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn programs(call: &Call) -> Result<Vec<(Platform, PathBuf)>, ArtefactError> {
+fn programs(call: &Call) -> Result<Vec<(Platform, PathBuf)>, ArtifactError> {
     if !call.programs.is_empty() {
         return Ok(call.programs.clone());
     }
-    if call.all { artefacts::plugins() } else { Ok(vec![(Platform::HERE, artefacts::released_plugin()?)]) }
+    if call.all { cross_build::plugins() } else { Ok(vec![(Platform::HERE, artifacts::released_plugin()?)]) }
 }
 
 fn package(call: &Call, programs: &[(Platform, PathBuf)], folder: &Path) -> Result<String, PackageError> {

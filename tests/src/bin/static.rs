@@ -1,11 +1,11 @@
-//! `cargo static`: builds the pod binary as it is shipped and says what it is.
+//! `cargo static`: builds the pod binary as it is shipped, and prints its target, path and size.
 
 use std::process::ExitCode;
 
-use harness::artefacts;
+use harness::artifacts;
 
 fn main() -> ExitCode {
-    match artefacts::pod_binary() {
+    match artifacts::pod_binary() {
         Ok(pod) => {
             println!("{}\t{}\t{} bytes", pod.target, pod.path.display(), pod.size);
             ExitCode::SUCCESS

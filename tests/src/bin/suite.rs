@@ -1,9 +1,9 @@
-//! `cargo suite`: all tests as CI runs them. The programs under test are built
-//! first, a test that failed is run once more alone, the slowest ones are told.
+//! `cargo suite`: runs all tests as CI does. It builds the programs under test first, reruns a
+//! failed test once, alone, and lists the slowest tests.
 
 use std::process::ExitCode;
 
-use harness::suite;
+use harness::tools::suite;
 
 fn main() -> ExitCode {
     if std::env::args().len() > 1 {

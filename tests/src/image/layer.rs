@@ -1,5 +1,5 @@
-//! Owns tar archives whose bytes depend on their entries alone: sorted, owned
-//! by root, of the time zero, each folder in front of what is in it.
+//! Writes tar archives whose bytes depend only on their entries: sorted, owned by root,
+//! with time zero, each folder before its content.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
@@ -31,7 +31,6 @@ impl Entry {
         Self { path: path.into(), kind: Kind::File { mode: 0o644, content: content.into() } }
     }
 
-    /// A symbolic link.
     pub fn link(path: impl Into<String>, target: impl Into<String>) -> Self {
         Self { path: path.into(), kind: Kind::Link { target: target.into() } }
     }

@@ -1,6 +1,6 @@
-//! Owns container images as files: an OCI image layout in a tar archive, made
-//! without a daemon. The same input gives the same bytes: entries are sorted,
-//! times are zero, and nothing of this machine gets in.
+//! Writes container images as files: an OCI image layout in a tar archive, made without a
+//! daemon. The same input gives the same bytes: entries are sorted, times are zero, and
+//! nothing depends on the machine.
 //!
 //! The rules are those of the OCI Image Format Specification 1.1.
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 pub use layer::Entry;
 
-use crate::artefacts::PodBinary;
+use crate::artifacts::PodBinary;
 
 /// The numeric user of the shipped image: without one, `runAsNonRoot` refuses it.
 pub const USER: &str = "65532:65532";
@@ -29,13 +29,9 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 pub struct Image {
     /// Its full name without the tag, as in `docker.io/library/vault-jwt-login`.
     pub name: String,
-    /// Its tag.
     pub tag: String,
-    /// `USER`.
     pub user: String,
-    /// `ENTRYPOINT`.
     pub entrypoint: Vec<String>,
-    /// `LABEL`.
     pub labels: BTreeMap<String, String>,
     /// What is in it on each machine.
     pub machines: Vec<Machine>,
@@ -46,7 +42,6 @@ pub struct Image {
 pub struct Machine {
     /// As Go names it: `amd64`, `arm64`.
     pub architecture: &'static str,
-    /// The files.
     pub entries: Vec<Entry>,
 }
 

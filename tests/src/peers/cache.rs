@@ -1,6 +1,6 @@
-//! Owns the peers' cache: `vaultjwt-peers` in the user's cache folder, one
-//! folder per name and version. A folder is made under another name and then
-//! renamed, so whatever is there under its own name is whole.
+//! The cache of the peers: `vaultjwt-peers` in the user's cache folder, with one folder for
+//! each name and version. A folder is made under another name and then renamed, so a folder
+//! under its own name is always complete.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use fd_lock::RwLock;
 
-use super::{PeerError, Pin, version};
+use super::error::PeerError;
+use super::pins::Pin;
+use super::version;
 use crate::process::say;
 
 /// The folder of all peers.
@@ -26,7 +28,6 @@ pub(super) struct Made {
 }
 
 impl Cache {
-    /// The user's.
     pub fn of_user() -> Result<Self, PeerError> {
         // Relative paths are to be ignored (XDG Base Directory Specification).
         let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
@@ -34,7 +35,7 @@ impl Cache {
         Ok(Self::at(base.ok_or(PeerError::NoCache)?.join("vaultjwt-peers")))
     }
 
-    /// One in a folder of one's own.
+    /// A cache in the given folder.
     pub fn at(folder: PathBuf) -> Self {
         Self { folder }
     }
@@ -140,7 +141,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread;
 
-    use super::super::Peer;
+    use super::super::peer::Peer;
     use super::*;
 
     fn write_program(path: &Path) -> Result<(), PeerError> {

@@ -1,4 +1,4 @@
-//! Owns what can go wrong while a peer is found, built or installed.
+//! Errors from finding, building, or installing a peer.
 
 use std::io;
 use std::path::PathBuf;
@@ -8,31 +8,18 @@ use std::path::PathBuf;
 pub enum PeerError {
     /// The environment names a file that is not there or not executable.
     #[error("{variable}=\"{}\" is not an executable file", .path.display())]
-    Variable {
-        /// The environment variable.
-        variable: &'static str,
-        /// What it names.
-        path: PathBuf,
-    },
+    Variable { variable: &'static str, path: PathBuf },
     /// There is no home folder and no `XDG_CACHE_HOME`.
     #[error("no folder for the peers' cache: neither XDG_CACHE_HOME nor HOME is an absolute path")]
     NoCache,
     /// A file or folder of the cache.
     #[error("cannot {what} \"{}\": {source}", .path.display())]
-    File {
-        /// What was tried.
-        what: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
+    File { what: &'static str, path: PathBuf, source: io::Error },
     /// A program the build needs is missing.
     #[error("{what} needs {tool}, which is not installed")]
     Missing {
         /// What is being built.
         what: String,
-        /// What is missing.
         tool: &'static str,
         /// The command that installs it.
         install: &'static str,
@@ -42,17 +29,14 @@ pub enum PeerError {
     Failed {
         /// What was being done.
         what: String,
-        /// How it ended.
         status: String,
         /// The last lines of its output.
         tail: String,
-        /// The whole output.
         log: PathBuf,
     },
     /// The build went well, but the program is not where it should be.
     #[error("{what} left no program at \"{}\"", .path.display())]
     NoProgram {
-        /// What was done.
         what: String,
         /// Where the program should be.
         path: PathBuf,

@@ -1,11 +1,11 @@
-//! Owns building peers from their Go modules, and finding a Go to do it with.
+//! Builds peers from their Go modules, and finds a Go toolchain for that.
 
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::PeerError;
 use super::cache::Cache;
+use super::error::PeerError;
 use super::pins::{GO, OLDEST_GO, Pin, Source};
 use super::run::{Step, answer};
 use super::wheel;

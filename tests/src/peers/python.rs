@@ -1,13 +1,12 @@
-//! Owns programs that are Python packages: pip installs them with everything
-//! they need, as their requirements file pins it, and a small program beside
-//! that calls their `main`.
+//! Installs peers that are Python packages: pip installs them with all dependencies that their
+//! requirements file pins, and a small program that calls their `main`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::PeerError;
 use super::cache::Cache;
+use super::error::PeerError;
 use super::pins::{Pin, Source};
 use super::run::answer;
 use super::wheel;

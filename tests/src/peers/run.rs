@@ -1,5 +1,4 @@
-//! Owns running a build step that takes long: its output goes to a log, and a
-//! person can follow that it is alive.
+//! Runs long build steps: the output goes to a log, and a line shows that the step is still running.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,7 +13,6 @@ use crate::process::{Scratch, Supervised, say, tail};
 /// Time between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(30);
 
-/// One build step.
 #[derive(Debug)]
 pub(super) struct Step<'a> {
     /// What is being done, as in "building etcd 3.7.3".

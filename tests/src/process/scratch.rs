@@ -1,5 +1,4 @@
-//! Owns the folders of the harness: made on demand, removed at the end
-//! whatever the end is.
+//! Temporary folders of the harness. They are removed however the process ends.
 
 use std::fs;
 use std::io;
@@ -8,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Keeper, STOP_AT_MOST};
+use super::keeper::{Keeper, STOP_AT_MOST};
 use crate::workspace;
 
 /// A folder below `target/harness` that goes away with its owner, and also
@@ -50,7 +49,6 @@ impl Scratch {
         Ok(Self { path, marks: AtomicU64::new(1), keeper })
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -1,6 +1,6 @@
-//! Owns who works: as many tests of a process at once as the machine can take,
-//! while any number of others waits. On a machine with four cores or more, no more
-//! tests run at once (`RUST_TEST_THREADS`) than may work.
+//! Limits how many tests of a process work at once, while any number of others waits. On a
+//! machine with four cores or more, no more tests run at once (`RUST_TEST_THREADS`) than may
+//! work.
 //!
 //! More tests run at the same time than a machine has cores, because many of them
 //! wait for something. If all of them worked at once, each would be slow enough to
@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
 
-use super::locked;
+use super::locked::locked;
 
 /// Tests that work at once, for each core.
 const PER_CORE: usize = 3;

@@ -1,5 +1,4 @@
-//! Owns the ways into a test cluster: kubeconfigs of several people, and the
-//! real kubectl.
+//! Access to a test cluster: kubeconfigs of several users, and the real kubectl.
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -1,6 +1,6 @@
-//! Owns a stand-in for Azure: as much of Resource Manager as tells about AKS
-//! clusters, and of Entra as gives a token. There is no emulator that knows a
-//! cluster's issuer. What it answers follows Microsoft's example documents.
+//! A fake Azure: the parts of Resource Manager that describe AKS clusters, and the part of
+//! Entra that issues a token. There is no emulator that knows a cluster's issuer. The
+//! responses follow Microsoft's example documents.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::ServerError;
 use super::listener::Listener;
+use super::raw_http::Request;
 use super::script::{Script, host_of};
 use super::scripted::{self, Reply};
-use super::wire::Request;
 use crate::certificates::Authority;
 use crate::process::locked;
 
@@ -34,11 +34,8 @@ pub(super) const TOKEN: &str = "arm-token";
 pub struct ArmCluster {
     /// The id of its subscription.
     pub subscription: String,
-    /// Its resource group.
     pub resource_group: String,
-    /// Its name.
     pub name: String,
-    /// Its region.
     pub location: String,
     /// The host name of its API server.
     pub fqdn: String,
@@ -82,12 +79,10 @@ impl ArmStub {
         Ok(Self { shared, listener, ca: authority.pem() })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }
 
-    /// Its own address.
     pub fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port())
     }
@@ -124,7 +119,7 @@ impl ArmStub {
         self.shared.script.answer_all(prefix, error(status, code, message));
     }
 
-    /// As [`Self::fail`], with headers and a body of one's own.
+    /// As [`Self::fail`], with given headers and a given body.
     pub fn answer(&self, prefix: &str, status: u16, headers: &[(&'static str, &str)], body: &str) {
         let reply = Reply::new(status, "application/json; charset=utf-8", body);
         let reply = headers.iter().fold(reply, |reply, (name, value)| reply.with(name, *value));

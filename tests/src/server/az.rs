@@ -1,5 +1,4 @@
-//! Owns a stand-in for `az`, the Azure command line, for programs that call it
-//! to get a token.
+//! A fake `az`, the Azure command line, for programs that run it to get a token.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -40,7 +39,7 @@ impl FakeAz {
         Self::write(folder, &format!("echo '{answer}'"))
     }
 
-    /// One that nobody has logged in with.
+    /// One without a login.
     ///
     /// # Errors
     /// The program cannot be written.

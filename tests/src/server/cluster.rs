@@ -1,5 +1,5 @@
-//! Owns a cluster as far as issuers and tokens need one: a real API server on a
-//! real etcd, signing keys that can be rotated, kubeconfigs, kubectl.
+//! A cluster with what issuers and tokens need: a real API server on a real etcd, signing
+//! keys that can be rotated, kubeconfigs, and kubectl.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,9 +10,8 @@ use shared::Secret;
 
 use super::etcd::Store;
 use super::kubeconfig::{Credentials, kubeconfig, way};
-use super::rotation::Line;
 use super::token_review::TokenReview;
-use super::{ServerError, SwitchingProxy, ready, success, with_free_ports};
+use super::{AddressSwitch, ServerError, ready, success, with_free_ports};
 use crate::certificates::{Authority, Certificate};
 use crate::http::{Answer, Http};
 use crate::keys::{Alg, SigningKey};
@@ -27,7 +26,6 @@ pub enum Issuer {
     Default,
     /// The API server's own address, so that discovery works at the issuer.
     Own,
-    /// Some other address.
     Url(String),
 }
 
@@ -37,7 +35,6 @@ const DEFAULT_ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
 /// How to start a cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClusterOptions {
-    /// Who signs.
     pub issuer: Issuer,
     /// Further issuers whose tokens the API server accepts.
     pub extra_issuers: Vec<String>,
@@ -76,18 +73,29 @@ pub struct Cluster {
     pub(super) files: AtomicU32,
 }
 
-/// Who serves.
 #[derive(Debug)]
 pub(super) enum Serving {
     /// An API server of its own, if it is not stopped.
     Own(Mutex<Option<Supervised>>),
     /// One of those that tests share, behind a proxy.
     Shared {
-        line: &'static Line,
-        proxy: SwitchingProxy,
+        pool: &'static dyn ApiServerPool,
+        proxy: AddressSwitch,
         /// The kinds of its keys so far, in order.
         kinds: Mutex<Vec<Alg>>,
     },
+}
+
+/// API servers with other keys in front of one shared cluster.
+pub(super) trait ApiServerPool: std::fmt::Debug + Send + Sync {
+    /// The cluster whose API server always runs.
+    fn base(&self) -> &Cluster;
+
+    /// The key after these rotations: the same for every test.
+    fn key(&self, kinds: &[Alg]) -> Result<SigningKey, ServerError>;
+
+    /// The port of the API server that publishes these keys and signs with the last one.
+    fn server(&self, published: &[SigningKey]) -> Result<u16, ServerError>;
 }
 
 /// The keys whose tokens the API server accepts; the newest one signs.
@@ -214,7 +222,6 @@ impl Cluster {
         &self.context
     }
 
-    /// The administrator's kubeconfig.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
     }
@@ -235,7 +242,6 @@ impl Cluster {
         locked(&self.keys).newest.clone()
     }
 
-    /// The administrator's client.
     pub(super) fn client(&self) -> &Http {
         &self.http
     }
@@ -335,7 +341,7 @@ impl Cluster {
     ) -> Result<T, ServerError> {
         match &self.serving {
             Serving::Own(api) => ask(locked(api).as_ref().ok_or_else(|| self.is_stopped())?),
-            Serving::Shared { line, .. } => line.with_server(ask),
+            Serving::Shared { pool, .. } => pool.base().with_server(ask),
         }
     }
 
@@ -366,10 +372,10 @@ impl Cluster {
     pub fn rotate(&self, alg: Alg) -> Result<(), ServerError> {
         let new = match &self.serving {
             Serving::Own(_) => SigningKey::generate(alg)?,
-            Serving::Shared { line, kinds, .. } => {
+            Serving::Shared { pool, kinds, .. } => {
                 let mut kinds = locked(kinds);
                 kinds.push(alg);
-                line.key(&kinds)?
+                pool.key(&kinds)?
             }
         };
         {

@@ -1,6 +1,5 @@
-//! Owns an HTTP forward proxy for names that lead nowhere: a program is told
-//! of it by `HTTPS_PROXY`, asks it for a host of the internet, and is connected
-//! to a server of the test.
+//! An HTTP forward proxy for host names that do not resolve: a program gets its address in
+//! `HTTPS_PROXY`, asks it for a host of the internet, and is connected to a server of the test.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -10,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use super::ServerError;
 use super::listener::{Listener, Open};
 use super::proxy::{connect, pass_both_ways};
-use super::wire::Request;
+use super::raw_http::Request;
 use crate::process::locked;
 
 /// Knows `CONNECT` alone; passes bytes on unseen. Hosts are `name:port`.
@@ -48,7 +47,6 @@ impl ConnectProxy {
         Ok(Self { shared, listener: listener.map_err(ServerError::io("starting a forward proxy"))? })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }

@@ -1,4 +1,4 @@
-//! Owns how an API server is called, started and stopped.
+//! Starts and stops API servers.
 
 use std::path::Path;
 
@@ -95,7 +95,7 @@ impl Cluster {
                 self.stop_api_server();
                 self.start_api_server_from(&peers::locate(Peer::KubeApiserver)?)
             }
-            Serving::Shared { line, proxy, .. } => self.switch(line, proxy),
+            Serving::Shared { pool, proxy, .. } => self.switch(*pool, proxy),
         }
     }
 

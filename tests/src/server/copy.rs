@@ -1,6 +1,6 @@
-//! Owns a cluster that pretends to be another one: a real API server with an
-//! authority of its own, which shows everything that can be copied from the
-//! victim: its issuer, its public keys, the UID of its `kube-system` namespace.
+//! A cluster that claims to be another one: a real API server with an authority of its own
+//! that shows everything that can be copied from the victim: its issuer, its public keys, and
+//! the UID of its `kube-system` namespace.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,6 @@ use crate::http::Http;
 use crate::keys::SigningKey;
 use crate::process::locked;
 
-/// What is copied.
 #[derive(Debug, Clone)]
 pub struct CopyOptions {
     /// Is the victim's UID written over its own?

@@ -1,5 +1,5 @@
-//! Owns etcd: one of a process holds the objects of all its clusters, each below
-//! a prefix of its own, which its API servers do not look beyond.
+//! Starts etcd. One etcd for each process stores the objects of all its clusters, each below
+//! its own prefix.
 
 use std::path::Path;
 use std::sync::Mutex;

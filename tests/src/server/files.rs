@@ -1,4 +1,4 @@
-//! Owns a web server for the files of a folder, as they are at each request.
+//! A web server for the files of a folder, as they are at each request.
 
 use std::path::Path;
 
@@ -32,7 +32,6 @@ impl FileSite {
         Ok(Self { listener: listener.map_err(ServerError::io("starting a site of files"))? })
     }
 
-    /// Where it is.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.listener.port())
     }

@@ -1,4 +1,4 @@
-//! Owns the kubeconfig files of test clusters.
+//! Writes kubeconfig files of test clusters.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

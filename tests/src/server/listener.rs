@@ -1,5 +1,5 @@
-//! Owns listeners inside the test process: a thread per connection. When the
-//! owner is dropped, the port is closed and every connection ends.
+//! Listeners inside the test process, with a thread for each connection. When the owner is
+//! dropped, the port is closed and every connection ends.
 
 use std::collections::HashMap;
 use std::io;
@@ -113,7 +113,6 @@ impl Listener {
         Ok(Self { port, open, accepting: Some(accepting) })
     }
 
-    /// Where it listens.
     pub(super) fn port(&self) -> u16 {
         self.port
     }

@@ -1,5 +1,4 @@
-//! Owns one cluster of [`super::ManyClusters`]: its keys, and what its API
-//! server answers.
+//! One cluster of [`super::FakeApiServers`]: its keys, and the responses of its API server.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,13 +8,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use shared::Secret;
 
+use super::raw_http::Request;
 use super::scripted::Reply;
-use super::wire::Request;
 use crate::certificates::utc;
 use crate::keys::{KeyError, SigningKey};
 use crate::process::locked;
 
-/// One cluster.
 #[derive(Debug)]
 pub(super) struct Member {
     pub(super) place: Place,

@@ -1,11 +1,14 @@
-//! Owns the running servers of a test: [`Cluster`] (an API server, or several: [`ApiServerTwin`]),
-//! a [`Node`] that runs pods, [`VaultServer`] ([`PooledVault`]), [`VaultPair`] and [`VaultTrio`] (Vault or `OpenBao`), [`ManyClusters`] (a
-//! stand-in for more API servers than a machine can run), and the proxies that
-//! stand in front of them ([`DelayingProxy`], [`GatedProxy`], [`SwitchingProxy`],
-//! [`ConnectProxy`]). Of the clouds: AWS's API by [`Moto`], Azure's by [`ArmStub`] and [`FakeAz`],
-//! the sites of issuers by [`OidcSite`]. A folder of files is on a [`FileSite`].
+//! Starts and stops the servers of a test.
+//!
+//! - clusters: [`Cluster`] (a real API server, or several: [`SecondApiServer`]), [`Node`] (runs
+//!   pods), [`FakeApiServers`] (stands for more API servers than a machine can run)
+//! - Vault and `OpenBao`: [`VaultServer`], [`PooledVault`], [`HaPair`], [`RaftOfThree`]
+//! - proxies: [`DelayingProxy`], [`InterceptingProxy`], [`AddressSwitch`], [`ConnectProxy`]
+//! - clouds: AWS's API ([`Moto`]), Azure's ([`ArmStub`], [`FakeAz`]), issuer URLs ([`OidcSite`])
+//! - files: [`FileSite`]
 
 mod access;
+mod address_switch;
 mod arm;
 mod az;
 mod cluster;
@@ -13,55 +16,54 @@ mod connect;
 mod control_plane;
 mod copy;
 mod etcd;
+mod fake_api_servers;
 mod files;
-mod gate;
+mod ha_pair;
+mod held_request;
 mod kubeconfig;
 mod listener;
-mod many;
 mod member;
 mod moto;
 mod node;
-mod pair;
 mod product;
 mod proxy;
+mod raft_of_three;
+mod raw_http;
 mod ready;
 mod relay;
 mod relay_answers;
 mod rotation;
 mod script;
 mod scripted;
+mod second_api_server;
 mod shared_clusters;
 mod site;
-mod switch;
 mod token_review;
-mod trio;
-mod twin;
 mod vault;
 mod vault_config;
 mod vault_pool;
-mod wire;
 
+pub use address_switch::AddressSwitch;
 pub use arm::{ArmCluster, ArmStub};
 pub use az::FakeAz;
 pub use cluster::{Cluster, ClusterOptions, Issuer};
 pub use connect::ConnectProxy;
 pub use copy::CopyOptions;
+pub use fake_api_servers::{FakeApiServers, FakeApiServersOptions, FakeIssuers};
 pub use files::FileSite;
-pub use gate::{Gate, Point};
+pub use ha_pair::HaPair;
+pub use held_request::{HeldRequest, Point};
 pub use kubeconfig::Credentials;
-pub use many::{ManyClusters, ManyIssuers, ManyOptions};
 pub use moto::{EksCluster, Moto};
 pub use node::Node;
-pub use pair::VaultPair;
 pub use product::Product;
-pub use proxy::{DelayingProxy, GatedProxy};
+pub use proxy::{DelayingProxy, InterceptingProxy};
+pub use raft_of_three::RaftOfThree;
 pub use relay::{Presented, Relay};
 pub use relay_answers::{Honest, Published, RelayOptions, Tokens};
+pub use second_api_server::{ApiServerKeys, SecondApiServer};
 pub use shared_clusters::shared_cluster;
 pub use site::OidcSite;
-pub use switch::SwitchingProxy;
-pub use trio::VaultTrio;
-pub use twin::{ApiServerKeys, ApiServerTwin};
 pub use vault::{AuditRequest, VaultServer};
 pub use vault_config::{Storage, VaultOptions};
 pub use vault_pool::PooledVault;
@@ -81,16 +83,9 @@ pub enum ServerError {
     Peer(#[from] PeerError),
     /// A file or process.
     #[error("{what}: {source}")]
-    Io {
-        /// What was tried.
-        what: String,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// A certificate.
+    Io { what: String, source: io::Error },
     #[error("test certificate: {0}")]
     Certificate(#[from] rcgen::Error),
-    /// A signing key.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// A request without an answer.
@@ -99,9 +94,7 @@ pub enum ServerError {
     /// It ended instead of serving.
     #[error("{name} ended at once ({status}); its last lines:\n{tail}")]
     Ended {
-        /// The server.
         name: String,
-        /// How it ended.
         status: String,
         /// The last lines of its log.
         tail: String,
@@ -109,7 +102,6 @@ pub enum ServerError {
     /// It runs, but never became ready.
     #[error("{name} was not ready after {seconds} s ({last}); its last lines:\n{tail}")]
     NotReady {
-        /// The server.
         name: String,
         /// How long it was waited for.
         seconds: u64,
@@ -120,22 +112,10 @@ pub enum ServerError {
     },
     /// It serves, but refuses what the harness needs.
     #[error("{what}: HTTP {status}: {body}")]
-    Refused {
-        /// What was asked.
-        what: String,
-        /// The HTTP status.
-        status: u16,
-        /// The body.
-        body: String,
-    },
+    Refused { what: String, status: u16, body: String },
     /// A program of the harness (kubectl) failed.
     #[error("{command} failed: {stderr}")]
-    Command {
-        /// What was run.
-        command: String,
-        /// What it said.
-        stderr: String,
-    },
+    Command { command: String, stderr: String },
 }
 
 impl ServerError {

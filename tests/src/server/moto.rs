@@ -1,6 +1,5 @@
-//! Owns moto, which stands for AWS: its EKS and STS are well enough known to
-//! it that AWS's own clients are content. In front of it is a relay that
-//! remembers the requests and answers some of them itself.
+//! Starts moto, which stands for AWS: it implements EKS and STS well enough for AWS's own
+//! clients. A relay in front of it records the requests and answers some of them itself.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::listener::{Listener, Open};
 use super::proxy::connect;
+use super::raw_http::Request;
 use super::script::Script;
 use super::scripted::Reply;
-use super::wire::Request;
 use super::{ServerError, ready, success, with_free_ports};
 use crate::http::Http;
 use crate::peers::{self, Peer};
@@ -40,15 +39,13 @@ struct Server {
     direct: Http,
 }
 
-/// Those that nobody uses now.
+/// Unused servers.
 static IDLE: Mutex<Vec<Server>> = Mutex::new(Vec::new());
 
 /// A cluster that EKS knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EksCluster {
-    /// Its name.
     pub name: String,
-    /// Where it is.
     pub region: String,
     /// `arn:aws:eks:REGION:ACCOUNT:cluster/NAME`.
     pub arn: String,

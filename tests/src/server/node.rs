@@ -1,6 +1,5 @@
-//! Owns a node of a [`Cluster`]: a real kubelet, containerd and runc, which run
-//! real pods. They live in namespaces of their own (`node.sh`), so that nothing
-//! of them outlives the harness.
+//! A node of a [`Cluster`]: a real kubelet, containerd and runc, which run real pods. They run
+//! in their own namespaces (`node.sh`), so none of them outlives the harness.
 //!
 //! No network plug-in is installed: pods must have `hostNetwork: true`.
 
@@ -290,7 +289,7 @@ impl Image {
             user: crate::image::USER.to_owned(),
             entrypoint: entrypoint.iter().copied().map(String::from).collect(),
             labels: std::collections::BTreeMap::new(),
-            machines: vec![Machine { architecture: crate::artefacts::architecture(), entries }],
+            machines: vec![Machine { architecture: crate::artifacts::architecture(), entries }],
         })
     }
 }

@@ -1,14 +1,11 @@
-//! Owns the two products under test, and the macro that runs one test body
-//! against each.
+//! The two products under test, and the macro that runs a test body against each.
 
 use crate::peers::Peer;
 
 /// The two servers that speak the same API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Product {
-    /// `HashiCorp` Vault.
     Vault,
-    /// `OpenBao`.
     OpenBao,
 }
 

@@ -1,5 +1,4 @@
-//! Owns the proxies a test puts between a program and a Vault: one that is
-//! slow, and one that stops at a named moment.
+//! Proxies between a program and Vault: one delays requests, one holds a request at a given point.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -12,9 +11,9 @@ use std::time::Duration;
 use rand::RngExt as _;
 
 use super::ServerError;
-use super::gate::{Gate, Gates, Point};
+use super::held_request::{HeldRequest, HeldRequests, Point};
 use super::listener::{Listener, Open};
-use super::wire::Request;
+use super::raw_http::Request;
 use crate::process::locked;
 
 pub(super) fn connect(port: u16) -> io::Result<TcpStream> {
@@ -41,7 +40,6 @@ impl DelayingProxy {
         Ok(Self { listener: listener.map_err(ServerError::io("starting a delaying proxy"))? })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }
@@ -102,20 +100,20 @@ fn pass_on(mut from: &TcpStream, mut to: &TcpStream, before: impl Fn()) -> io::R
 /// client, so that a client that is killed disturbs no other request, and the
 /// target finishes what has been forwarded.
 #[derive(Debug)]
-pub struct GatedProxy {
+pub struct InterceptingProxy {
     shared: Arc<Shared>,
     listener: Listener,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
-    gates: Gates,
+    held_requests: HeldRequests,
     seen: Mutex<Vec<String>>,
     /// What is answered in the target's place.
     instead: Mutex<Option<Vec<u8>>>,
 }
 
-impl GatedProxy {
+impl InterceptingProxy {
     /// Stands in front of the plain HTTP server at 127.0.0.1:`target`.
     ///
     /// # Errors
@@ -124,10 +122,9 @@ impl GatedProxy {
         let shared = Arc::new(Shared::default());
         let serving = Arc::clone(&shared);
         let listener = Listener::start(move |client, open| serving.serve(client, target, open));
-        Ok(Self { shared, listener: listener.map_err(ServerError::io("starting a gated proxy"))? })
+        Ok(Self { shared, listener: listener.map_err(ServerError::io("starting an intercepting proxy"))? })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }
@@ -140,8 +137,8 @@ impl GatedProxy {
     /// Holds the `nth` request with this method and a path (without its query)
     /// that ends so. Requests are counted from 1; those that have come before
     /// the hold do not count.
-    pub fn hold(&self, point: Point, method: &str, path_suffix: &str, nth: u32) -> Gate {
-        self.shared.gates.hold(point, method, path_suffix, nth)
+    pub fn hold(&self, point: Point, method: &str, path_suffix: &str, nth: u32) -> HeldRequest {
+        self.shared.held_requests.hold(point, method, path_suffix, nth)
     }
 
     /// From now on every request gets this answer, and the target none of them:
@@ -163,9 +160,9 @@ impl GatedProxy {
     }
 }
 
-impl Drop for GatedProxy {
+impl Drop for InterceptingProxy {
     fn drop(&mut self) {
-        self.shared.gates.discard_all();
+        self.shared.held_requests.discard_all();
     }
 }
 
@@ -178,7 +175,7 @@ impl Shared {
             client.write_all(&answer)?;
             return client.shutdown(Shutdown::Both);
         }
-        let holds = self.gates.of(&request);
+        let holds = self.held_requests.of(&request);
         let pass = |point| holds.iter().all(|hold| hold.pass(point));
         if !pass(Point::BeforeForwarding) {
             return client.shutdown(Shutdown::Both);

@@ -1,5 +1,4 @@
-//! Owns waiting for a server: it is asked again and again until it says that
-//! it is ready, has ended, or took too long. Nothing sleeps and hopes.
+//! Waits for a server: it is polled until it is ready, has exited, or has taken too long.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,6 +1,5 @@
-//! Owns a stand-in for an API server that claims to be a real cluster: inside
-//! the test process, with TLS of its own or with the certificates that a test
-//! gives it. `relay_answers` knows what it says.
+//! A fake API server that claims to be a real cluster. It runs inside the test process, with
+//! its own TLS certificate or with those that a test gives it. `relay_answers` has its responses.
 
 use std::io;
 use std::net::TcpStream;
@@ -84,7 +83,6 @@ impl Relay {
         Ok(Self { listener, answers, handshakes, authority, tls })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }

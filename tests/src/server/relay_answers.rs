@@ -1,6 +1,5 @@
-//! Owns what the stand-in of [`super::Relay`] answers: the victim's issuer,
-//! UID and keys with a key of its own among them, and tokens that it gets from
-//! the victim with somebody's credentials.
+//! The responses of [`super::Relay`]: the victim's issuer, UID and keys with a key of its own
+//! among them, and tokens that it requests from the victim with another user's credentials.
 
 use std::sync::Mutex;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,9 +8,9 @@ use serde_json::{Value, json};
 use shared::Secret;
 
 use super::member::{failure, not_found, service_account, uuid};
+use super::raw_http::Request;
 use super::script::Script;
 use super::scripted::Reply;
-use super::wire::Request;
 use super::{Cluster, ServerError};
 use crate::certificates::utc;
 use crate::http::Http;
@@ -30,7 +29,6 @@ pub enum Published {
     Own,
     /// The victim's alone.
     Victims,
-    /// None.
     Nothing,
 }
 
@@ -56,7 +54,6 @@ pub enum Tokens {
 /// credentials, as a proxy in front of many clusters does it.
 #[derive(Debug, Clone, Default)]
 pub enum Honest {
-    /// None.
     #[default]
     Never,
     /// Those below this path.
@@ -70,13 +67,11 @@ pub enum Honest {
 pub struct RelayOptions {
     /// It answers below this path alone.
     pub prefix: String,
-    /// Its keys.
     pub published: Published,
-    /// Its tokens.
     pub tokens: Tokens,
     /// What it passes on.
     pub honest: Honest,
-    /// May nobody read the UID that it claims?
+    /// Is reading the UID that it claims forbidden?
     pub hides_uid: bool,
     /// The UID that it claims; the victim's when absent.
     pub uid: Option<String>,

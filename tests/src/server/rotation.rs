@@ -1,4 +1,4 @@
-//! Owns clusters whose keys change, or that stop, on API servers that tests share.
+//! Clusters whose keys change, or that stop, on API servers that tests share.
 //!
 //! A rotation is another set of keys, and an API server reads its keys when it
 //! starts, which takes seconds. So tests that rotate stand behind proxies of their
@@ -9,19 +9,19 @@
 use std::sync::atomic::AtomicU32;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::cluster::{Keys, Serving};
+use super::cluster::{ApiServerPool, Keys, Serving};
 use super::kubeconfig::{Credentials, kubeconfig, way};
-use super::{ApiServerKeys, ApiServerTwin, Cluster, ClusterOptions, Issuer, ServerError, SwitchingProxy, ready};
+use super::{AddressSwitch, ApiServerKeys, Cluster, ClusterOptions, Issuer, SecondApiServer, ServerError, ready};
 use crate::http::Http;
 use crate::keys::{Alg, SigningKey};
-use crate::process::{Scratch, Supervised, locked};
+use crate::process::{Scratch, locked};
 
 /// A further API server, or why it did not start.
-type Started = OnceLock<Result<ApiServerTwin, ServerError>>;
+type Started = OnceLock<Result<SecondApiServer, ServerError>>;
 
 /// The shared cluster of some options, and what stands beside it.
 #[derive(Debug)]
-pub(super) struct Line {
+struct RotationPool {
     base: &'static Cluster,
     /// The key that comes after each sequence of kinds.
     keys: Mutex<Vec<(Vec<Alg>, SigningKey)>>,
@@ -29,25 +29,29 @@ pub(super) struct Line {
     servers: Mutex<Vec<(Vec<String>, &'static Started)>>,
 }
 
-static LINES: Mutex<Vec<(ClusterOptions, &'static Line)>> = Mutex::new(Vec::new());
+static POOLS: Mutex<Vec<(ClusterOptions, &'static RotationPool)>> = Mutex::new(Vec::new());
 
-impl Line {
+impl RotationPool {
     fn of(options: &ClusterOptions) -> Result<&'static Self, &'static ServerError> {
         let base = Cluster::shared(options.clone())?;
-        let mut lines = locked(&LINES);
-        if let Some((_, line)) = lines.iter().find(|(like, _)| like == options) {
-            return Ok(line);
+        let mut pools = locked(&POOLS);
+        if let Some((_, pool)) = pools.iter().find(|(like, _)| like == options) {
+            return Ok(pool);
         }
         let (keys, servers) = (Mutex::default(), Mutex::default());
         // As long as the process lives, like the shared cluster.
-        let line: &'static Self = Box::leak(Box::new(Self { base, keys, servers }));
-        lines.push((options.clone(), line));
-        Ok(line)
+        let pool: &'static Self = Box::leak(Box::new(Self { base, keys, servers }));
+        pools.push((options.clone(), pool));
+        Ok(pool)
+    }
+}
+
+impl ApiServerPool for RotationPool {
+    fn base(&self) -> &Cluster {
+        self.base
     }
 
-    /// The key that whoever has rotated by these kinds signs with: the same for
-    /// every test.
-    pub(super) fn key(&self, kinds: &[Alg]) -> Result<SigningKey, ServerError> {
+    fn key(&self, kinds: &[Alg]) -> Result<SigningKey, ServerError> {
         let mut keys = locked(&self.keys);
         if let Some((_, key)) = keys.iter().find(|(of, _)| of == kinds) {
             return Ok(key.clone());
@@ -57,8 +61,7 @@ impl Line {
         Ok(key)
     }
 
-    /// The port of the API server with these keys, of which the last one signs.
-    pub(super) fn server(&self, published: &[SigningKey]) -> Result<u16, ServerError> {
+    fn server(&self, published: &[SigningKey]) -> Result<u16, ServerError> {
         let kids: Vec<String> = published.iter().map(SigningKey::kid).collect();
         if kids == [self.base.signing_key().kid()] {
             return Ok(self.base.port());
@@ -84,14 +87,6 @@ impl Line {
             }
         }
     }
-
-    /// The API server that is always there.
-    pub(super) fn with_server<T>(
-        &self,
-        ask: impl FnOnce(&Supervised) -> Result<T, ServerError>,
-    ) -> Result<T, ServerError> {
-        self.base.with_server(ask)
-    }
 }
 
 impl Cluster {
@@ -106,9 +101,9 @@ impl Cluster {
         if options.issuer == Issuer::Own {
             return Err(failed("its issuer would be its own address".to_owned()));
         }
-        let line = Line::of(&options).map_err(|error| failed(error.to_string()))?;
-        let base = line.base;
-        let proxy = SwitchingProxy::start(&[base.port()])?;
+        let pool = RotationPool::of(&options).map_err(|error| failed(error.to_string()))?;
+        let base = pool.base;
+        let proxy = AddressSwitch::start(&[base.port()])?;
         let scratch = Scratch::new("rotating").map_err(ServerError::io("making a folder"))?;
         let (port, url, authority) = (proxy.port(), proxy.url(), Arc::clone(&base.authority));
         let (context, server_name) = (Self::next_context(), base.server_name.clone());
@@ -118,7 +113,7 @@ impl Cluster {
         scratch.write("ca.crt", authority.pem()).map_err(ServerError::io("writing ca.crt"))?;
         Ok(Self {
             http: Http::new(url, Some(&authority.pem()), Some(base.admin()))?,
-            serving: Serving::Shared { line, proxy, kinds: Mutex::new(vec![options.alg]) },
+            serving: Serving::Shared { pool, proxy, kinds: Mutex::new(vec![options.alg]) },
             token_review: None,
             scratch,
             options,
@@ -148,10 +143,10 @@ impl Cluster {
     }
 
     /// Leads to the API server with the keys of now.
-    pub(super) fn switch(&self, line: &Line, proxy: &SwitchingProxy) -> Result<(), ServerError> {
-        proxy.point_at(&[line.server(&self.signing_keys())?]);
+    pub(super) fn switch(&self, pool: &dyn ApiServerPool, proxy: &AddressSwitch) -> Result<(), ServerError> {
+        proxy.point_at(&[pool.server(&self.signing_keys())?]);
         // The client's own connections have ended with it.
-        line.with_server(|server| {
+        pool.base().with_server(|server| {
             ready::wait(server, || match self.http.send("GET", "/readyz", &[], None) {
                 Ok(answer) if answer.status == 200 => Ok(()),
                 Ok(answer) => Err(format!("/readyz: HTTP {}", answer.status)),

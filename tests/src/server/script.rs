@@ -1,10 +1,9 @@
-//! Owns what a stand-in has been asked, and what it has been told to answer
-//! instead of what it would answer by itself.
+//! The requests that a fake server received, and the responses that a test set for it.
 
 use std::sync::Mutex;
 
+use super::raw_http::Request;
 use super::scripted::Reply;
-use super::wire::Request;
 use crate::process::locked;
 
 /// The requests of a stand-in, and its exceptions.
@@ -21,7 +20,6 @@ pub(super) struct Seen {
     pub(super) request: String,
     /// The host it was sent to, without a port.
     pub(super) host: String,
-    /// Its `Authorization`.
     pub(super) authorization: String,
 }
 

@@ -1,5 +1,5 @@
-//! Owns a web server inside the test process that answers as it is told:
-//! HTTP/1.1, with or without TLS, connections stay open.
+//! A web server inside the test process with given responses: HTTP/1.1, with or without TLS,
+//! with persistent connections.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -15,7 +15,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use super::listener::{Listener, Open};
-use super::wire::Request;
+use super::raw_http::Request;
 use crate::certificates::Certificate;
 
 /// What is answered, and how fast.
@@ -23,7 +23,6 @@ use crate::certificates::Certificate;
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) content_type: String,
-    /// Further headers.
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
     /// How long each byte of the body waits.
@@ -138,7 +137,6 @@ fn start_tls(
     })
 }
 
-/// Serves without TLS.
 pub(super) fn start_plain(answer: impl Fn(&Request) -> Reply + Send + Sync + 'static) -> io::Result<Listener> {
     Listener::start(move |mut stream: TcpStream, open: &Open| serve(&mut stream, |_, request| answer(request), open))
 }

@@ -1,5 +1,5 @@
-//! Owns the clusters that tests share: each is started by the first test that
-//! wants one like it, and ends with the process.
+//! Clusters that tests share: each is started by the first test that needs it, and ends with
+//! the process.
 //!
 //! Whoever takes one leaves it as it was: keys, roles, and what is there for all
 //! to see. What concerns a service account or names of one's own may stay.

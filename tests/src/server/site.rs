@@ -1,6 +1,5 @@
-//! Owns the web sites of issuers: what EKS, AKS and GKE publish about a
-//! cluster's keys somewhere else than at its API server. [`ConnectProxy`] leads
-//! their names here.
+//! The web sites of issuers: where EKS, AKS and GKE publish a cluster's keys outside its API
+//! server. [`ConnectProxy`] leads their host names here.
 //!
 //! [`ConnectProxy`]: super::ConnectProxy
 
@@ -9,9 +8,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 
 use super::listener::Listener;
+use super::raw_http::Request;
 use super::script::{Script, host_of};
 use super::scripted::{self, Reply};
-use super::wire::Request;
 use super::{Cluster, ServerError};
 use crate::certificates::Authority;
 use crate::http::Http;
@@ -68,7 +67,6 @@ impl OidcSite {
         Ok(Self { shared, listener, ca: authority.pem() })
     }
 
-    /// Where it listens.
     pub fn port(&self) -> u16 {
         self.listener.port()
     }

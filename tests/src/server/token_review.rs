@@ -1,6 +1,5 @@
-//! Owns what EKS puts behind its API servers: a webhook that takes the tokens
-//! of `aws eks get-token`. It believes every one of them: who signed it is not
-//! what tests of this project are about.
+//! The webhook that EKS puts behind its API servers: it accepts the tokens of `aws eks
+//! get-token`. It accepts all of them: their signatures are not a subject of these tests.
 
 use std::path::{Path, PathBuf};
 
@@ -8,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::ServerError;
 use super::listener::Listener;
+use super::raw_http::Request;
 use super::scripted::{self, Reply};
-use super::wire::Request;
 use crate::process::Scratch;
 
 /// How the tokens begin; the rest is a signed request to STS, in base64.

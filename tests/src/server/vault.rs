@@ -1,4 +1,4 @@
-//! Owns a running Vault or `OpenBao`: started, initialised, unsealed, asked.
+//! Starts, initializes, unseals and queries real Vault and `OpenBao` servers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ pub struct VaultServer {
     pub(super) unseal_key: Option<Secret>,
     /// Has it been stopped or sealed?
     disturbed: AtomicBool,
-    /// Bytes of the audit log that are of somebody who used it before.
+    /// Bytes of the audit log that earlier users of the server wrote.
     forgotten: AtomicUsize,
 }
 
@@ -209,7 +209,6 @@ impl VaultServer {
         self.ca.as_deref()
     }
 
-    /// The root token.
     pub fn root_token(&self) -> &Secret {
         &self.root_token
     }

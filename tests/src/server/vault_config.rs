@@ -1,5 +1,5 @@
-//! Owns how a Vault or `OpenBao` server is configured: the options of a test,
-//! and the configuration file made from them.
+//! The configuration of a Vault or `OpenBao` server: a test's options, and the configuration
+//! file made from them.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,6 @@ pub enum Storage {
 /// How to start a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VaultOptions {
-    /// Which one.
     pub product: Product,
     /// TLS with a certificate of a test authority. Dev mode has none.
     pub tls: bool,

@@ -1,5 +1,5 @@
-//! Owns the servers that tests take turns with: [`PooledVault`] is one that
-//! another test may have used before, and that is as new.
+//! Servers that tests reuse: another test may have used a [`PooledVault`] before, but it is
+//! like new.
 //!
 //! A start takes seconds; to remove what a test made takes a few requests.
 //! A server goes back only if, after that, it shows what it showed when it was
@@ -21,7 +21,7 @@ use crate::process::{Turn, locked};
 /// Longest wait until `OpenBao` has removed a namespace.
 const SOON: Duration = Duration::from_secs(20);
 
-/// A server that nobody uses now, and what it shows when it is as new.
+/// An unused server, and what it shows when it is like new.
 #[derive(Debug)]
 struct Idle {
     server: VaultServer,

@@ -9,11 +9,9 @@ use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, NextTimeout, Transport};
 
-/// A stream with timeouts.
 pub trait Stream: Read + Write + Debug + Send + Sync + 'static {
     /// Bounds each read; `None` for no bound.
     fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()>;
-    /// Bounds each write.
     fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()>;
 }
 
@@ -37,7 +35,6 @@ impl Stream for UnixStream {
     }
 }
 
-/// A connection over a stream.
 #[derive(Debug)]
 pub struct StreamTransport {
     stream: Box<dyn Stream>,

@@ -1,7 +1,8 @@
 //! Detects, before a login, a file that a rename cannot replace: a mount point,
 //! and the file of another user in a directory with the sticky bit.
 
-use crate::place;
+use crate::files::paths;
+use crate::files::proc_status;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, fstat, statat, statx};
 use rustix::process::geteuid;
 use std::ffi::OsStr;
@@ -17,7 +18,6 @@ const STICKY: u32 = 0o1000;
 pub enum Obstacle {
     /// Something is mounted there, such as a `subPath` of a volume.
     MountPoint,
-    /// It belongs to another user.
     OwnedBy(u32),
 }
 
@@ -41,7 +41,7 @@ impl Obstacle {
         match self {
             Self::MountPoint => format!(
                 "mount the volume at \"{}\", without subPath, or name another file with {flags}",
-                place::directory(file).display()
+                paths::absolute_parent_dir(file).display()
             ),
             Self::OwnedBy(user) => format!(
                 "run all containers that write \"{path}\" as one user (securityContext.runAsUser: {user}), or name \
@@ -52,7 +52,7 @@ impl Obstacle {
 }
 
 /// What keeps a rename from replacing `name` in `directory`; `None` where nothing is known to.
-pub fn to_replacing(directory: impl AsFd, name: &OsStr) -> Option<Obstacle> {
+pub fn detect(directory: impl AsFd, name: &OsStr) -> Option<Obstacle> {
     let directory = directory.as_fd();
     if is_mount_point(directory, name) {
         return Some(Obstacle::MountPoint);
@@ -67,11 +67,8 @@ pub fn to_replacing(directory: impl AsFd, name: &OsStr) -> Option<Obstacle> {
 /// not, even as root.
 fn may_replace_all() -> bool {
     const FOWNER: u32 = 3;
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     // Where it is not said, the rename tells.
-    mask.is_none_or(|mask| mask & (1 << FOWNER) != 0)
+    proc_status::mask("CapEff").is_none_or(|mask| mask & (1 << FOWNER) != 0)
 }
 
 /// What the kernel says (statx(2), Linux 5.8); an older one does not, and the rename fails later.
@@ -92,10 +89,10 @@ mod tests {
         assert!(is_mount_point(CWD.as_fd(), OsStr::new("/proc")));
         let dir = tempfile::tempdir().unwrap();
         let open = std::fs::File::open(dir.path()).unwrap();
-        assert_eq!(to_replacing(&open, OsStr::new("token")), None);
+        assert_eq!(detect(&open, OsStr::new("token")), None);
         std::fs::write(dir.path().join("token"), "t").unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o1777)).unwrap();
-        assert_eq!(to_replacing(&open, OsStr::new("token")), None, "it is ours");
+        assert_eq!(detect(&open, OsStr::new("token")), None, "it is ours");
     }
 
     #[test]

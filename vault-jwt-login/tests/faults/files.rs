@@ -1,4 +1,4 @@
-//! Places that do not take the token: seen before Vault is asked.
+//! Token files that cannot be written: the error comes before any request to Vault.
 
 use crate::server::{Server, granted};
 use crate::{JWT, OLD, Outcome, arguments, assert_safe, row};

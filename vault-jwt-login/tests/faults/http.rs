@@ -1,4 +1,4 @@
-//! Servers that do not answer, or not with a login.
+//! Servers that do not respond, or respond with something other than a login.
 
 use crate::server::{Fault, Server, granted, json, status};
 use crate::{Case, JWT, Many, Times, Tries, Unheard, check};

@@ -1,5 +1,5 @@
-//! What a login makes of everything that can go wrong around it: class, exit
-//! code, attempts, and the token file, which keeps the old token throughout.
+//! Failed logins: class of error, exit code, number of attempts, and the token file, which keeps
+//! the old token.
 //!
 //! `cargo test -p vault-jwt-login --test faults -- --nocapture` prints the tables.
 

@@ -1,4 +1,4 @@
-//! Hosts without an address, in a network of their own: nothing leaves it.
+//! Hosts without an address, in an isolated network namespace.
 
 use crate::{JWT, OLD, Outcome, arguments, assert_safe, row};
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! Owns the server that fails in every way, in the clear or behind TLS.
+//! A server with every kind of failure, with and without TLS.
 
 use crate::TIMEOUT;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};

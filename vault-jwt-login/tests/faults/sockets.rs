@@ -1,4 +1,4 @@
-//! Vault at a Unix socket: there, gone, and too busy to answer.
+//! Vault at a Unix socket: available, missing, and too busy to respond.
 
 use crate::server::{Fault, granted, serve};
 use crate::{JWT, NEW, OLD, Outcome, arguments, assert_safe, row};

@@ -1,4 +1,4 @@
-//! Connections that cannot be trusted. Only those that time may mend are tried again.
+//! Connections that cannot be verified. Only failures that time may fix are retried.
 
 use crate::server::{Certificate, Fault, GOOD, Server, granted, status};
 use crate::{Case, Many, Times, check};

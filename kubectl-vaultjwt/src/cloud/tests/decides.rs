@@ -1,22 +1,22 @@
-//! What decides where a kubeconfig contradicts itself or is silent: a flag, or
-//! whoever corrects the entry.
+//! What decides where a kubeconfig contradicts itself or does not identify a cloud: a flag,
+//! or a corrected entry.
 
 use super::*;
 
-fn given(entry: &Entry, given: &Given) -> Verdict {
+fn given(entry: &Entry, given: &CloudOverrides) -> Verdict {
     identify(entry, given).verdict.unwrap_or_else(|contradiction| panic!("{contradiction}"))
 }
 
 #[test]
 fn flags_decide_where_the_kubeconfig_contradicts_itself_or_is_silent() {
     let plugin = Entry { exec: exec("gke-gcloud-auth-plugin", "", &[]), ..entry("a", ARN, "c", "https://10.0.0.1") };
-    let of = |cloud| Given { cloud: Some(cloud), ..Given::default() };
+    let of = |cloud| CloudOverrides { cloud: Some(cloud), ..CloudOverrides::default() };
     assert_eq!(given(&plugin, &of(Cloud::Eks)), Verdict::Eks(EksCluster { endpoint: None, ..eks_prod() }));
     assert_eq!(given(&plugin, &of(Cloud::Gke)), Verdict::Gke(GkeCluster::default()));
     assert_eq!(given(&plugin, &of(Cloud::Generic)), Verdict::Generic);
 
     let silent = entry("a", "b", "c", "https://127.0.0.1:6443");
-    let id = |id: &str| Given { cluster: Some(ClusterId::read(id)), ..Given::default() };
+    let id = |id: &str| CloudOverrides { cluster: Some(ClusterId::read(id)), ..CloudOverrides::default() };
     assert_eq!(given(&silent, &id(ARN)), Verdict::Eks(EksCluster { endpoint: None, ..eks_prod() }));
     let wanted = GkeCluster { project: text("p"), location: text("l"), name: text("c") };
     assert_eq!(given(&silent, &id("projects/p/locations/l/clusters/c")), Verdict::Gke(wanted));
@@ -33,7 +33,7 @@ fn flags_decide_where_the_kubeconfig_contradicts_itself_or_is_silent() {
 
 #[test]
 fn flags_of_one_cloud_leave_the_others_clusters_alone() {
-    let flags = Given { aws_profile: text("p"), aws_region: text("us-east-1"), ..Given::default() };
+    let flags = CloudOverrides { aws_profile: text("p"), aws_region: text("us-east-1"), ..CloudOverrides::default() };
     let azure = entry("prod", "prod", "clusterUser_rg_prod", AKS_HOST);
     assert_eq!(given(&azure, &flags), Verdict::Aks(aks(&[("rg", "prod")])));
     let found = Entry {
@@ -59,12 +59,12 @@ fn flags_pick_among_what_aks_names_can_mean() {
         (Some("g"), None, &[]),
     ] {
         let cluster = name.map(ClusterId::read);
-        let flags = Given { azure_resource_group: group.and_then(text), cluster, ..Given::default() };
+        let flags = CloudOverrides { azure_resource_group: group.and_then(text), cluster, ..CloudOverrides::default() };
         let meant = AksWanted { resource_group: group.and_then(text), name: name.and_then(text) };
         let wanted = AksCluster { wanted: meant, ..aks(wanted) };
         assert_eq!(given(&ambiguous, &flags), Verdict::Aks(wanted), "{group:?} {name:?}");
     }
-    let flags = Given { azure_subscription: text("s9"), ..Given::default() };
+    let flags = CloudOverrides { azure_subscription: text("s9"), ..CloudOverrides::default() };
     let wanted =
         AksCluster { subscription: text("s9"), ..aks(&[("my", "rg_a_b"), ("my_rg", "a_b"), ("my_rg_a", "b")]) };
     assert_eq!(given(&ambiguous, &flags), Verdict::Aks(wanted));
@@ -109,7 +109,7 @@ fn where_no_flag_decides_the_hint_names_what_to_correct() {
         assert!(contradiction.to_string().ends_with(&format!("differ in the {about}")), "{contradiction}");
         assert_eq!((contradiction.flag(), contradiction.hint().as_str()), (None, hint));
         // Nor does --cloud decide, which is why it is not named.
-        let flags = Given { cloud: Some(Cloud::Aks), ..Given::default() };
+        let flags = CloudOverrides { cloud: Some(Cloud::Aks), ..CloudOverrides::default() };
         assert!(identify(&found, &flags).verdict.is_err());
     }
 }

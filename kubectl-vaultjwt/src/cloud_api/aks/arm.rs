@@ -1,12 +1,12 @@
-//! Owns reading Azure Resource Manager: subscriptions, and managed clusters by
-//! name or all of a subscription. One stable api-version, bounded answers, the
-//! token never to another host.
+//! Reads Azure Resource Manager: subscriptions, and managed clusters by name or all of a
+//! subscription. One stable api-version, bounded answers; the token is never sent to
+//! another host.
 
-use super::super::error::Trouble;
-use super::Refusal;
-use crate::cause::innermost;
 use crate::cloud::aks::{AksName, resource_id};
-use crate::retry_after;
+use crate::cloud_api::aks::refusal::Refusal;
+use crate::cloud_api::error::CloudErrorKind;
+use crate::http::cause::innermost;
+use crate::http::retry_after;
 use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
@@ -36,7 +36,6 @@ const PAGES: usize = 200;
 /// A managed cluster, as far as it concerns us.
 #[derive(Clone, Debug, Deserialize)]
 pub struct ManagedCluster {
-    /// Its resource id.
     #[serde(default)]
     pub id: String,
     #[serde(default)]
@@ -107,7 +106,7 @@ struct FailureBody {
     message: Option<String>,
 }
 
-/// One of Azure's clouds, asked as somebody.
+/// One of Azure's clouds, with credentials.
 pub struct Arm {
     endpoint: &'static str,
     token: Secret,
@@ -123,7 +122,7 @@ impl Arm {
             .timeout(PATIENCE)
             .user_agent(concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|e| Refusal::new(Trouble::Unreachable, innermost(&e)))?;
+            .map_err(|e| Refusal::new(CloudErrorKind::Unreachable, innermost(&e)))?;
         Ok(Self { endpoint, token, client })
     }
 
@@ -156,7 +155,7 @@ impl Arm {
 
     /// Names come from a kubeconfig: each is one segment, whatever is in it.
     fn url(&self, path: &[&str], version: &str) -> Result<Url, Refusal> {
-        let unusable = || Refusal::new(Trouble::Unreachable, format!("\"{}\" is no URL", self.endpoint));
+        let unusable = || Refusal::new(CloudErrorKind::Unreachable, format!("\"{}\" is no URL", self.endpoint));
         let mut url = Url::parse(self.endpoint).map_err(|_| unusable())?;
         url.path_segments_mut().map_err(|()| unusable())?.extend(path);
         url.query_pairs_mut().append_pair("api-version", version);
@@ -177,7 +176,7 @@ impl Arm {
                     Ok(url) if url.origin() == first.origin() => Some(url),
                     _ => {
                         let words = format!("its list goes on at another host: \"{}\"", one_line(&link));
-                        return Err(Refusal::new(Trouble::Unreachable, words));
+                        return Err(Refusal::new(CloudErrorKind::Unreachable, words));
                     }
                 },
             };
@@ -190,7 +189,7 @@ impl Arm {
         loop {
             let (status, body, pause) = self.send(url.clone()).await?;
             if status.is_success() {
-                let wrong = |_| Refusal::new(Trouble::Busy, "its answer is not what its API describes");
+                let wrong = |_| Refusal::new(CloudErrorKind::Busy, "its answer is not what its API describes");
                 return serde_json::from_slice(&body).map_err(wrong);
             }
             let again = matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504) && left > 0;
@@ -205,7 +204,7 @@ impl Arm {
     }
 
     async fn send(&self, url: Url) -> Result<(StatusCode, Vec<u8>, Option<Duration>), Refusal> {
-        let transport = |e: reqwest::Error| Refusal::new(Trouble::Unreachable, innermost(&e));
+        let transport = |e: reqwest::Error| Refusal::new(CloudErrorKind::Unreachable, innermost(&e));
         let request = self.client.get(url).bearer_auth(self.token.expose());
         let mut response = request.send().await.map_err(transport)?;
         let status = response.status();
@@ -213,7 +212,7 @@ impl Arm {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(transport)? {
             if body.len() + chunk.len() > LARGEST {
-                return Err(Refusal::new(Trouble::Busy, format!("its answer is larger than {LARGEST} bytes")));
+                return Err(Refusal::new(CloudErrorKind::Busy, format!("its answer is larger than {LARGEST} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
@@ -224,10 +223,10 @@ impl Arm {
 fn refusal(status: StatusCode, body: &[u8], pause: Option<Duration>) -> Refusal {
     let said: Failure = serde_json::from_slice(body).unwrap_or_default();
     let trouble = match status.as_u16() {
-        401 => Trouble::Expired,
-        403 => Trouble::Denied,
-        404 => Trouble::NotFound,
-        _ => Trouble::Busy,
+        401 => CloudErrorKind::Expired,
+        403 => CloudErrorKind::Denied,
+        404 => CloudErrorKind::NotFound,
+        _ => CloudErrorKind::Busy,
     };
     let words = match (said.error.message, pause) {
         (Some(words), _) => words,

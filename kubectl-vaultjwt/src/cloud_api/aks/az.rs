@@ -1,5 +1,5 @@
-//! Owns running az with the configuration that a kubeconfig names for its
-//! plugin: somebody can be logged in there, and elsewhere as somebody else.
+//! Runs az with the configuration folder that a kubeconfig names for its plugin: the logins
+//! there and in the default folder can differ.
 
 use async_trait::async_trait;
 use azure_identity::Executor;
@@ -26,4 +26,8 @@ impl Executor for InConfigDir {
         command.args(args).env("AZURE_CONFIG_DIR", &self.0);
         tokio::task::spawn_blocking(move || command.output()).await.map_err(io::Error::other)?
     }
+}
+
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -1,39 +1,25 @@
-//! Asking Azure about an AKS cluster. `token` gets a token as Azure's tools
-//! do (`az` runs one of them), `arm` reads documents of the management API,
-//! `subscription` knows az's default one, `hunt` the order in which a cluster
-//! is looked for.
+//! Asks Azure about an AKS cluster. `token` gets a token as Azure's tools do (`az` runs one
+//! of them), `arm` reads documents of the management API, `subscription` reads az's default
+//! subscription, `search` is the order in which a cluster is looked for, `refusal` says why
+//! Azure could not describe it.
 
 mod arm;
 mod az;
-mod hunt;
+pub mod refusal;
+mod search;
 mod subscription;
 mod token;
 
-use super::Described;
-use super::error::{CloudError, Trouble, command};
 use crate::cloud::aks::AzureCloud;
 use crate::cloud::login;
 use crate::cloud::verdict::AksCluster;
-use arm::{Arm, ManagedCluster};
-use hunt::Hunt;
+use crate::cloud_api::ClusterDescription;
+use crate::cloud_api::aks::arm::{Arm, ManagedCluster};
+use crate::cloud_api::aks::az::variable;
+use crate::cloud_api::aks::refusal::Refusal;
+use crate::cloud_api::aks::search::ClusterSearch;
+use crate::cloud_api::error::{CloudError, CloudErrorKind, command};
 use shared::text::one_line;
-
-/// What went wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Refusal {
-    trouble: Trouble,
-    code: Option<String>,
-    words: String,
-    tried: Vec<String>,
-    /// What helps, where its kind does not tell.
-    next: Option<String>,
-}
-
-impl Refusal {
-    fn new(trouble: Trouble, words: impl Into<String>) -> Self {
-        Self { trouble, code: None, words: words.into(), tried: Vec::new(), next: None }
-    }
-}
 
 /// Where one of Azure's clouds is managed (azure-cli-core `cloud.py`).
 fn arm_endpoint(cloud: AzureCloud) -> &'static str {
@@ -44,8 +30,7 @@ fn arm_endpoint(cloud: AzureCloud) -> &'static str {
     }
 }
 
-/// What Azure says about `cluster`.
-pub async fn describe(cluster: &AksCluster) -> Result<Described, CloudError> {
+pub async fn describe(cluster: &AksCluster) -> Result<ClusterDescription, CloudError> {
     let found = search(cluster).await.map_err(|refusal| error(cluster, refusal))?;
     let issuer = found.issuer();
     let no_issuer = issuer.is_none().then(|| {
@@ -60,13 +45,13 @@ pub async fn describe(cluster: &AksCluster) -> Result<Described, CloudError> {
     });
     // The authority is in the kubeconfigs that ARM gives out, and nowhere else:
     // to ask for one is to ask for a credential, which a reader may not.
-    Ok(Described { id: found.id.clone(), issuer, no_issuer, hosts: found.hosts(), authority: None })
+    Ok(ClusterDescription { id: found.id.clone(), issuer, no_issuer, hosts: found.hosts(), authority: None })
 }
 
 async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
     if cluster.names.is_empty() && cluster.fqdn.is_none() && cluster.wanted.name.is_none() {
         let next = "say which cluster it is with --cloud-cluster, an Azure resource id".to_owned();
-        let unknown = Refusal::new(Trouble::Unknown, "neither its name nor its API server's is known");
+        let unknown = Refusal::new(CloudErrorKind::Unknown, "neither its name nor its API server's is known");
         return Err(Refusal { next: Some(next), ..unknown });
     }
     let given = cluster.subscription.clone().or_else(|| variable("AZURE_SUBSCRIPTION_ID"));
@@ -75,7 +60,7 @@ async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
     let endpoint = arm_endpoint(cluster.cloud);
     let token = token::get(cluster, endpoint, given.as_deref()).await?;
     let arm = Arm::new(endpoint, token)?;
-    let mut hunt = Hunt::new(&arm, cluster);
+    let mut hunt = ClusterSearch::new(&arm, cluster);
     if let Some(subscription) = &default
         && let Some(found) = hunt.first(subscription).await
     {
@@ -91,18 +76,14 @@ async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
     hunt.over()
 }
 
-fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 fn error(cluster: &AksCluster, refusal: Refusal) -> CloudError {
     let subscription = cluster.subscription.as_deref();
     let by_kind = match refusal.trouble {
-        Trouble::NoCredentials | Trouble::Expired => login::azure(cluster.tenant.as_deref()),
-        Trouble::Denied | Trouble::Another => "az account show".to_owned(),
-        Trouble::NotFound => command("az aks list --output table", &[("--subscription", subscription)]),
-        Trouble::Unknown => "say which subscription it is in with --azure-subscription ID".to_owned(),
-        Trouble::Busy | Trouble::Unreachable => match cluster.names.first() {
+        CloudErrorKind::NoCredentials | CloudErrorKind::Expired => login::azure(cluster.tenant.as_deref()),
+        CloudErrorKind::Denied | CloudErrorKind::Another => "az account show".to_owned(),
+        CloudErrorKind::NotFound => command("az aks list --output table", &[("--subscription", subscription)]),
+        CloudErrorKind::Unknown => "say which subscription it is in with --azure-subscription ID".to_owned(),
+        CloudErrorKind::Busy | CloudErrorKind::Unreachable => match cluster.names.first() {
             Some(name) => command(
                 "az aks show",
                 &[

@@ -1,4 +1,4 @@
-//! Owns the subscription that az has for its default.
+//! Reads az's default subscription.
 
 use crate::cloud::aks::AzureCloud;
 use serde::Deserialize;
@@ -25,7 +25,10 @@ struct Subscription {
 /// folder that a kubeconfig names goes before that of the environment, as it
 /// does for its plugin.
 pub fn of_az(cloud: AzureCloud, config_dir: Option<&str>) -> Option<String> {
-    let folder = config_dir.map(str::to_owned).or_else(|| super::variable("AZURE_CONFIG_DIR")).map(PathBuf::from);
+    let folder = config_dir
+        .map(str::to_owned)
+        .or_else(|| crate::cloud_api::aks::az::variable("AZURE_CONFIG_DIR"))
+        .map(PathBuf::from);
     let folder = folder.or_else(|| std::env::home_dir().map(|home| home.join(".azure")))?;
     read(&folder, cloud)
 }

@@ -1,4 +1,4 @@
-//! The documents of Azure Resource Manager, and the texts of what goes wrong.
+//! The documents of Azure Resource Manager, and the error texts.
 
 use super::arm::ManagedCluster;
 use super::*;
@@ -54,37 +54,37 @@ fn what_goes_wrong_word_for_word() {
     for (cluster, trouble, words, hint) in [
         (
             &one,
-            Trouble::NoCredentials,
+            CloudErrorKind::NoCredentials,
             "AKS could not be asked about cluster \"prod\" in resource group \"rg\": said",
             "log in: az login --tenant t1",
         ),
         (
             &two,
-            Trouble::NotFound,
+            CloudErrorKind::NotFound,
             "AKS could not be asked about the cluster at \"p.hcp.eastus.azmk8s.io\": said",
             "see which clusters there are: az aks list --output table",
         ),
         (
             &one,
-            Trouble::Denied,
+            CloudErrorKind::Denied,
             "AKS could not be asked about cluster \"prod\" in resource group \"rg\": said",
             "see who is asking, and let it read the cluster: az account show",
         ),
         (
             &two,
-            Trouble::Unknown,
+            CloudErrorKind::Unknown,
             "AKS could not be asked about the cluster at \"p.hcp.eastus.azmk8s.io\": said",
             "say which subscription it is in with --azure-subscription ID",
         ),
         (
             &one,
-            Trouble::Busy,
+            CloudErrorKind::Busy,
             "AKS could not be asked about cluster \"prod\" in resource group \"rg\": said",
             "try it by hand: az aks show --resource-group rg --name prod",
         ),
         (
             &super::tests::cluster(&[], None),
-            Trouble::Unreachable,
+            CloudErrorKind::Unreachable,
             "AKS could not be asked about a cluster of unknown name: said",
             "try it by hand: az aks list --output table",
         ),

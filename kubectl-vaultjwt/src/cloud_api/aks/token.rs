@@ -1,17 +1,17 @@
-//! Owns getting a token for Azure's management API: what the environment of a
-//! machine says, then who is logged in with az or azd.
+//! Gets a token for Azure's management API: from the environment of the machine, then from
+//! a login of az or azd.
 //!
-//! azure_identity 1.x has every credential but the chain of them, so the order
-//! is ours: an explicit secret, a workload's own identity, a person's login.
-//! A managed identity is asked for only when AZURE_TOKEN_CREDENTIALS says so:
-//! elsewhere its address does not answer, and waiting for that takes long.
+//! azure_identity 1.x has every credential, but none that tries all of them in order, so
+//! the order is set here: an explicit secret, a workload's own identity, a person's login.
+//! A managed identity is used only when AZURE_TOKEN_CREDENTIALS says so: elsewhere its
+//! address does not answer, and the timeout is long.
 
-use super::super::error::Trouble;
-use super::az::InConfigDir;
-use super::{Refusal, variable};
-use crate::cause::innermost;
 use crate::cloud::aks::AzureCloud;
 use crate::cloud::verdict::AksCluster;
+use crate::cloud_api::aks::az::{InConfigDir, variable};
+use crate::cloud_api::aks::refusal::Refusal;
+use crate::cloud_api::error::CloudErrorKind;
+use crate::http::cause::innermost;
 use azure_core::cloud::CloudConfiguration;
 use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
 use azure_core::http::ClientOptions;
@@ -52,7 +52,6 @@ const MANAGED_IDENTITY: &str = "ManagedIdentityCredential";
 const AZURE_CLI: &str = "AzureCliCredential";
 const AZURE_DEVELOPER_CLI: &str = "AzureDeveloperCliCredential";
 
-/// A token for `endpoint`.
 pub async fn get(cluster: &AksCluster, endpoint: &str, subscription: Option<&str>) -> Result<Secret, Refusal> {
     let wanted = variable(WANTED);
     if let Some(unknown) = wanted.as_deref().and_then(unknown) {
@@ -70,7 +69,7 @@ pub async fn get(cluster: &AksCluster, endpoint: &str, subscription: Option<&str
         tried.push(format!("{}: {why}", way.name));
     }
     let words = "no token for Azure's management API could be had";
-    Err(Refusal { tried, ..Refusal::new(Trouble::NoCredentials, words) })
+    Err(Refusal { tried, ..Refusal::new(CloudErrorKind::NoCredentials, words) })
 }
 
 /// The ways to try, in order.
@@ -130,11 +129,11 @@ fn unknown(wanted: &str) -> Option<Refusal> {
     let names: Vec<&str> = CREDENTIALS.iter().map(|(name, _)| *name).collect();
     let words = format!("{WANTED} is \"{}\", which is no credential that is known", one_line(wanted));
     let next = format!("set {WANTED} to dev, prod, {} or {}, or leave it out", names[..4].join(", "), names[4]);
-    Some(Refusal { next: Some(next), ..Refusal::new(Trouble::Unknown, words) })
+    Some(Refusal { next: Some(next), ..Refusal::new(CloudErrorKind::Unknown, words) })
 }
 
-/// Where to log in. For everybody's cloud AZURE_AUTHORITY_HOST may name
-/// another place, which azure_identity reads where no cloud is set.
+/// Where to log in. For the public cloud AZURE_AUTHORITY_HOST may name another place, which
+/// azure_identity reads where no cloud is set.
 fn options(cloud: AzureCloud) -> ClientOptions {
     let cloud = match cloud {
         AzureCloud::Public => None,

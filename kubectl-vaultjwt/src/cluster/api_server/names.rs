@@ -1,7 +1,7 @@
-//! Owns lists of names, for whoever is typing one: the first few hundred.
+//! Lists names for shell completion: the first few hundred.
 
-use super::{ApiServer, is_name};
 use crate::cluster::ClusterError;
+use crate::cluster::api_server::{ApiServer, is_name};
 use http::Method;
 use serde_json::Value;
 
@@ -9,7 +9,6 @@ use serde_json::Value;
 const AT_MOST: usize = 300;
 
 impl ApiServer {
-    /// Names of namespaces.
     pub async fn namespaces(&self) -> Result<Vec<String>, ClusterError> {
         self.names("/api/v1/namespaces").await
     }

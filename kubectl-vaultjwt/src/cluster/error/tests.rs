@@ -2,8 +2,8 @@
 
 use super::*;
 
-fn at() -> Arc<Place> {
-    Arc::new(Place {
+fn at() -> Arc<ServerContext> {
+    Arc::new(ServerContext {
         server: "https://h:6443".into(),
         context: Some("dev".into()),
         user: Some("jane".into()),
@@ -174,7 +174,11 @@ fn forbidden_discovery_names_the_role_and_whom_to_bind() {
 
 #[test]
 fn a_proxy_on_the_way_is_named() {
-    let place = Place { server: "https://h".into(), proxy: Some("http://proxy:3128/".into()), ..Place::default() };
+    let place = ServerContext {
+        server: "https://h".into(),
+        proxy: Some("http://proxy:3128/".into()),
+        ..ServerContext::default()
+    };
     let at = Arc::new(place);
     let error = ClusterError::Unreachable { at: at.clone(), cause: "connection refused".into() };
     assert_eq!(
@@ -190,7 +194,8 @@ fn a_proxy_on_the_way_is_named() {
 
 #[test]
 fn names_from_a_kubeconfig_are_escaped() {
-    let place = Place { server: "https://h".into(), context: Some("a\u{1b}[2J".into()), ..Place::default() };
+    let place =
+        ServerContext { server: "https://h".into(), context: Some("a\u{1b}[2J".into()), ..ServerContext::default() };
     let error = ClusterError::Unreachable { at: Arc::new(place), cause: "x".into() };
     assert_eq!(error.to_string(), "could not reach API server \"https://h\" of context \"a\\u{1b}[2J\": x");
 }

@@ -1,10 +1,10 @@
-//! Owns the choice of context, cluster and user, and the flags laid over
-//! them: client-go `tools/clientcmd/client_config.go` (`getContext`,
-//! `getCluster`, `getAuthInfo`) and `validation.go`.
+//! Chooses context, cluster, and user, and lays the flags over them: client-go
+//! `tools/clientcmd/client_config.go` (`getContext`, `getCluster`, `getAuthInfo`) and
+//! `validation.go`.
 
-use super::error::{Files, KubeconfigError, NotVerified};
-use super::material::Names;
-use crate::cli::kube::KubeFlags;
+use crate::cluster::kubeconfig::credentials::Names;
+use crate::cluster::kubeconfig::error::{KubeconfigError, KubeconfigFiles, NotVerified};
+use crate::cluster::kubeconfig::overrides::KubeconfigOverrides;
 use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -17,25 +17,32 @@ pub struct Chosen {
     pub context: Option<String>,
     /// The cluster entry's name, if there is one.
     pub cluster_name: Option<String>,
-    /// The cluster entry.
     pub cluster: Cluster,
     /// The user entry's name, if there is one.
     pub user_name: Option<String>,
-    /// The user entry.
     pub user: AuthInfo,
     /// The namespace that applies.
     pub namespace: String,
 }
 
 /// `flags` with empty values as not given, as in client-go.
-pub fn given(flags: &KubeFlags) -> KubeFlags {
+pub fn given(flags: &KubeconfigOverrides) -> KubeconfigOverrides {
     let mut flags = flags.clone();
-    let KubeFlags { context, cluster, user, namespace, server, tls_server_name, impersonate, impersonate_uid, .. } =
-        &mut flags;
+    let KubeconfigOverrides {
+        context,
+        cluster,
+        user,
+        namespace,
+        server,
+        tls_server_name,
+        impersonate,
+        impersonate_uid,
+        ..
+    } = &mut flags;
     for value in [context, cluster, user, namespace, server, tls_server_name, impersonate, impersonate_uid] {
         *value = value.take().filter(|text| !text.is_empty());
     }
-    let KubeFlags { kubeconfig, certificate_authority, client_certificate, client_key, .. } = &mut flags;
+    let KubeconfigOverrides { kubeconfig, certificate_authority, client_certificate, client_key, .. } = &mut flags;
     for value in [kubeconfig, certificate_authority, client_certificate, client_key] {
         *value = value.take().filter(|path| !path.as_os_str().is_empty());
     }
@@ -43,7 +50,11 @@ pub fn given(flags: &KubeFlags) -> KubeFlags {
 }
 
 /// Chooses the entries of `config` that `flags` ask for.
-pub fn choose(flags: &KubeFlags, config: Kubeconfig, files: &Files) -> Result<Chosen, KubeconfigError> {
+pub fn choose(
+    flags: &KubeconfigOverrides,
+    config: Kubeconfig,
+    files: &KubeconfigFiles,
+) -> Result<Chosen, KubeconfigError> {
     let name = flags.context.clone().or(config.current_context);
     let context = match &name {
         None => Context::default(),
@@ -68,7 +79,7 @@ pub fn choose(flags: &KubeFlags, config: Kubeconfig, files: &Files) -> Result<Ch
     let cluster = match &cluster_name {
         Some(wanted) => {
             let found = config.clusters.into_iter().find(|entry| entry.name == *wanted);
-            // kubectl goes on without the entry of a context if --server says where to.
+            // kubectl continues without the entry of a context if --server says where to.
             if found.is_none() && (flags.cluster.is_some() || flags.server.is_none()) {
                 return Err(unknown("cluster", wanted, flags.cluster.is_some()));
             }
@@ -84,7 +95,7 @@ pub fn choose(flags: &KubeFlags, config: Kubeconfig, files: &Files) -> Result<Ch
     let user = match &user_name {
         Some(wanted) => {
             let found = config.auth_infos.into_iter().find(|entry| entry.name == *wanted);
-            // kubectl goes on without credentials; the server would then answer
+            // kubectl continues without credentials; the server would then answer
             // about `system:anonymous`, which hides the cause.
             if found.is_none() && (flags.user.is_some() || flags.client_certificate.is_none()) {
                 return Err(unknown("user", wanted, flags.user.is_some()));
@@ -104,7 +115,7 @@ fn text(path: &Path) -> Option<String> {
     Some(path.to_string_lossy().into_owned())
 }
 
-fn with_cluster_flags(mut cluster: Cluster, flags: &KubeFlags) -> Cluster {
+fn with_cluster_flags(mut cluster: Cluster, flags: &KubeconfigOverrides) -> Cluster {
     let insecure = flags.insecure_skip_tls_verify == Some(true);
     if insecure || flags.certificate_authority.is_some() {
         cluster.insecure_skip_tls_verify = Some(insecure);
@@ -122,7 +133,7 @@ fn with_cluster_flags(mut cluster: Cluster, flags: &KubeFlags) -> Cluster {
 }
 
 /// The flags that say as whom, laid over `user`.
-pub fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> Result<AuthInfo, KubeconfigError> {
+pub fn with_user_flags(mut user: AuthInfo, flags: &KubeconfigOverrides) -> Result<AuthInfo, KubeconfigError> {
     let path = |path: &Option<PathBuf>| path.as_deref().and_then(text);
     if flags.client_certificate.is_some() {
         user.client_certificate = path(&flags.client_certificate);
@@ -157,10 +168,10 @@ pub fn with_user_flags(mut user: AuthInfo, flags: &KubeFlags) -> Result<AuthInfo
     Ok(user)
 }
 
-/// What keeps a connection to `url` from showing who answers, if anything does.
-/// Whoever is on the way can then name any issuer and publish any key, on a
-/// loopback address too: a tunnel ends there.
-pub fn not_verified(url: &http::Uri, cluster: &Cluster, flags: &KubeFlags) -> Option<NotVerified> {
+/// Why a connection to `url` does not verify the server, if it does not. An attacker on the
+/// network path can then name any issuer and publish any key, on a loopback address too: a
+/// tunnel ends there.
+pub fn not_verified(url: &http::Uri, cluster: &Cluster, flags: &KubeconfigOverrides) -> Option<NotVerified> {
     if flags.insecure_skip_tls_verify == Some(true) {
         Some(NotVerified::ByFlag)
     } else if cluster.insecure_skip_tls_verify == Some(true) {
@@ -196,7 +207,7 @@ pub fn server(cluster: &Cluster, names: &Names<'_>) -> Result<(http::Uri, String
     }
 }
 
-/// `url` without user and password. Whatever stands before the last '@' may be
+/// `url` without user and password. Whatever is before the last '@' may be
 /// a password: one that is not encoded can hold anything.
 pub fn without_userinfo(url: &str) -> String {
     let Some(at) = url.rfind('@') else { return url.to_owned() };

@@ -1,5 +1,5 @@
-//! Owns what can be wrong before any request is sent: files, entries and
-//! flags that do not say which cluster to talk to, or how.
+//! Errors before any request is sent: files, entries, and flags that do not say which
+//! cluster to connect to, or how.
 
 use crate::shell::word;
 use shared::text::one_line;
@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 /// The kubeconfig files that were read, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Files {
+pub struct KubeconfigFiles {
     /// Whether `--kubeconfig` named the one file.
     pub by_flag: bool,
     /// The files that exist.
     pub paths: Vec<PathBuf>,
 }
 
-impl Files {
+impl KubeconfigFiles {
     /// `kubectl <verb>` as it must be called to look at the same files.
     pub fn kubectl(&self, verb: &str) -> String {
         match self.paths.first() {
@@ -25,7 +25,7 @@ impl Files {
     }
 }
 
-impl fmt::Display for Files {
+impl fmt::Display for KubeconfigFiles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.paths.is_empty() {
             return f.write_str("an empty kubeconfig");
@@ -63,7 +63,6 @@ pub enum KubeconfigError {
     /// A file that exists cannot be read, or `--kubeconfig` names none.
     #[error("could not read kubeconfig {}: {cause}", quoted(.path))]
     Unreadable {
-        /// The file.
         path: PathBuf,
         /// The operating system's reason.
         cause: String,
@@ -71,68 +70,45 @@ pub enum KubeconfigError {
     /// A file is not a kubeconfig.
     #[error("kubeconfig {} is malformed: {}", quoted(.path), one_line(.cause))]
     Malformed {
-        /// The file.
         path: PathBuf,
         /// Where, and what was expected; no value from the file.
         cause: String,
     },
     /// Neither `--context` nor current-context.
     #[error("no context is chosen: {files} has no current-context")]
-    NoCurrentContext {
-        /// Where was looked.
-        files: Files,
-    },
-    /// The chosen context is not there.
+    NoCurrentContext { files: KubeconfigFiles },
     #[error("{}context \"{}\" does not exist in {files}", if *.current { "current-" } else { "" }, one_line(.context))]
     UnknownContext {
-        /// Its name.
         context: String,
         /// Whether current-context chose it.
         current: bool,
-        /// Where was looked.
-        files: Files,
+        files: KubeconfigFiles,
     },
     /// The context has no cluster and no flag gives one.
     #[error("context \"{}\" in {files} names no cluster", one_line(.context))]
-    NoCluster {
-        /// The context.
-        context: String,
-        /// Where was looked.
-        files: Files,
-    },
+    NoCluster { context: String, files: KubeconfigFiles },
     /// A context or a flag names an entry that is not there.
     #[error("{kind} \"{}\"{} does not exist in {files}", one_line(.name), of_context(.context))]
     UnknownEntry {
         /// `cluster` or `user`.
         kind: &'static str,
-        /// The entry's name.
         name: String,
         /// The context that names it; `None` where a flag does.
         context: Option<String>,
-        /// Where was looked.
-        files: Files,
+        files: KubeconfigFiles,
     },
     /// The cluster entry has no `server`.
     #[error("cluster \"{}\" in {files} has no server", one_line(.cluster))]
-    NoServer {
-        /// The cluster.
-        cluster: String,
-        /// Where was looked.
-        files: Files,
-    },
-    /// An address that is none.
+    NoServer { cluster: String, files: KubeconfigFiles },
     #[error("{what} \"{}\" of cluster \"{}\" cannot be used: {cause}", one_line(.url), one_line(.cluster))]
     BadUrl {
         /// `server` or `proxy-url`.
         what: &'static str,
         /// The address, without user and password.
         url: String,
-        /// The cluster.
         cluster: String,
-        /// Why not.
         cause: String,
-        /// Where it may stand.
-        files: Files,
+        files: KubeconfigFiles,
     },
     /// Nothing shows who answers at the API server's address.
     #[error("{}; another server could answer in its place", unverified(.cluster, .context, .server, .how))]
@@ -143,7 +119,6 @@ pub enum KubeconfigError {
         context: Option<String>,
         /// The API server's URL, without user and password.
         server: String,
-        /// What is missing.
         how: NotVerified,
     },
     /// A certificate, key or token that an entry refers to.
@@ -153,38 +128,22 @@ pub enum KubeconfigError {
         what: String,
         /// `cluster` or `user`.
         kind: &'static str,
-        /// The entry's name.
         name: String,
-        /// What is wrong with it.
         cause: String,
-        /// Where it may stand.
-        files: Files,
+        files: KubeconfigFiles,
     },
     /// A client certificate without its key.
     #[error("user \"{}\" has a client certificate but no client key", one_line(.user))]
-    NoClientKey {
-        /// The user.
-        user: String,
-        /// Where it may stand.
-        files: Files,
-    },
+    NoClientKey { user: String, files: KubeconfigFiles },
     /// `gcp`, `azure` and the like, which client-go dropped in 1.26.
     #[error("user \"{}\" has the auth-provider \"{}\", which kubectl has no more", one_line(.user), one_line(.provider))]
-    AuthProvider {
-        /// The user.
-        user: String,
-        /// The provider.
-        provider: String,
-    },
+    AuthProvider { user: String, provider: String },
     /// Group, UID or extra without a user to impersonate.
     #[error("impersonating a group, UID or extra needs a user to impersonate")]
     NoImpersonatedUser,
     /// In a pod, but its credentials cannot be used.
     #[error("could not use the service account of this pod: {}", one_line(.cause))]
-    InCluster {
-        /// Why not.
-        cause: String,
-    },
+    InCluster { cause: String },
 }
 
 fn unverified(cluster: &Option<String>, context: &Option<String>, server: &str, how: &NotVerified) -> String {
@@ -226,7 +185,7 @@ impl KubeconfigError {
             Self::UnknownContext { files, .. } | Self::NoCluster { files, .. } => files.kubectl("config get-contexts"),
             Self::UnknownEntry { kind: "cluster", files, .. } => files.kubectl("config get-clusters"),
             Self::UnknownEntry { files, .. } => files.kubectl("config get-users"),
-            // Over this connection the same command would show anybody's certificate.
+            // Over this connection the same command would show any server's certificate.
             Self::Unverified { how, .. } => {
                 let change = match how {
                     NotVerified::NoTls => "use the https URL of the API server, with",

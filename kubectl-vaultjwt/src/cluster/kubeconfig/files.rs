@@ -1,20 +1,19 @@
-//! Owns which kubeconfig files are read and how they are merged: client-go
-//! `tools/clientcmd/loader.go`. Each file is read by kube, which also turns
-//! its relative paths into absolute ones; the list is walked here, because
-//! kube makes a missing file of `$KUBECONFIG` an error.
+//! Finds the kubeconfig files and merges them: client-go `tools/clientcmd/loader.go`. kube
+//! reads each file, and turns its relative paths into absolute ones. The list is walked
+//! here, because kube makes a missing file of `$KUBECONFIG` an error.
 
-use super::error::{Files, KubeconfigError, quoted};
+use crate::cluster::kubeconfig::error::{KubeconfigError, KubeconfigFiles, quoted};
 use kube::config::{Kubeconfig, KubeconfigError as KubeError};
 use shared::text::os_cause;
 use std::path::{Path, PathBuf};
 
-/// What the files say, merged, or what was looked at in vain.
+/// What the files say, merged, or the places that were checked without result.
 #[derive(Clone)]
 pub struct Loaded {
     /// The merged document; empty where there is no file.
     pub merged: Kubeconfig,
     /// The files that exist.
-    pub files: Files,
+    pub files: KubeconfigFiles,
     /// One clause for the error where there is none.
     pub looked_at: String,
 }
@@ -25,7 +24,7 @@ pub fn load(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
     let by_flag = flag.filter(|path| !path.as_os_str().is_empty());
     if let Some(path) = by_flag {
         let merged = without_empty_context(read(path)?);
-        let files = Files { by_flag: true, paths: vec![path.to_owned()] };
+        let files = KubeconfigFiles { by_flag: true, paths: vec![path.to_owned()] };
         return Ok(Loaded { merged, files, looked_at: String::new() });
     }
     let (candidates, looked_at) = match env("KUBECONFIG").filter(|list| !list.is_empty()) {
@@ -49,7 +48,7 @@ pub fn load(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
         },
     };
     let mut merged = Kubeconfig::default();
-    let mut files = Files::default();
+    let mut files = KubeconfigFiles::default();
     for path in candidates {
         if is_missing(&path) {
             continue;
@@ -161,7 +160,7 @@ mod tests {
         let path = PathBuf::from(file(dir.path(), "one", &context("one", "a")));
         let loaded = load(Some(&path), &|_| Some(other.clone())).unwrap();
         assert_eq!(loaded.merged.contexts.len(), 1);
-        assert_eq!(loaded.files, Files { by_flag: true, paths: vec![path] });
+        assert_eq!(loaded.files, KubeconfigFiles { by_flag: true, paths: vec![path] });
     }
 
     #[test]

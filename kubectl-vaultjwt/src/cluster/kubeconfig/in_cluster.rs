@@ -1,12 +1,13 @@
-//! Owns the connection of a pod to its own cluster, by its service account
-//! (client-go `rest/config.go` `InClusterConfig` and
-//! `tools/clientcmd/client_config.go` `inClusterClientConfig`).
+//! The connection of a pod to its own cluster, by its service account (client-go
+//! `rest/config.go` `InClusterConfig` and `tools/clientcmd/client_config.go`
+//! `inClusterClientConfig`).
 
-use super::error::{KubeconfigError, NotVerified, quoted};
-use super::{Connection, Env, entries, finish};
-use crate::cli::kube::KubeFlags;
 use crate::cloud::Entry;
-use crate::cluster::Target;
+use crate::cluster::ClusterTarget;
+use crate::cluster::kubeconfig::connection::{Connection, Env, finish};
+use crate::cluster::kubeconfig::entries;
+use crate::cluster::kubeconfig::error::{KubeconfigError, NotVerified, quoted};
+use crate::cluster::kubeconfig::overrides::KubeconfigOverrides;
 use kube::config::AuthInfo;
 use shared::text::os_cause;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::path::Path;
 /// Where the kubelet puts a service account's token, CA and namespace.
 pub const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-/// What stands for the name of a cluster entry.
+/// Used in place of the name of a cluster entry.
 const IN_CLUSTER: &str = "in-cluster";
 
 fn named(env: Env<'_>, name: &str) -> Option<String> {
@@ -30,7 +31,7 @@ pub fn possible(env: Env<'_>, folder: &Path) -> bool {
 
 /// The connection of this pod. Unlike kubectl, which forgets them here, it
 /// obeys the impersonation flags.
-pub fn connection(flags: &KubeFlags, env: Env<'_>, folder: &Path) -> Result<Connection, KubeconfigError> {
+pub fn connection(flags: &KubeconfigOverrides, env: Env<'_>, folder: &Path) -> Result<Connection, KubeconfigError> {
     let refuse = |cause: String| KubeconfigError::InCluster { cause };
     let host = named(env, "KUBERNETES_SERVICE_HOST").unwrap_or_default();
     let port = named(env, "KUBERNETES_SERVICE_PORT").unwrap_or_default();
@@ -65,6 +66,6 @@ pub fn connection(flags: &KubeFlags, env: Env<'_>, folder: &Path) -> Result<Conn
     config.default_namespace = namespace.clone();
     let authorities = config.root_cert.clone().unwrap_or_default();
     let entry = Entry { server: server.clone(), authorities, in_pod: true, ..Entry::default() };
-    let target = Target { context: None, cluster: IN_CLUSTER.to_owned(), server, namespace };
+    let target = ClusterTarget { context: None, cluster: IN_CLUSTER.to_owned(), server, namespace };
     Ok(Connection { entry, ..finish(config, target, None, flags, String::new()) })
 }

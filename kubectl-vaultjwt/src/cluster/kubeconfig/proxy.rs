@@ -1,11 +1,11 @@
-//! Owns whether requests go through a proxy: `proxy-url` of the cluster entry,
-//! else the environment as Go's `http.ProxyFromEnvironment` reads it. Not left
-//! to kube, which compares `NO_PROXY` with the proxy in place of the server.
+//! Decides whether requests go through a proxy: `proxy-url` of the cluster entry, else the
+//! environment as Go's `http.ProxyFromEnvironment` reads it. This is not left to kube,
+//! which compares `NO_PROXY` with the proxy in place of the server.
 
-use super::Env;
-use super::entries::{STRAY_AT, has_stray_at, without_userinfo};
-use super::error::KubeconfigError;
-use super::material::Names;
+use crate::cluster::kubeconfig::connection::Env;
+use crate::cluster::kubeconfig::credentials::Names;
+use crate::cluster::kubeconfig::entries::{STRAY_AT, has_stray_at, without_userinfo};
+use crate::cluster::kubeconfig::error::KubeconfigError;
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::Cluster;
 
@@ -58,13 +58,13 @@ fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, S
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::Files;
     use super::*;
+    use crate::cluster::kubeconfig::error::KubeconfigFiles;
 
     fn chosen(proxy_url: Option<&str>, server: &str, pairs: &[(&str, &str)]) -> Result<Option<String>, String> {
         let cluster = Cluster { proxy_url: proxy_url.map(str::to_owned), ..Cluster::default() };
         let env = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
-        let names = Names { cluster: "c", user: "u", files: &Files::default() };
+        let names = Names { cluster: "c", user: "u", files: &KubeconfigFiles::default() };
         choose(&cluster, &server.parse().unwrap(), &env, &names)
             .map(|url| url.map(|url| url.to_string()))
             .map_err(|e| e.to_string())

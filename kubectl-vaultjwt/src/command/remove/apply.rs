@@ -1,71 +1,71 @@
-//! Owns the effects on Vault: first the keys, which are looked at again, then
-//! the roles, each read again before it is deleted.
+//! Changes Vault: first the keys, which are verified afterwards, then the roles, each read
+//! again before it is deleted.
 
-use super::error::RemoveError;
-use super::plan::{ConfigPlan, Plan};
-use super::report::{ChangedRole, DeletedRole, KeptRole, RemoveReport};
-use super::roles::{Part, Staying, part};
-use super::{Ports, RemoveInput};
+use crate::command::remove::error::RemoveError;
+use crate::command::remove::input::{RemoveInput, RemovePorts};
+use crate::command::remove::plan::{RemovalConfig, RemovePlan};
+use crate::command::remove::report::{ChangedRole, DeletedRole, KeptRole, RemoveReport};
+use crate::command::remove::roles::{Part, Remaining, part};
 use crate::command::{Step, patiently};
 use crate::keychain::Owner;
-use crate::vault::config::Standing;
-use crate::vault::rewrite::Rewrite;
-use crate::vault::role::{bound_issuers, with_issuers};
+use crate::vault::mount::config::MountSnapshot;
+use crate::vault::mount::rewrite::ConfigWriter;
+use crate::vault::mount::role::{bound_issuers, with_issuers};
 use shared::text::one_line;
 
-/// Carries out `plan`, and says in `report` what stands then.
+/// Carries out `plan`, and records the result in `report`.
 pub async fn plan(
-    ports: Ports<'_>,
+    ports: RemovePorts<'_>,
     input: &RemoveInput,
-    plan: &Plan,
+    plan: &RemovePlan,
     report: &mut RemoveReport,
 ) -> Result<(), RemoveError> {
     let (mount, owner) = (&input.mount, &plan.owner);
     let done = |text: String| ports.progress.step(Step::Done(text));
     report.roles.deleted.clear();
     report.roles.changed.clear();
-    // The plan is made anew on what stands there at the moment of writing.
-    let wanted = |standing: Standing<'_>| {
-        let config = ConfigPlan::make(mount, owner, standing)?;
-        if config.write() && config.staying.is_empty() {
+    // The plan is made again on the configuration at the moment of writing.
+    let wanted = |standing: MountSnapshot<'_>| {
+        let config = RemovalConfig::make(mount, owner, standing)?;
+        if config.write() && config.remaining.is_empty() {
             let namespace = ports.vault.namespace().map(str::to_owned);
             return Err(RemoveError::LastKeys { mount: mount.clone(), owner: owner.clone(), namespace });
         }
         Ok(config.wanted())
     };
-    let mut staying = plan.staying(&plan.config);
+    let mut remaining = plan.remaining(&plan.config);
     if plan.config.write() {
-        let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
-        let put = patiently(ports.progress, "writing the keys", rewrite.put::<RemoveError>(&wanted)).await?;
+        let mut rewrite = ConfigWriter::new(ports.vault, mount, input.now);
+        let put = patiently(ports.progress, "writing the keys", rewrite.write::<RemoveError>(&wanted)).await?;
         (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
-        done(format!("keys written: {} removed, {} kept", plan.config.steps.len(), plan.config.staying.len()));
-        let work = rewrite.settle::<RemoveError>(&wanted, put);
+        done(format!("keys written: {} removed, {} kept", plan.config.steps.len(), plan.config.remaining.len()));
+        let work = rewrite.wait_until_stable::<RemoveError>(&wanted, put);
         report.config.after = patiently(ports.progress, "waiting to see the keys stay away", work).await?.after;
         done("keys read back: they are gone".to_owned());
-        let standing = Standing { document: Some(&report.config.after), now: input.now };
-        staying = plan.staying(&ConfigPlan::make(mount, owner, standing)?);
+        let standing = MountSnapshot { document: Some(&report.config.after), now: input.now };
+        remaining = plan.remaining(&RemovalConfig::make(mount, owner, standing)?);
     }
     for name in plan.deleted() {
-        role(ports, input, owner, &staying, name, report).await?;
+        role(ports, input, owner, &remaining, name, report).await?;
     }
     for name in plan.changed() {
-        listed(ports, input, owner, &staying, name, report).await?;
+        listed(ports, input, owner, &remaining, name, report).await?;
     }
     Ok(())
 }
 
-/// Removes the owner's issuer from one role, unless somebody changed whom it is for.
+/// Removes the owner's issuer from one role, unless what it is bound to has changed.
 async fn listed(
-    ports: Ports<'_>,
+    ports: RemovePorts<'_>,
     input: &RemoveInput,
     owner: &Owner,
-    staying: &Staying,
+    remaining: &Remaining,
     name: &str,
     report: &mut RemoveReport,
 ) -> Result<(), RemoveError> {
     let shown = one_line(name);
     let found = ports.vault.read_role(&input.mount, name).await?.unwrap_or_default();
-    let Part::Listed(others) = part(&found, owner, staying) else {
+    let Part::Listed(others) = part(&found, owner, remaining) else {
         let why = "it was changed by another writer".to_owned();
         ports.progress.step(Step::Warning(format!("role \"{shown}\" stays: {why}")));
         report.roles.kept.push(KeptRole { name: name.to_owned(), why });
@@ -84,12 +84,12 @@ async fn listed(
     Ok(())
 }
 
-/// Deletes one role, unless somebody changed whom it is for.
+/// Deletes one role, unless what it is bound to has changed.
 async fn role(
-    ports: Ports<'_>,
+    ports: RemovePorts<'_>,
     input: &RemoveInput,
     owner: &Owner,
-    staying: &Staying,
+    remaining: &Remaining,
     name: &str,
     report: &mut RemoveReport,
 ) -> Result<(), RemoveError> {
@@ -98,8 +98,8 @@ async fn role(
         ports.progress.step(Step::Skipped(format!("role \"{shown}\" is gone already")));
         return Ok(());
     };
-    let why = match part(&document, owner, staying) {
-        Part::Sole => None,
+    let why = match part(&document, owner, remaining) {
+        Part::Exclusive => None,
         Part::Shared(why) => Some(why.to_string()),
         Part::Listed(_) => Some("it accepts other issuers meanwhile".to_owned()),
         Part::None => Some("it was bound to somebody else meanwhile".to_owned()),

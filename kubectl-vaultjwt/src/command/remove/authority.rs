@@ -1,26 +1,25 @@
 //! `remove --authority`: drops one recorded way to an enrolled cluster, so that keys
 //! can no longer change over it. The keys stay.
 
-use super::error::{Failed, RemoveError};
-use super::{Ports, RemoveInput, Uid};
-use crate::command::chain::elements;
-use crate::command::chain::error::claimed;
-use crate::command::chain::grounds::enrolled_name;
-use crate::command::report::{ChangeReport, Place};
-use crate::command::{Reply, Step, patiently, rights};
+use crate::command::mount::elements;
+use crate::command::mount::error::claimed;
+use crate::command::mount::grounds::enrolled_name;
+use crate::command::remove::error::RemoveError;
+use crate::command::remove::input::{RemoveInput, RemovePorts, Uid};
+use crate::command::report::{ChangeReport, VaultLocation};
+use crate::command::{Reply, Step, capabilities, patiently};
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
 use crate::keychain::element::authorities;
 use crate::keychain::removal::without_authority;
-use crate::vault::config::{Standing, StaticKeys};
-use crate::vault::rewrite::{Rewrite, Wanted};
+use crate::vault::mount::config::{MountSnapshot, StaticKeys};
+use crate::vault::mount::rewrite::{ConfigWriter, PlannedConfig};
 use serde::Serialize;
 
 /// The report of `remove --authority`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorityReport {
-    /// Whether nothing was changed on purpose.
     pub dry_run: bool,
     /// The cluster that it led to.
     pub owner: Owner,
@@ -28,14 +27,12 @@ pub struct AuthorityReport {
     pub authority: String,
     /// The ways that stay.
     pub remaining: Vec<String>,
-    /// Vault.
-    pub vault: Place,
-    /// The mount's configuration.
+    pub vault: VaultLocation,
     pub config: ChangeReport,
 }
 
 /// Drops `way`; with `input.dry_run`, up to the plan and no further.
-pub async fn run(ports: Ports<'_>, input: &RemoveInput, way: &Authority) -> Result<AuthorityReport, Failed> {
+pub async fn run(ports: RemovePorts<'_>, input: &RemoveInput, way: &Authority) -> Result<AuthorityReport, RemoveError> {
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
     let config =
@@ -44,22 +41,22 @@ pub async fn run(ports: Ports<'_>, input: &RemoveInput, way: &Authority) -> Resu
     let owner = owner(input, &standing, way)?;
     let remaining: Vec<String> =
         authorities(&standing, &owner).iter().filter(|known| *known != way).map(ToString::to_string).collect();
-    let planner = |standing: Standing<'_>| -> Result<Wanted, RemoveError> {
+    let planner = |standing: MountSnapshot<'_>| -> Result<PlannedConfig, RemoveError> {
         let keys = StaticKeys::read(standing.document)
             .map_err(|source| RemoveError::Config { mount: mount.clone(), source })?;
         let before = keys.elements();
         let after = without_authority(&before, &owner, way);
         let document = keys.with(&after, &[]);
-        Ok(Wanted { write: after != before, document })
+        Ok(PlannedConfig { write: after != before, document })
     };
     let now = config.date.unwrap_or(input.now);
-    let planned = planner(Standing { document: config.document.as_ref(), now })?;
+    let planned = planner(MountSnapshot { document: config.document.as_ref(), now })?;
     let mut report = AuthorityReport {
         dry_run: input.dry_run,
         owner: owner.clone(),
         authority: way.to_string(),
         remaining,
-        vault: Place::of(ports.vault, mount),
+        vault: VaultLocation::of(ports.vault, mount),
         config: ChangeReport { written: planned.write, before: config.document, after: planned.document },
     };
     if report.remaining.is_empty() {
@@ -70,10 +67,10 @@ pub async fn run(ports: Ports<'_>, input: &RemoveInput, way: &Authority) -> Resu
     if input.dry_run {
         return Ok(report);
     }
-    let needed = [rights::Right::new(format!("auth/{mount}/config"), &["read", "update"])];
-    let missing = rights::missing(ports.vault, ports.progress, &needed).await;
+    let needed = [capabilities::Right::new(format!("auth/{mount}/config"), &["read", "update"])];
+    let missing = capabilities::missing(ports.vault, ports.progress, &needed).await;
     if !missing.is_empty() {
-        return Err(RemoveError::Rights { missing }.into());
+        return Err(RemoveError::Rights { missing });
     }
     if !input.yes {
         let cluster = claimed(&enrolled_name(&standing, &owner), &owner);
@@ -83,14 +80,14 @@ pub async fn run(ports: Ports<'_>, input: &RemoveInput, way: &Authority) -> Resu
             .await
         {
             Reply::Yes => {}
-            Reply::No => return Err(RemoveError::Declined.into()),
-            Reply::Nobody => return Err(RemoveError::Nobody.into()),
+            Reply::No => return Err(RemoveError::Declined),
+            Reply::Nobody => return Err(RemoveError::Nobody),
         }
     }
-    let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
-    let put = patiently(ports.progress, "writing the keys", rewrite.put::<RemoveError>(&planner)).await?;
+    let mut rewrite = ConfigWriter::new(ports.vault, mount, input.now);
+    let put = patiently(ports.progress, "writing the keys", rewrite.write::<RemoveError>(&planner)).await?;
     report.config.before = put.before.clone();
-    let settling = rewrite.settle::<RemoveError>(&planner, put);
+    let settling = rewrite.wait_until_stable::<RemoveError>(&planner, put);
     report.config.after = patiently(ports.progress, "verifying the keys on the mount", settling).await?.after;
     Ok(report)
 }
@@ -98,7 +95,7 @@ pub async fn run(ports: Ports<'_>, input: &RemoveInput, way: &Authority) -> Resu
 /// Whose way it is: the one owner that has it, or the one that was named.
 fn owner(
     input: &RemoveInput,
-    standing: &[crate::keychain::element::Element],
+    standing: &[crate::keychain::element::MountKey],
     way: &Authority,
 ) -> Result<Owner, RemoveError> {
     let mut owners: Vec<Owner> = Vec::new();

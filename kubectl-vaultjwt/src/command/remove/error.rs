@@ -1,26 +1,24 @@
-//! Owns why `remove` refuses or fails, and what to do about each.
+//! Why `remove` refuses or fails, and what to do about each.
 
-use super::report::in_namespace;
-use crate::command::chain::error::{claimed, naming_flags};
-use crate::command::rights::{self, Right};
+use crate::command::capabilities::{self, Right};
+use crate::command::mount::error::{claimed, naming_flags};
 use crate::issuer::IssuerError;
 use crate::keychain::Owner;
+use crate::shell::in_namespace;
 use crate::vault::VaultError;
-use crate::vault::config::ConfigConflict;
-use crate::vault::rewrite::RewriteError;
+use crate::vault::mount::config::ConfigConflict;
+use crate::vault::mount::rewrite::RewriteError;
 use shared::mount::MountPath;
 use shared::text::one_line;
 
-/// Why `remove` stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
     /// Neither an issuer nor a cluster.
     #[error("neither an issuer nor a cluster says whose keys to remove")]
     NoTarget,
-    /// The cluster does not tell its issuer.
+    /// The cluster does not name its issuer.
     #[error("whose keys to remove could not be learned from the cluster: {0}")]
     Issuer(Box<IssuerError>),
-    /// Vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// The mount's configuration could not be changed.
@@ -28,40 +26,24 @@ pub enum RemoveError {
     Rewrite(#[from] RewriteError),
     /// The token may not do all of the plan.
     #[error("the Vault token may not do all that this needs; nothing was changed")]
-    Rights {
-        /// The rights it lacks.
-        missing: Vec<Right>,
-    },
+    Rights { missing: Vec<Right> },
     /// Nothing is mounted at the path.
     #[error("there is no auth mount \"{mount}/\"")]
     NoMount {
-        /// The path.
         mount: MountPath,
         /// The namespace, for the command.
         namespace: Option<String>,
     },
     /// Another auth method is at the path.
     #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
-    MountTaken {
-        /// The path.
-        mount: MountPath,
-        /// Its type.
-        kind: String,
-    },
+    MountTaken { mount: MountPath, kind: String },
     /// The mount's configuration forbids it.
     #[error("the keys of auth mount \"{mount}/\" cannot be changed: {source}")]
-    Config {
-        /// The path.
-        mount: MountPath,
-        /// Why.
-        source: ConfigConflict,
-    },
+    Config { mount: MountPath, source: ConfigConflict },
     /// No key is the owner's.
     #[error("auth mount \"{mount}/\" holds no key of {owner}{}{}", instead(.alike), roles_kept(.kept))]
     NotThere {
-        /// The path.
         mount: MountPath,
-        /// The owner.
         owner: Owner,
         /// Owners on the mount with (nearly) the same issuer.
         alike: Vec<Owner>,
@@ -71,92 +53,43 @@ pub enum RemoveError {
     /// What the API server says of itself can be copied.
     #[error("context \"{}\" claims to be {}, which was not verified: {why}", one_line(.context), claimed(.enrolled, .owner))]
     NotTheOwner {
-        /// The path.
         mount: MountPath,
-        /// The context.
         context: String,
         /// The name that the cluster was enrolled under.
         enrolled: String,
-        /// Whom it claims to be.
+        /// The owner that it claims to be.
         owner: Owner,
         /// Why no token verified it.
         why: String,
     },
     /// No owner has such a way.
     #[error("auth mount \"{mount}/\" has no recorded way \"{}\"", one_line(.authority))]
-    NoSuchAuthority {
-        /// The path.
-        mount: MountPath,
-        /// The way.
-        authority: String,
-    },
+    NoSuchAuthority { mount: MountPath, authority: String },
     /// Several owners have it.
     #[error("\"{}\" on auth mount \"{mount}/\" is a recorded way to several clusters: {}", one_line(.authority), listed(.owners))]
-    AuthorityOfSeveral {
-        /// The path.
-        mount: MountPath,
-        /// The way.
-        authority: String,
-        /// Those owners.
-        owners: Vec<Owner>,
-    },
+    AuthorityOfSeveral { mount: MountPath, authority: String, owners: Vec<Owner> },
     /// Several owners have the issuer.
     #[error("auth mount \"{mount}/\" holds keys of several owners with issuer \"{}\": {}", one_line(.issuer), listed(.owners))]
-    Ambiguous {
-        /// The path.
-        mount: MountPath,
-        /// The issuer.
-        issuer: String,
-        /// Those owners.
-        owners: Vec<Owner>,
-    },
+    Ambiguous { mount: MountPath, issuer: String, owners: Vec<Owner> },
     /// Vault refuses an empty list.
     #[error("auth mount \"{mount}/\" holds no keys but those of {owner}, and Vault refuses a list without keys")]
     LastKeys {
-        /// The path.
         mount: MountPath,
-        /// The owner.
         owner: Owner,
         /// The namespace, for the command.
         namespace: Option<String>,
     },
     /// Which roles to delete is not known.
     #[error("the roles of auth mount \"{mount}/\" could not be read, nothing was changed: {why}")]
-    RolesUnreadable {
-        /// The path.
-        mount: MountPath,
-        /// Why not.
-        why: String,
-    },
-    /// Nobody can be asked.
+    RolesUnreadable { mount: MountPath, why: String },
+    /// Confirmation is needed, and stdin is not a terminal.
     #[error("nobody can be asked, because this is no terminal; nothing was changed")]
     Nobody,
-    /// The answer was no.
     #[error("not confirmed; nothing was changed")]
     Declined,
-    /// Somebody writes a role that was just deleted.
+    /// Another writer writes a role that was just deleted.
     #[error("on auth mount \"{mount}/\", role \"{}\" is there again: somebody else writes it too", one_line(.role))]
-    RoleIsBack {
-        /// The path.
-        mount: MountPath,
-        /// The role.
-        role: String,
-    },
-}
-
-/// `remove` failed; after the question with a report of what stands.
-#[derive(Debug)]
-pub struct Failed {
-    /// Why.
-    pub error: RemoveError,
-    /// What was there before, for an undo; `None` where nothing was written.
-    pub report: Option<Box<super::RemoveReport>>,
-}
-
-impl<E: Into<RemoveError>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), report: None }
-    }
+    RoleIsBack { mount: MountPath, role: String },
 }
 
 fn listed(owners: &[Owner]) -> String {
@@ -172,7 +105,6 @@ fn instead(alike: &[Owner]) -> String {
 }
 
 impl RemoveError {
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         let status = |mount: &MountPath| format!("kubectl vaultjwt status --mount {mount}");
         Some(match self {
@@ -185,7 +117,7 @@ impl RemoveError {
             Self::RoleIsBack { .. } => {
                 "find the other writer (Terraform, an operator), then run the command again".to_owned()
             }
-            Self::Rights { missing } => rights::hint(missing),
+            Self::Rights { missing } => capabilities::hint(missing),
             Self::NoMount { namespace, .. } => {
                 format!("see what is mounted: vault auth list{}", in_namespace(namespace.as_deref()))
             }
@@ -227,5 +159,4 @@ impl RemoveError {
 }
 
 #[cfg(test)]
-#[path = "error_tests.rs"]
 mod tests;

@@ -1,56 +1,28 @@
-//! Owns finding whose keys are meant, and reading the mount. Changes nothing.
+//! Finds the owner whose keys are meant, and reads the mount. Changes nothing.
 
-use super::error::RemoveError;
-use super::plan::Plan;
-use super::{Ports, RemoveInput, Uid};
 use crate::cluster::Cluster;
-use crate::command::chain::grounds::{enrolled_name, form};
-use crate::command::chain::{elements, owners, roles};
+use crate::command::mount::grounds::{enrolled_name, form};
+use crate::command::mount::{elements, owners, read_roles};
+use crate::command::remove::error::RemoveError;
+use crate::command::remove::input::{RemoveInput, RemovePorts};
+use crate::command::remove::plan::RemovePlan;
+use crate::command::remove::state::{RemoveState, RemoveTarget};
 use crate::command::{Step, patiently, possession};
-use crate::issuer::Ask;
-use crate::issuer::resolve::{Wishes, resolve};
+use crate::issuer::CloudLookup;
+use crate::issuer::request::IssuerOverrides;
+use crate::issuer::resolve::resolve;
 use crate::keychain::Owner;
 use crate::keychain::element::authorities;
-use crate::keychain::evidence::{Evidence, Step as EvidenceStep};
-use crate::keychain::key::KeyId;
-use crate::vault::{Config, Document, VaultError};
+use crate::keychain::evidence::{Evidence, KeyChange as EvidenceStep};
+use crate::keychain::key_id::KeyId;
+use crate::vault::Config;
 use shared::text::one_line;
-use std::collections::BTreeMap;
 
 /// Mounts that serve JWT logins, by the type Vault lists.
 const JWT: &str = "jwt";
 
-/// Whose keys are meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The cluster told.
-    Owner(Owner),
-    /// Flags told; what is on the mount decides.
-    Issuer {
-        /// `--issuer`
-        issuer: String,
-        /// `--cluster-uid`
-        uid: Option<Uid>,
-    },
-}
-
-/// Everything the plan is made from.
-#[derive(Debug)]
-pub struct Seen {
-    /// Whose keys are meant.
-    pub target: Target,
-    /// What the cluster publishes, where it was asked.
-    pub published: Vec<KeyId>,
-    /// `auth/<mount>/config`
-    pub config: Config,
-    /// All roles by name, or why they cannot be read.
-    pub roles: Result<BTreeMap<String, Document>, VaultError>,
-    /// The namespace, for commands in hints.
-    pub namespace: Option<String>,
-}
-
 /// Reads the cluster, where it is asked, and the mount.
-pub async fn everything(ports: Ports<'_>, input: &RemoveInput) -> Result<Seen, RemoveError> {
+pub async fn observe(ports: RemovePorts<'_>, input: &RemoveInput) -> Result<RemoveState, RemoveError> {
     let namespace = || ports.vault.namespace().map(str::to_owned);
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", ports.vault.auth_mounts()).await?;
     match mounts.get(input.mount.as_str()) {
@@ -61,18 +33,18 @@ pub async fn everything(ports: Ports<'_>, input: &RemoveInput) -> Result<Seen, R
     let config = ports.vault.read_config(&input.mount).await?;
     let enrolled = owners(&elements(config.document.as_ref()));
     let (target, published) = target(ports, input, &enrolled).await?;
-    if let (Target::Owner(owner), Some(from)) = (&target, ports.cluster) {
+    if let (RemoveTarget::Owner(owner), Some(from)) = (&target, ports.cluster) {
         ensure_owner(ports, input, owner, from.cluster, &config).await?;
     }
-    let work = roles::by_name(ports.vault, &input.mount);
+    let work = read_roles::by_name(ports.vault, &input.mount);
     let roles = patiently(ports.progress, "reading the roles", work).await;
-    Ok(Seen { target, published, config, roles, namespace: namespace() })
+    Ok(RemoveState { target, published, config, roles, namespace: namespace() })
 }
 
 /// A cluster is removed by what it is, and not by what it claims: over a recorded
 /// direct way, or with a token that one of its own keys signed. Else it must be named.
 async fn ensure_owner(
-    ports: Ports<'_>,
+    ports: RemovePorts<'_>,
     input: &RemoveInput,
     owner: &Owner,
     cluster: &dyn Cluster,
@@ -88,7 +60,7 @@ async fn ensure_owner(
     if form(owner).allows(EvidenceStep::Remove, evidence).is_ok() {
         return Ok(());
     }
-    let request = possession::Request { owner, elements: &elements, reached, nonce: &input.nonce };
+    let request = possession::PossessionRequest { owner, elements: &elements, reached, nonce: &input.nonce };
     let work = possession::show(cluster, ports.progress, request);
     match patiently(ports.progress, "requesting a token", work).await {
         Ok(_) => Ok(()),
@@ -103,21 +75,22 @@ async fn ensure_owner(
 }
 
 async fn target(
-    ports: Ports<'_>,
+    ports: RemovePorts<'_>,
     input: &RemoveInput,
     enrolled: &[Owner],
-) -> Result<(Target, Vec<KeyId>), RemoveError> {
+) -> Result<(RemoveTarget, Vec<KeyId>), RemoveError> {
     let uid = input.cluster_uid.clone();
     let from = match (&input.issuer, ports.cluster) {
-        (Some(issuer), _) => return Ok((Target::Issuer { issuer: issuer.clone(), uid }, Vec::new())),
+        (Some(issuer), _) => return Ok((RemoveTarget::Issuer { issuer: issuer.clone(), uid }, Vec::new())),
         (None, Some(from)) => from,
         (None, None) => return Err(RemoveError::NoTarget),
     };
     // With a UID by hand, the cluster's own is not read.
     let by_hand = uid.as_ref().map(|uid| uid.wanted().unwrap_or_default().to_owned());
-    let wishes = Wishes { cluster_uid: by_hand, ask: Ask::IfNeeded, ..Wishes::default() };
+    let overrides =
+        IssuerOverrides { cluster_uid: by_hand, ask: CloudLookup::OnlyIfNeeded, ..IssuerOverrides::default() };
     let enrolled = if uid.is_some() { &[] } else { enrolled };
-    let work = resolve(from.cluster, from.sources, &wishes, enrolled);
+    let work = resolve(from.cluster, from.sources, &overrides, enrolled);
     let mut found = patiently(ports.progress, "reading the issuer and its keys", work)
         .await
         .map_err(|source| RemoveError::Issuer(Box::new(source)))?;
@@ -130,17 +103,17 @@ async fn target(
     }
     ports.progress.step(Step::Done(format!("this cluster's keys are those of {}", found.owner)));
     let published = found.keys.keys.iter().map(|key| key.key.id()).collect();
-    Ok((Target::Owner(found.owner), published))
+    Ok((RemoveTarget::Owner(found.owner), published))
 }
 
 /// What is allowed but should be known before it is done.
-pub fn warnings(ports: Ports<'_>, input: &RemoveInput, plan: &Plan, published: &[KeyId]) {
+pub fn warnings(ports: RemovePorts<'_>, input: &RemoveInput, plan: &RemovePlan, published: &[KeyId]) {
     for warning in words(input, plan, published) {
         ports.progress.step(Step::Warning(warning));
     }
 }
 
-fn words(input: &RemoveInput, plan: &Plan, published: &[KeyId]) -> Vec<String> {
+fn words(input: &RemoveInput, plan: &RemovePlan, published: &[KeyId]) -> Vec<String> {
     let mount = &input.mount;
     let mut warnings = Vec::new();
     let left = plan.left_behind(published);
@@ -164,7 +137,7 @@ fn words(input: &RemoveInput, plan: &Plan, published: &[KeyId]) -> Vec<String> {
                 one_line(name)
             ));
         }
-        for name in plan.roles.sole.keys() {
+        for name in plan.roles.exclusive.keys() {
             warnings.push(format!(
                 "role \"{}\" is bound to this issuer alone and stays: --roles deletes it",
                 one_line(name)

@@ -1,30 +1,26 @@
-//! Owns what `remove` will change, decided from what was asked for and what
-//! was observed. Pure.
+//! Plans what `remove` changes, from what was asked for and what was observed. Pure.
 
-use super::RemoveInput;
-use super::error::RemoveError;
-use super::observe::{Seen, Target};
-use super::roles::{OwnersRoles, Staying};
-use crate::command::chain;
-use crate::command::rights::Right;
+use crate::command::capabilities::Right;
+use crate::command::mount;
+use crate::command::remove::error::RemoveError;
+use crate::command::remove::input::RemoveInput;
+use crate::command::remove::roles::{OwnersRoles, Remaining};
+use crate::command::remove::state::{RemoveState, RemoveTarget};
 use crate::keychain::Owner;
 use crate::keychain::action::KeyStep;
-use crate::keychain::element::{Element, Mark};
-use crate::keychain::key::KeyId;
+use crate::keychain::element::{Management, MountKey};
+use crate::keychain::key_id::KeyId;
 use crate::keychain::removal::Removal;
 use crate::vault::Document;
-use crate::vault::config::{Standing, StaticKeys};
-use crate::vault::rewrite::Wanted;
+use crate::vault::mount::config::{MountSnapshot, StaticKeys};
+use crate::vault::mount::rewrite::PlannedConfig;
 use shared::mount::MountPath;
 use shared::text::one_line;
 
-/// What will change on the mount.
 #[derive(Clone, Debug)]
-pub struct Plan {
-    /// Whose keys leave.
+pub struct RemovePlan {
     pub owner: Owner,
-    /// The mount's configuration.
-    pub config: ConfigPlan,
+    pub config: RemovalConfig,
     /// The roles it has a part in; empty where they could not be read.
     pub roles: OwnersRoles,
     /// Whether its own are deleted.
@@ -33,68 +29,63 @@ pub struct Plan {
     pub roles_unreadable: Option<String>,
     /// The mount's default role, where it is one that is deleted.
     pub default_role: Option<String>,
-    /// See [`Staying::any_form`].
+    /// See [`Remaining::any_form`].
     any_form: bool,
 }
 
 /// What will become of the mount's configuration.
 #[derive(Clone, Debug)]
-pub struct ConfigPlan {
-    /// The keys that leave.
+pub struct RemovalConfig {
+    /// The keys that are removed.
     pub steps: Vec<KeyStep>,
-    /// What stays.
-    pub staying: Vec<Element>,
-    /// The full document.
+    pub remaining: Vec<MountKey>,
     pub document: Document,
 }
 
-impl ConfigPlan {
-    /// Takes `owner` off the configuration as it stands. Where it has no keys
+impl RemovalConfig {
+    /// Removes `owner` from the current configuration. Where it has no keys
     /// there (any more), nothing is left to do.
-    pub fn make(mount: &MountPath, owner: &Owner, standing: Standing<'_>) -> Result<Self, RemoveError> {
+    pub fn make(mount: &MountPath, owner: &Owner, standing: MountSnapshot<'_>) -> Result<Self, RemoveError> {
         let config = StaticKeys::read(standing.document)
             .map_err(|source| RemoveError::Config { mount: mount.clone(), source })?;
         let removal = Removal::make(&config.elements(), owner);
         if removal.steps.is_empty() {
             let document = standing.document.cloned().unwrap_or_default();
-            return Ok(Self { steps: Vec::new(), staying: removal.elements, document });
+            return Ok(Self { steps: Vec::new(), remaining: removal.elements, document });
         }
         let document = config.with(&removal.elements, &[]);
-        Ok(Self { steps: removal.steps, staying: removal.elements, document })
+        Ok(Self { steps: removal.steps, remaining: removal.elements, document })
     }
 
-    /// Whether it has to be written.
     pub fn write(&self) -> bool {
         !self.steps.is_empty()
     }
 
-    /// What to write.
-    pub fn wanted(&self) -> Wanted {
-        Wanted { document: self.document.clone(), write: self.write() }
+    pub fn wanted(&self) -> PlannedConfig {
+        PlannedConfig { document: self.document.clone(), write: self.write() }
     }
 
-    /// Who stays.
-    pub fn who_stays(&self) -> Staying {
-        Staying { owners: self.owners(), strangers: self.strange() > 0, any_form: false }
+    pub fn who_stays(&self) -> Remaining {
+        Remaining { owners: self.owners(), unmanaged_keys: self.strange() > 0, any_form: false }
     }
 
     /// Other owners, each once.
     pub fn owners(&self) -> Vec<Owner> {
-        chain::owners(&self.staying)
+        mount::owners(&self.remaining)
     }
 
     /// Elements that stay and whose owner is not known.
     pub fn strange(&self) -> usize {
-        self.staying.iter().filter(|element| !matches!(element.mark, Mark::Marked(_))).count()
+        self.remaining.iter().filter(|element| !matches!(element.management, Management::Managed(_))).count()
     }
 }
 
 /// Owners on the mount that `issuer` could mean: byte for byte it, or but for
 /// a slash at the end, which people drop.
-fn alike(elements: &[Element], issuer: &str) -> Vec<Owner> {
+fn alike(elements: &[MountKey], issuer: &str) -> Vec<Owner> {
     let plain = |issuer: &str| issuer.trim_end_matches('/').to_owned();
     let mut owners: Vec<Owner> = Vec::new();
-    for mark in elements.iter().filter_map(Element::provenance) {
+    for mark in elements.iter().filter_map(MountKey::provenance) {
         if plain(&mark.owner.issuer) == plain(issuer) && !owners.contains(&mark.owner) {
             owners.push(mark.owner.clone());
         }
@@ -103,10 +94,10 @@ fn alike(elements: &[Element], issuer: &str) -> Vec<Owner> {
 }
 
 /// The owner that was meant, by what is on the mount.
-pub fn owner(mount: &MountPath, target: &Target, elements: &[Element]) -> Result<Owner, RemoveError> {
+pub fn owner(mount: &MountPath, target: &RemoveTarget, elements: &[MountKey]) -> Result<Owner, RemoveError> {
     let (issuer, uid) = match target {
-        Target::Owner(owner) => return Ok(owner.clone()),
-        Target::Issuer { issuer, uid } => (issuer, uid),
+        RemoveTarget::Owner(owner) => return Ok(owner.clone()),
+        RemoveTarget::Issuer { issuer, uid } => (issuer, uid),
     };
     let owners: Vec<Owner> = alike(elements, issuer).into_iter().filter(|owner| owner.issuer == *issuer).collect();
     match (uid, &owners[..]) {
@@ -118,32 +109,31 @@ pub fn owner(mount: &MountPath, target: &Target, elements: &[Element]) -> Result
 }
 
 /// Who stays; an issuer without keys on the mount may be of either form, unless that was said.
-pub fn staying(config: &ConfigPlan, target: &Target) -> Staying {
-    let any_form = !config.write() && matches!(target, Target::Issuer { uid: None, .. });
-    Staying { any_form, ..config.who_stays() }
+pub fn remaining(config: &RemovalConfig, target: &RemoveTarget) -> Remaining {
+    let any_form = !config.write() && matches!(target, RemoveTarget::Issuer { uid: None, .. });
+    Remaining { any_form, ..config.who_stays() }
 }
 
-impl Plan {
-    /// Decides, or refuses with the reason.
-    pub fn make(input: &RemoveInput, seen: &Seen) -> Result<Self, RemoveError> {
+impl RemovePlan {
+    pub fn make(input: &RemoveInput, seen: &RemoveState) -> Result<Self, RemoveError> {
         let mount = || input.mount.clone();
         let document = seen.config.document.as_ref();
-        let elements = chain::elements(document);
+        let elements = mount::elements(document);
         let owner = owner(&input.mount, &seen.target, &elements)?;
         let now = seen.config.date.unwrap_or(input.now);
-        let config = ConfigPlan::make(&input.mount, &owner, Standing { document, now })?;
-        if config.write() && config.staying.is_empty() {
+        let config = RemovalConfig::make(&input.mount, &owner, MountSnapshot { document, now })?;
+        if config.write() && config.remaining.is_empty() {
             return Err(RemoveError::LastKeys { mount: mount(), owner, namespace: seen.namespace.clone() });
         }
         let (roles, roles_unreadable) = match &seen.roles {
-            Ok(roles) => (OwnersRoles::of(roles, &owner, &staying(&config, &seen.target)), None),
+            Ok(roles) => (OwnersRoles::of(roles, &owner, &remaining(&config, &seen.target)), None),
             Err(why) if input.roles => {
                 return Err(RemoveError::RolesUnreadable { mount: mount(), why: why.to_string() });
             }
             Err(why) => (OwnersRoles::default(), Some(why.to_string())),
         };
         // Roles are left where an earlier run was interrupted after the keys.
-        let something = config.write() || (input.roles && !(roles.sole.is_empty() && roles.listed.is_empty()));
+        let something = config.write() || (input.roles && !(roles.exclusive.is_empty() && roles.listed.is_empty()));
         if !something {
             let alike = alike(&elements, &owner.issuer).into_iter().filter(|other| *other != owner).collect();
             let kept = if input.roles {
@@ -154,10 +144,10 @@ impl Plan {
             return Err(RemoveError::NotThere { mount: mount(), owner, alike, kept });
         }
         let default_role = document.and_then(|d| d.get("default_role")).and_then(|role| role.as_str());
-        let default_role = default_role.filter(|role| input.roles && roles.sole.contains_key(*role));
+        let default_role = default_role.filter(|role| input.roles && roles.exclusive.contains_key(*role));
         Ok(Self {
             default_role: default_role.map(str::to_owned),
-            any_form: staying(&config, &seen.target).any_form,
+            any_form: remaining(&config, &seen.target).any_form,
             owner,
             config,
             delete_roles: input.roles,
@@ -167,13 +157,13 @@ impl Plan {
     }
 
     /// Who stays, once the configuration is written, as `config` says.
-    pub fn staying(&self, config: &ConfigPlan) -> Staying {
-        Staying { any_form: self.any_form, ..config.who_stays() }
+    pub fn remaining(&self, config: &RemovalConfig) -> Remaining {
+        Remaining { any_form: self.any_form, ..config.who_stays() }
     }
 
     /// Names of the roles that are deleted.
     pub fn deleted(&self) -> Vec<&String> {
-        if self.delete_roles { self.roles.sole.keys().collect() } else { Vec::new() }
+        if self.delete_roles { self.roles.exclusive.keys().collect() } else { Vec::new() }
     }
 
     /// Names of the roles that this issuer is removed from.
@@ -196,7 +186,7 @@ impl Plan {
         all
     }
 
-    /// What whoever runs it is asked.
+    /// The question that the user is asked.
     pub fn question(&self, mount: &MountPath, address: &str) -> String {
         let mut what = Vec::new();
         if self.config.write() {
@@ -221,11 +211,11 @@ impl Plan {
         format!("{what} from auth mount \"{mount}/\" of Vault at \"{}\"?", one_line(address))
     }
 
-    /// Keys of the owner that stand on the mount under no mark, or another's:
-    /// tokens they sign are still taken.
+    /// Keys of the owner that are on the mount unmanaged, or as another's: tokens they sign are
+    /// still accepted.
     pub fn left_behind(&self, published: &[KeyId]) -> usize {
         let its = |id: &KeyId| published.contains(id) || self.config.steps.iter().any(|step| step.id == *id);
-        self.config.staying.iter().filter_map(Element::id).filter(its).count()
+        self.config.remaining.iter().filter_map(MountKey::id).filter(its).count()
     }
 }
 
@@ -235,5 +225,4 @@ pub fn counted(n: usize, noun: &str) -> String {
 }
 
 #[cfg(test)]
-#[path = "plan_tests.rs"]
 mod tests;

@@ -1,33 +1,28 @@
-//! Owns what `remove` found, planned and did, as one document: it can be kept,
-//! and holds what an undo needs (configuration before, the deleted roles).
+//! What `remove` found, planned, and did, as one document: it can be kept, and holds what
+//! an undo needs (configuration before, the deleted roles).
 
-use super::observe::Seen;
-use super::plan::{Plan, counted};
-use super::{Ports, RemoveInput};
-use crate::command::report::{ChangeReport, KeyReport, Place};
+use crate::command::remove::input::{RemoveInput, RemovePorts};
+use crate::command::remove::plan::{RemovePlan, counted};
+use crate::command::remove::state::RemoveState;
+use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation};
 use crate::keychain::Owner;
-use crate::shell::word;
+use crate::shell::in_namespace;
 use crate::vault::Document;
-use crate::vault::role::with_issuers;
+use crate::vault::mount::role::with_issuers;
 use serde::Serialize;
 
 /// The report of `remove`; its JSON form is what `-o json` prints.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RemoveReport {
-    /// Whether nothing was changed on purpose.
     pub dry_run: bool,
-    /// Whose keys leave.
     pub owner: Owner,
-    /// Those keys.
-    pub keys: Vec<KeyReport>,
-    /// Vault.
-    pub vault: Place,
-    /// The mount's configuration.
+    pub keys: Vec<KeyChangeReport>,
+    pub vault: VaultLocation,
     pub config: ChangeReport,
     /// The roles bound to the owner's issuer.
     pub roles: RolesReport,
-    /// Vault tokens that are still about.
+    /// Vault tokens that are still valid.
     pub leases: LeasesReport,
     /// Why it ended before its end; what is reported as written may then not be.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,19 +37,15 @@ pub struct RolesReport {
     pub deleted: Vec<DeletedRole>,
     /// Those that the owner's issuer was, or would be, removed from.
     pub changed: Vec<ChangedRole>,
-    /// Not deleted.
     pub kept: Vec<KeptRole>,
     /// Why they could not be read, where they could not.
     pub unreadable: Option<String>,
 }
 
-/// A role that is no more.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletedRole {
-    /// Its name.
     pub name: String,
-    /// As it was.
     pub document: Document,
 }
 
@@ -62,19 +53,15 @@ pub struct DeletedRole {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangedRole {
-    /// Its name.
     pub name: String,
-    /// As it was.
     pub before: Document,
     /// As it is, or would be.
     pub after: Document,
 }
 
-/// A role that stays.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct KeptRole {
-    /// Its name.
     pub name: String,
     /// Why, as a clause.
     pub why: String,
@@ -92,7 +79,7 @@ pub struct LeasesReport {
 
 impl RemoveReport {
     /// The report before anything is changed.
-    pub(super) fn new(ports: Ports<'_>, input: &RemoveInput, seen: &Seen, plan: &Plan) -> Self {
+    pub(super) fn new(ports: RemovePorts<'_>, input: &RemoveInput, seen: &RemoveState, plan: &RemovePlan) -> Self {
         let shared = plan.roles.shared.iter().map(|(name, why)| KeptRole { name: name.clone(), why: why.to_string() });
         let mut roles = RolesReport {
             deleted: Vec::new(),
@@ -110,7 +97,7 @@ impl RemoveReport {
                 _ => roles.kept.push(KeptRole { name: name.clone(), why: "--roles was not given".to_owned() }),
             }
         }
-        for (name, document) in &plan.roles.sole {
+        for (name, document) in &plan.roles.exclusive {
             if plan.delete_roles {
                 roles.deleted.push(DeletedRole { name: name.clone(), document: document.clone() });
             } else {
@@ -125,8 +112,8 @@ impl RemoveReport {
         Self {
             dry_run: input.dry_run,
             owner: plan.owner.clone(),
-            keys: plan.config.steps.iter().map(KeyReport::of).collect(),
-            vault: Place::of(ports.vault, &input.mount),
+            keys: plan.config.steps.iter().map(KeyChangeReport::of).collect(),
+            vault: VaultLocation::of(ports.vault, &input.mount),
             config: ChangeReport {
                 written: plan.config.write(),
                 before: seen.config.document.clone(),
@@ -143,12 +130,4 @@ impl RemoveReport {
 /// (vault `vault/expiration.go` `RegisterAuth`; seen on Vault 1.21 and OpenBao 2.7).
 fn lease_command(mount: &str, namespace: Option<&str>) -> String {
     format!("vault lease revoke{} -prefix auth/{mount}/login", in_namespace(namespace))
-}
-
-/// The vault CLI's flag for a namespace, as a word of a shell.
-pub(super) fn in_namespace(namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) => format!(" -namespace={}", word(namespace)),
-        None => String::new(),
-    }
 }

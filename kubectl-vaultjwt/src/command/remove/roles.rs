@@ -1,9 +1,9 @@
-//! Owns which roles of a mount are an owner's alone, and which others it has a
-//! part in. Pure.
+//! Finds the roles of a mount that are an owner's alone, and the others that it shares.
+//! Pure.
 
 use crate::keychain::Owner;
 use crate::vault::Document;
-use crate::vault::role::bound_issuers;
+use crate::vault::mount::role::bound_issuers;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -13,22 +13,20 @@ use std::collections::BTreeMap;
 #[serde(tag = "why", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Shared {
     /// Another owner of the same issuer is on the mount.
-    OtherOwner {
-        /// That one.
-        owner: Owner,
-    },
+    OtherOwner { owner: Owner },
     /// Keys of no known owner are on the mount, and another cluster can have the
     /// same issuer.
-    Strangers,
+    #[serde(rename = "strangers")]
+    UnmanagedKeys,
 }
 
 /// Who stays on a mount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Staying {
+pub struct Remaining {
     /// Owners, each once.
     pub owners: Vec<Owner>,
     /// Whether there are keys whose owner is not known.
-    pub strangers: bool,
+    pub unmanaged_keys: bool,
     /// Whether it is not known if the owner that leaves has a UID: it has no keys there.
     pub any_form: bool,
 }
@@ -37,7 +35,7 @@ impl std::fmt::Display for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::OtherOwner { owner } => write!(f, "{owner} uses it too"),
-            Self::Strangers => {
+            Self::UnmanagedKeys => {
                 f.write_str("keys of no known owner are on the mount, and may be of a cluster with the same issuer")
             }
         }
@@ -50,15 +48,15 @@ pub enum Part {
     /// It is not bound to the owner's issuer.
     None,
     /// It is the owner's alone.
-    Sole,
+    Exclusive,
     /// It accepts these issuers too, and not the owner's any more when that is removed from it.
     Listed(Vec<String>),
     /// Others use it too.
     Shared(Shared),
 }
 
-/// What `role` is to `owner`, where `staying` are on the mount without it.
-pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
+/// What `role` is to `owner`, where `remaining` are on the mount without it.
+pub fn part(role: &Document, owner: &Owner, remaining: &Remaining) -> Part {
     let issuers = bound_issuers(role);
     let by_pointer = role.get("bound_claims").is_some_and(|claims| claims.get("/iss").is_some());
     // Roles for OIDC take no tokens of clusters, whatever they bind.
@@ -67,15 +65,15 @@ pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
         return Part::None;
     }
     let others: Vec<String> = issuers.into_iter().filter(|issuer| *issuer != owner.issuer).collect();
-    match staying.owners.iter().find(|other| other.issuer == owner.issuer) {
+    match remaining.owners.iter().find(|other| other.issuer == owner.issuer) {
         Some(other) => Part::Shared(Shared::OtherOwner { owner: other.clone() }),
-        // An issuer with a site of its own is one cluster's; kubeadm's is everybody's.
-        None if staying.strangers && (staying.any_form || owner.cluster_uid.is_some()) => {
-            Part::Shared(Shared::Strangers)
+        // An issuer with a site of its own is one cluster's; kubeadm's is many clusters'.
+        None if remaining.unmanaged_keys && (remaining.any_form || owner.cluster_uid.is_some()) => {
+            Part::Shared(Shared::UnmanagedKeys)
         }
-        // What accepts it by a pointer as well would accept nobody.
+        // A role that binds it by a pointer as well would accept no token.
         None if !others.is_empty() && by_pointer => Part::None,
-        None if others.is_empty() => Part::Sole,
+        None if others.is_empty() => Part::Exclusive,
         None => Part::Listed(others),
     }
 }
@@ -84,7 +82,7 @@ pub fn part(role: &Document, owner: &Owner, staying: &Staying) -> Part {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OwnersRoles {
     /// Its own, by name.
-    pub sole: BTreeMap<String, Document>,
+    pub exclusive: BTreeMap<String, Document>,
     /// Those that accept other issuers too, by name, with these.
     pub listed: BTreeMap<String, Vec<String>>,
     /// Shared ones, by name.
@@ -92,14 +90,13 @@ pub struct OwnersRoles {
 }
 
 impl OwnersRoles {
-    /// Sorts `roles`.
-    pub fn of(roles: &BTreeMap<String, Document>, owner: &Owner, staying: &Staying) -> Self {
+    pub fn of(roles: &BTreeMap<String, Document>, owner: &Owner, remaining: &Remaining) -> Self {
         let mut found = Self::default();
         for (name, role) in roles {
-            match part(role, owner, staying) {
+            match part(role, owner, remaining) {
                 Part::None => {}
-                Part::Sole => {
-                    found.sole.insert(name.clone(), role.clone());
+                Part::Exclusive => {
+                    found.exclusive.insert(name.clone(), role.clone());
                 }
                 Part::Listed(others) => {
                     found.listed.insert(name.clone(), others);
@@ -129,37 +126,37 @@ mod tests {
         let other = Owner { issuer: "https://b".into(), cluster_uid: None };
         let listed = |issuers: &[&str]| Part::Listed(issuers.iter().map(|i| (*i).to_owned()).collect());
         let twin = || Part::Shared(Shared::OtherOwner { owner: owner(None) });
-        for (document, staying, expected) in [
-            (bound(json!("https://a")), vec![other.clone()], Part::Sole),
-            (bound(json!(["https://a", "https://a"])), vec![], Part::Sole),
+        for (document, remaining, expected) in [
+            (bound(json!("https://a")), vec![other.clone()], Part::Exclusive),
+            (bound(json!(["https://a", "https://a"])), vec![], Part::Exclusive),
             (bound(json!(["https://a", "https://b"])), vec![], listed(&["https://b"])),
             (bound(json!(["https://a", "https://b"])), vec![owner(None)], twin()),
             (bound(json!("https://a")), vec![other.clone(), owner(None)], twin()),
             (bound(json!("https://a/")), vec![], Part::None),
             (role(json!({"role_type": "jwt", "bound_subject": "s"})), vec![], Part::None),
             (role(json!({"role_type": "oidc", "bound_claims": {"iss": "https://a"}})), vec![], Part::None),
-            // A pattern may take anybody's tokens.
+            // A pattern may accept any cluster's tokens.
             (
                 role(json!({"role_type": "jwt", "bound_claims_type": "glob", "bound_claims": {"iss": "https://a*"}})),
                 vec![],
                 Part::None,
             ),
         ] {
-            let staying = Staying { owners: staying, ..Staying::default() };
-            assert_eq!(part(&document, &owner(Some("1")), &staying), expected, "{document:?}");
+            let remaining = Remaining { owners: remaining, ..Remaining::default() };
+            assert_eq!(part(&document, &owner(Some("1")), &remaining), expected, "{document:?}");
         }
-        let strangers = Staying { owners: vec![other], strangers: true, any_form: false };
+        let unmanaged_keys = Remaining { owners: vec![other], unmanaged_keys: true, any_form: false };
         let ours = bound(json!("https://a"));
-        assert_eq!(part(&ours, &owner(Some("1")), &strangers), Part::Shared(Shared::Strangers));
-        assert_eq!(part(&ours, &owner(None), &strangers), Part::Sole);
-        let any_form = Staying { any_form: true, ..strangers };
-        assert_eq!(part(&ours, &owner(None), &any_form), Part::Shared(Shared::Strangers));
+        assert_eq!(part(&ours, &owner(Some("1")), &unmanaged_keys), Part::Shared(Shared::UnmanagedKeys));
+        assert_eq!(part(&ours, &owner(None), &unmanaged_keys), Part::Exclusive);
+        let any_form = Remaining { any_form: true, ..unmanaged_keys };
+        assert_eq!(part(&ours, &owner(None), &any_form), Part::Shared(Shared::UnmanagedKeys));
     }
 
     #[test]
     fn why_a_role_stays() {
         assert_eq!(
-            Shared::Strangers.to_string(),
+            Shared::UnmanagedKeys.to_string(),
             "keys of no known owner are on the mount, and may be of a cluster with the same issuer"
         );
         assert_eq!(Shared::OtherOwner { owner: owner(Some("1")) }.to_string(), "https://a (cluster 1) uses it too");

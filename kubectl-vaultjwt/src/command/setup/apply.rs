@@ -1,22 +1,22 @@
-//! Owns the effects on Vault, in the order in which an interruption hurts
-//! least: mount, keys, role, login; at the end the keys are looked at again.
+//! Changes Vault, in the order in which an interruption does the least harm: mount, keys,
+//! role, login; at the end the keys are verified.
 
-use super::error::SetupError;
-use super::input::SetupInput;
-use super::observe::{JWT, MountState};
-use super::plan::{ConfigPlan, Plan, RolePlan};
-use super::prove::IssuerProof;
-use super::report::{LoginReport, SetupReport};
-use super::{Ports, Step};
-use crate::command::chain::{Grounds, Roles, roles};
-use crate::command::patiently;
+use crate::command::mount::{Grounds, Roles, read_roles};
+use crate::command::setup::error::SetupError;
+use crate::command::setup::input::{SetupInput, SetupPorts};
+use crate::command::setup::plan::{SetupPlan, config};
+use crate::command::setup::prove::IssuerProof;
+use crate::command::setup::report::{LoginReport, SetupReport};
+use crate::command::setup::role_plan::RolePlan;
+use crate::command::setup::state::{JWT, MountState};
+use crate::command::{Step, patiently};
 use crate::issuer::Resolved;
 use crate::keychain::action::KeyAction;
-use crate::vault::config::Standing;
-use crate::vault::rewrite::{Rewrite, Wanted};
-use crate::vault::role::changed_fields;
-use crate::vault::source::KeySource;
-use crate::vault::{Document, Login, VaultError};
+use crate::vault::mount::config::MountSnapshot;
+use crate::vault::mount::key_source::MountKeySource;
+use crate::vault::mount::rewrite::{ConfigWriter, PlannedConfig};
+use crate::vault::mount::role::changed_fields;
+use crate::vault::{Document, LoginResult, VaultError};
 use shared::Secret;
 use shared::refusal::{self, Refusal};
 use shared::text::one_line;
@@ -30,13 +30,13 @@ pub struct Shown<'a> {
     pub grounds: &'a Grounds,
 }
 
-/// Carries out `plan`, and says in `report` what stands then.
+/// Carries out `plan`, and records the result in `report`.
 pub async fn plan(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
     cluster: &Resolved,
     state: &MountState,
-    plan: &Plan,
+    plan: &SetupPlan,
     shown: Shown<'_>,
     report: &mut SetupReport,
 ) -> Result<(), SetupError> {
@@ -51,28 +51,28 @@ pub async fn plan(
     let roles = match state {
         MountState::Jwt(jwt) => &jwt.roles,
         MountState::Missing if enabled => &Roles::none(),
-        // Whoever enabled it at the same moment may have roles on it by now.
+        // A concurrent run that enabled it may have added roles by now.
         MountState::Missing => {
-            read = roles(ports.vault, mount, None).await;
+            read = read_roles(ports.vault, mount, None).await;
             &read
         }
     };
-    // The plan is made anew on what stands there at the moment of writing.
-    let wanted = |standing: Standing<'_>| {
-        let config = ConfigPlan::make(input, cluster, standing, roles, grounds)?;
-        Ok(Wanted { document: config.document, write: config.write })
+    // The plan is made again on the configuration at the moment of writing.
+    let wanted = |standing: MountSnapshot<'_>| {
+        let planned = config(input, cluster, standing, roles, grounds)?;
+        Ok(PlannedConfig { document: planned.document, write: planned.write })
     };
-    let mut rewrite = Rewrite::new(ports.vault, mount, input.now);
+    let mut rewrite = ConfigWriter::new(ports.vault, mount, input.now);
     let mut written = None;
     if plan.config.write {
-        let put = patiently(ports.progress, "writing the keys", rewrite.put::<SetupError>(&wanted)).await?;
+        let put = patiently(ports.progress, "writing the keys", rewrite.write::<SetupError>(&wanted)).await?;
         (report.config.before, report.config.after) = (put.before.clone(), put.after.clone());
         written = Some(put);
         if let Some(from) = fetched(plan) {
             done(format!("configuration written: Vault fetches the keys itself from {from}"));
         } else {
             done(keys_written(plan));
-            if let Some(from) = &plan.config.chain.from {
+            if let Some(from) = &plan.config.key_list.from {
                 done(format!("the keys of {from} are now keys of {}", cluster.owner));
             }
         }
@@ -86,14 +86,14 @@ pub async fn plan(
     if let Some(written) = written {
         // Role and login were done inside the wait, which therefore costs little.
         // It is waited for in any case: a login that fails may be refused because
-        // somebody undid our write, and only this sees it.
-        let work = rewrite.settle::<SetupError>(&wanted, written);
+        // another writer undid this write, and only this check sees it.
+        let work = rewrite.wait_until_stable::<SetupError>(&wanted, written);
         report.config.after = patiently(ports.progress, "waiting to see the keys stay", work).await?.after;
         done("keys read back: they stand as written".to_owned());
         if matches!(proven, Err(SetupError::LoginRefused { .. })) {
             proven = login(ports, input, plan, &proof).await.map(|login| report.login = login);
         }
-    } else if fetched(plan).is_none() && refused_for_its_signature(&proven) && rewrite.again(&wanted).await? {
+    } else if fetched(plan).is_none() && refused_for_its_signature(&proven) && rewrite.rewrite(&wanted).await? {
         done("keys written again: Vault had them, and did not use them for logins".to_owned());
         proven = login(ports, input, plan, &proof).await.map(|login| report.login = login);
     }
@@ -112,14 +112,14 @@ fn refused_for_its_signature(proven: &Result<(), SetupError>) -> bool {
 }
 
 /// Where Vault fetches the keys from, where it does.
-fn fetched(plan: &Plan) -> Option<String> {
-    let urls = KeySource::of(Some(&plan.config.document)).urls().into_iter().map(one_line).collect::<Vec<_>>();
+fn fetched(plan: &SetupPlan) -> Option<String> {
+    let urls = MountKeySource::of(Some(&plan.config.document)).urls().into_iter().map(one_line).collect::<Vec<_>>();
     (!urls.is_empty()).then(|| urls.join(", "))
 }
 
 /// What became of the keys, in words.
-fn keys_written(plan: &Plan) -> String {
-    let chain = &plan.config.chain;
+fn keys_written(plan: &SetupPlan) -> String {
+    let key_list = &plan.config.key_list;
     let counts = [
         ("added", KeyAction::Add),
         ("adopted", KeyAction::Adopt),
@@ -127,17 +127,18 @@ fn keys_written(plan: &Plan) -> String {
         ("retired", KeyAction::Retire),
         ("removed", KeyAction::Remove),
     ];
-    let told = counts.iter().map(|(word, action)| (word, chain.count(*action))).filter(|(_, n)| *n > 0);
+    let told = counts.iter().map(|(word, action)| (word, key_list.count(*action))).filter(|(_, n)| *n > 0);
     let told: Vec<String> = told.map(|(word, n)| format!("{n} {word}")).collect();
-    let changed = chain.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
+    let changed =
+        key_list.steps.iter().filter(|step| step.action.changes() && step.action != KeyAction::Remove).count();
     let told = [told, vec![format!("{} kept", plan.config.keys - changed)]].concat();
     format!("keys written: {}", told.join(", "))
 }
 
 async fn role_and_login(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
-    plan: &Plan,
+    plan: &SetupPlan,
     proof: &IssuerProof,
     report: &mut SetupReport,
 ) -> Result<(), SetupError> {
@@ -160,8 +161,8 @@ async fn role_and_login(
     Ok(())
 }
 
-/// Enables the mount; `false` where somebody else just did.
-async fn enable(ports: Ports<'_>, input: &SetupInput) -> Result<bool, SetupError> {
+/// Enables the mount; `false` where a concurrent run just did.
+async fn enable(ports: SetupPorts<'_>, input: &SetupInput) -> Result<bool, SetupError> {
     let Err(error) = ports.vault.enable_jwt(&input.mount).await else { return Ok(true) };
     let refused = error.refusal().is_some_and(|refused| refused.status == 400);
     if refused && ports.vault.auth_mounts().await?.get(input.mount.as_str()).is_some_and(|kind| kind == JWT) {
@@ -172,7 +173,7 @@ async fn enable(ports: Ports<'_>, input: &SetupInput) -> Result<bool, SetupError
 
 /// Adds the new issuer to a role as it is now: another writer may have changed or deleted
 /// it since the plan was made.
-async fn move_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Result<Option<Document>, SetupError> {
+async fn move_role(ports: SetupPorts<'_>, input: &SetupInput, role: &RolePlan) -> Result<Option<Document>, SetupError> {
     let name = one_line(&role.name);
     let Some(found) = ports.vault.read_role(&input.mount, &role.name).await? else {
         ports.progress.step(Step::Warning(format!("role \"{name}\" was deleted by another writer")));
@@ -185,7 +186,7 @@ async fn move_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Res
     write_role(ports, input, &plan).await.map(Some)
 }
 
-async fn write_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Result<Document, SetupError> {
+async fn write_role(ports: SetupPorts<'_>, input: &SetupInput, role: &RolePlan) -> Result<Document, SetupError> {
     let done = |text: String| ports.progress.step(Step::Done(text));
     if !role.write {
         done(format!("role \"{}\" unchanged", role.name));
@@ -207,9 +208,9 @@ async fn write_role(ports: Ports<'_>, input: &SetupInput, role: &RolePlan) -> Re
 
 /// Proves the role by a login, and revokes what it gave.
 async fn login(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
-    plan: &Plan,
+    plan: &SetupPlan,
     proof: &IssuerProof,
 ) -> Result<LoginReport, SetupError> {
     let Some(role) = plan.roles.tested().filter(|_| input.verify) else {
@@ -264,10 +265,15 @@ const LOGINS: u32 = 4;
 
 /// Logs in, again where a moment can make the difference: another node may not
 /// have the keys yet, and a Vault whose configuration is being written by
-/// somebody else can drop the connection (the plugin uses the configuration it
+/// another client can drop the connection (the plugin uses the configuration it
 /// has just thrown away and panics; seen on Vault 1.21.2 in
 /// vault-plugin-auth-jwt `provider_config.go` `NewProviderConfig`).
-async fn log_in(ports: Ports<'_>, input: &SetupInput, role: &str, token: &Secret) -> Result<Login, VaultError> {
+async fn log_in(
+    ports: SetupPorts<'_>,
+    input: &SetupInput,
+    role: &str,
+    token: &Secret,
+) -> Result<LoginResult, VaultError> {
     let mut left = LOGINS;
     loop {
         left -= 1;

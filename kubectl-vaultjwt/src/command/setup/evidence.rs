@@ -1,30 +1,28 @@
-//! Who answers on this connection, and what is recorded about it: the way of a
-//! cluster that is enrolled now, or, once a person has confirmed it, another way to
-//! one that is enrolled already.
+//! Which server answers on this connection, and what is recorded about it: the way of a
+//! cluster that is enrolled now, or, after a person's confirmation, another way to a
+//! cluster that is already enrolled.
 
-use super::Ports;
-use super::error::SetupError;
-use super::input::SetupInput;
-use super::observe::{MountState, as_of};
-use super::prove::IssuerProof;
-use crate::command::chain::admission::is_discontinuous;
-use crate::command::chain::error::claimed;
-use crate::command::chain::grounds::{enrolled_name, form};
-use crate::command::chain::{ChainError, Grounds, Member, elements, grounds};
+use crate::command::mount::admission::is_discontinuous;
+use crate::command::mount::error::claimed;
+use crate::command::mount::grounds::{self, enrolled_name, form};
+use crate::command::mount::{EnrollmentError, Grounds, Member, elements};
+use crate::command::setup::error::SetupError;
+use crate::command::setup::input::{SetupInput, SetupPorts};
+use crate::command::setup::prove::IssuerProof;
+use crate::command::setup::state::{MountState, as_of};
 use crate::command::{self, Reply, possession, ways};
 use crate::issuer::{KeysFrom, Resolved};
 use crate::keychain::authority::Authority;
-use crate::keychain::element::authorities;
-use crate::keychain::element::{Element, Mark};
-use crate::keychain::evidence::{Evidence, Form, Reached, Step, Word};
-use crate::keychain::key::KeyId;
+use crate::keychain::element::{Management, MountKey, authorities};
+use crate::keychain::evidence::{Evidence, Form, KeyChange, Reached, Word};
+use crate::keychain::key_id::KeyId;
 use crate::keychain::key_proof::KeyProof;
 use crate::keychain::provenance::Provenance;
 use shared::text::one_line;
 
 /// What a change of the keys rests on.
 pub async fn gather(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
     cluster: &Resolved,
     state: &MountState,
@@ -42,11 +40,11 @@ pub async fn gather(
     }
     let evidence = grounds::evidence(cluster, ports.cluster.reached(&recorded), &recorded);
     let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), ports.cluster.way());
-    if input.terms.allow.same_issuer {
+    if input.options.allow.same_issuer {
         grounds.unconfirmed.clear();
     }
     grounds.signer = proof.signer();
-    let request = possession::Request {
+    let request = possession::PossessionRequest {
         owner: &cluster.owner,
         elements: &standing,
         reached: evidence.reached,
@@ -62,22 +60,22 @@ pub async fn gather(
         }
         ensure_unchanged(ports, input, &grounds, false)?;
         grounds.from = Some(from.clone());
-        let checked = grounds.check_transfer(cluster, &input.cluster_name, &before, from, input.terms.replace_keys);
-        checked.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+        let checked = grounds.check_transfer(cluster, &input.cluster_name, &before, from, input.options.replace_keys);
+        checked.map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })?;
     }
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
-    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    let by_hand = standing.iter().any(|element| element.mark == Mark::None && published(element));
-    // Its own keys are nobody else's.
+    let published = |element: &MountKey| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let by_hand = standing.iter().any(|element| element.management == Management::Unmanaged && published(element));
+    // Its own keys are not another cluster's.
     if by_hand {
-        let adopts = input.terms.policy.adopt;
+        let adopts = input.options.policy.adopt;
         grounds.adoptable = possession::adoptable(ports.cluster, ports.progress, request, cluster, adopts).await;
     }
     if !enrolled {
         let way = recordable(input, &grounds)?;
         if input.authority.as_ref().is_some_and(|authority| *authority != way) {
-            let source = ChainError::NotThisWay { context: input.cluster_name.clone(), way };
-            return Err(SetupError::Chain { mount: input.mount.clone(), source });
+            let source = EnrollmentError::NotThisWay { context: input.cluster_name.clone(), way };
+            return Err(SetupError::Enrollment { mount: input.mount.clone(), source });
         }
         let ways = ways::to_record(ports.cluster, ports.progress, way).await;
         ensure_unchanged(ports, input, &grounds, true)?;
@@ -87,8 +85,8 @@ pub async fn gather(
     if from.is_some() {
         return Ok(grounds);
     }
-    let member = Member { cluster, name: &input.cluster_name, enrol: true, grounds: &grounds, recent: None };
-    let outlook = member.outlook(&standing, date.unwrap_or(input.now), input.terms.policy);
+    let member = Member { cluster, name: &input.cluster_name, enroll: true, grounds: &grounds, recent: None };
+    let outlook = member.outlook(&standing, date.unwrap_or(input.now), input.options.policy);
     match evidence.reached {
         Reached::Direct => {
             grounds.record = ways::renewed(ports.cluster, ports.progress, &cluster.owner, &standing).await;
@@ -113,27 +111,32 @@ pub async fn gather(
 /// Whether the keys are a provider's, read where it publishes them.
 fn is_provided(cluster: &Resolved, evidence: Evidence) -> bool {
     let form = form(&cluster.owner);
-    form == Form::Managed && form.allows(Step::ChangeKeys, evidence).is_ok()
+    form == Form::Managed && form.allows(KeyChange::ChangeKeys, evidence).is_ok()
 }
 
 /// The way of this run, or why it cannot be recorded.
 fn recordable(input: &SetupInput, grounds: &Grounds) -> Result<Authority, SetupError> {
     let way = grounds.recordable(&input.cluster_name);
-    way.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })
+    way.map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })
 }
 
-/// After the last request: whether whoever answered it was judged, and is who is
+/// After the last request: whether the server that answered it was judged, and is the one that is
 /// recorded, where the way is.
-fn ensure_unchanged(ports: Ports<'_>, input: &SetupInput, grounds: &Grounds, records: bool) -> Result<(), SetupError> {
+fn ensure_unchanged(
+    ports: SetupPorts<'_>,
+    input: &SetupInput,
+    grounds: &Grounds,
+    records: bool,
+) -> Result<(), SetupError> {
     let (reached, way) = (ports.cluster.reached(&grounds.seen), ports.cluster.way());
     let unchanged = grounds.ensure_unchanged(&input.cluster_name, reached, way.as_ref(), records);
-    unchanged.map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })
+    unchanged.map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })
 }
 
 async fn show_possession(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
-    request: possession::Request<'_>,
+    request: possession::PossessionRequest<'_>,
     grounds: &mut Grounds,
 ) {
     match possession::show(ports.cluster, ports.progress, request).await {
@@ -142,7 +145,7 @@ async fn show_possession(
     }
     // Whom the user believed at enrollment, the user may believe again.
     let trusted = possession::is_trusted(request.elements, request.owner);
-    let by_file = matches!(input.wishes.keys_from, Some(KeysFrom::File(_)));
+    let by_file = matches!(input.overrides.keys_from, Some(KeysFrom::File(_)));
     if trusted && (input.trust_issuer || by_file) && request.reached == Reached::Indirect {
         let flag = if by_file { "--keys-from" } else { "--trust-issuer" };
         ports.progress.step(command::Step::Warning(format!(
@@ -155,10 +158,10 @@ async fn show_possession(
 /// Another way to an enrolled cluster is recorded by a person only: all that the
 /// cluster says of itself can be copied.
 async fn confirm(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
     cluster: &Resolved,
-    standing: &[Element],
+    standing: &[MountKey],
     recorded: &[Authority],
     grounds: &mut Grounds,
 ) -> Result<(), SetupError> {
@@ -167,12 +170,12 @@ async fn confirm(
     let (context, name) = (input.cluster_name.clone(), enrolled.clone());
     let source = if grounds.evidence.reached == Reached::Indirect {
         let why = grounds.no_possession.clone().unwrap_or_default();
-        ChainError::NoPossession { context, enrolled: name, owner: owner.clone(), why }
+        EnrollmentError::NoPossession { context, enrolled: name, owner: owner.clone(), why }
     } else if recorded.is_empty() {
-        ChainError::NoWay { context, enrolled: name, owner: owner.clone() }
+        EnrollmentError::NoWay { context, enrolled: name, owner: owner.clone() }
     } else {
         let (recorded, way) = (recorded.to_vec(), grounds.way.clone());
-        ChainError::AnotherWay { context, enrolled: name, recorded, way, owner: owner.clone() }
+        EnrollmentError::AnotherWay { context, enrolled: name, recorded, way, owner: owner.clone() }
     };
     let refused = |grounds: &Grounds| SetupError::OtherWay {
         mount: input.mount.clone(),
@@ -180,7 +183,7 @@ async fn confirm(
         authority: grounds.way.as_ref().map(ToString::to_string),
         possession: grounds.no_possession.clone(),
         namespace: ports.vault.namespace().map(str::to_owned),
-        replace_keys: input.terms.replace_keys || is_discontinuous(cluster, standing),
+        replace_keys: input.options.replace_keys || is_discontinuous(cluster, standing),
     };
     let way = recordable(input, grounds)?;
     let say = |line: String| ports.progress.step(command::Step::Warning(line));
@@ -188,7 +191,7 @@ async fn confirm(
     for line in compared(cluster, standing, recorded, &way, grounds.no_possession.as_deref()) {
         say(line);
     }
-    let allowed = |word| form(owner).allows(Step::RecordWay(word), grounds.evidence);
+    let allowed = |word| form(owner).allows(KeyChange::RecordWay(word), grounds.evidence);
     let word = match &input.authority {
         Some(authority) if *authority == way => Word::Typed,
         Some(_) => Word::None,
@@ -215,7 +218,7 @@ async fn confirm(
 }
 
 /// What a person compares where a cluster publishes none of the keys that the mount has of it.
-fn replaced(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, standing: &[Element]) {
+fn replaced(ports: SetupPorts<'_>, input: &SetupInput, cluster: &Resolved, standing: &[MountKey]) {
     let name = |kid: Option<String>, id: KeyId| one_line(&kid.unwrap_or_else(|| id.to_string()));
     let say = |line: String| ports.progress.step(command::Step::Warning(line));
     let (Some(oldest), ours) = keys_of(cluster, standing) else { return };
@@ -247,9 +250,9 @@ fn replaced(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, standing: 
     }
 }
 
-/// The keys that stand for a cluster, and when the oldest was added.
-fn keys_of<'a>(cluster: &Resolved, standing: &'a [Element]) -> (Option<&'a str>, Vec<&'a Element>) {
-    let ours: Vec<&Element> = standing.iter().filter(|element| element.is_of(&cluster.owner)).collect();
+/// The keys of a cluster on the mount, and when the oldest was added.
+fn keys_of<'a>(cluster: &Resolved, standing: &'a [MountKey]) -> (Option<&'a str>, Vec<&'a MountKey>) {
+    let ours: Vec<&MountKey> = standing.iter().filter(|element| element.is_of(&cluster.owner)).collect();
     let oldest = ours.iter().filter_map(|e| e.provenance()).map(|mark: &Provenance| mark.added.as_str()).min();
     (oldest, ours)
 }
@@ -257,13 +260,13 @@ fn keys_of<'a>(cluster: &Resolved, standing: &'a [Element]) -> (Option<&'a str>,
 /// What a person compares before another way is recorded.
 fn compared(
     cluster: &Resolved,
-    standing: &[Element],
+    standing: &[MountKey],
     recorded: &[Authority],
     way: &Authority,
     no_possession: Option<&str>,
 ) -> Vec<String> {
     let (oldest, ours) = keys_of(cluster, standing);
-    let published = |element: &&&Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let published = |element: &&&MountKey| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let common = ours.iter().filter(published).count();
     let ways: Vec<String> = recorded.iter().map(ToString::to_string).collect();
     let mut lines = vec![

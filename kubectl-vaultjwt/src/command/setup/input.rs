@@ -1,30 +1,33 @@
-//! Owns what `setup` was asked for, resolved: no flags, no files, no clock.
+//! What `setup` was asked for, resolved: no flags, no files, no clock.
 
-use super::source::Keys;
-use crate::cluster::ServiceAccount;
-use crate::command::chain::Terms;
-use crate::issuer::resolve::Wishes;
+use crate::cluster::Cluster;
+use crate::cluster::service_account::ServiceAccount;
+use crate::command::mount::MountOptions;
+use crate::command::{Confirm, Progress};
+use crate::issuer::Sources;
+use crate::issuer::request::IssuerOverrides;
 use crate::keychain::authority::Authority;
-use crate::keychain::key::KeyId;
+use crate::keychain::key_id::KeyId;
+use crate::vault::Vault;
+use crate::vault::mount::key_source::KeysMode;
 use jiff::Timestamp;
 use shared::mount::MountPath;
 
 /// Everything `setup` decides from, besides what it observes.
 #[derive(Clone, Debug)]
 pub struct SetupInput {
-    /// The auth mount.
     pub mount: MountPath,
     /// The role to write, where one was asked for.
     pub role: Option<RoleInput>,
     /// Issuer and UID given by hand.
-    pub wishes: Wishes,
+    pub overrides: IssuerOverrides,
     /// Name of the cluster for people: the context, or the cluster entry.
     pub cluster_name: String,
     /// `--move-from`
     pub moves: Option<MoveInput>,
     /// `--expect-key`: keys that the cluster must publish.
     pub expected: Vec<KeyId>,
-    /// Whether an unproven issuer is believed.
+    /// Whether an issuer that is not verified is accepted.
     pub trust_issuer: bool,
     /// `--authority`: the way that is not recorded, as a person compared it.
     pub authority: Option<Authority>,
@@ -35,12 +38,12 @@ pub struct SetupInput {
     pub verify: bool,
     /// Whether to stop after the plan.
     pub dry_run: bool,
-    /// Time of the run by the local clock; Vault's counts where it tells it.
+    /// Time of the run by the local clock; Vault's takes precedence where it sends it.
     pub now: Timestamp,
     /// How the mount is to get its keys.
     pub keys: Keys,
     /// What holds for the keys and for sharing the mount.
-    pub terms: Terms,
+    pub options: MountOptions,
     /// A random audience, new for each run: it makes a token provably fresh.
     pub nonce: String,
 }
@@ -56,10 +59,8 @@ pub struct MoveInput {
     pub all_roles: bool,
 }
 
-/// The role that was asked for.
 #[derive(Clone, Debug)]
 pub struct RoleInput {
-    /// Its name.
     pub name: String,
     /// Who may log in; at least one.
     pub service_accounts: Vec<ServiceAccount>,
@@ -67,9 +68,9 @@ pub struct RoleInput {
     pub policies: Vec<String>,
     /// Audiences, where given.
     pub audiences: Option<Vec<String>>,
-    /// Lease in seconds, where given.
+    /// TTL in seconds, where given.
     pub ttl: Option<u64>,
-    /// Longest lease in seconds, where given.
+    /// Max TTL in seconds, where given.
     pub max_ttl: Option<u64>,
     /// `--user-claim`
     pub user_claim: Option<String>,
@@ -77,4 +78,28 @@ pub struct RoleInput {
     pub allow_shared_identity: bool,
     /// `--replace-role`
     pub replace: bool,
+}
+
+/// The ways out of the program that `setup` uses.
+#[derive(Clone, Copy)]
+pub struct SetupPorts<'a> {
+    /// The cluster's API server.
+    pub cluster: &'a dyn Cluster,
+    /// Issuers' own sites, and the clouds.
+    pub sources: Sources<'a>,
+    pub vault: &'a dyn Vault,
+    pub progress: &'a dyn Progress,
+    pub confirm: &'a dyn Confirm,
+}
+
+/// How the mount is to get its keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// `--keys`
+    pub mode: KeysMode,
+    /// `--convert-keys`
+    pub convert: bool,
+    /// The authorities that Vault is to trust for the issuer's site, PEM;
+    /// empty for the system's.
+    pub ca: String,
 }

@@ -1,74 +1,27 @@
-//! Owns reading both sides, changing neither.
+//! Reads the cluster and the mount, and changes neither.
 
-use super::error::SetupError;
-use super::input::SetupInput;
-use super::plan::Plan;
-use super::source;
-use super::{Ports, Step};
-use crate::command::chain::{self, Roles, roles};
-use crate::command::patiently;
-use crate::issuer::CloudWord;
-use crate::issuer::resolve::{KeySource, Resolved, SiteUnused, resolve};
+use crate::command::mount::{self, Roles, read_roles};
+use crate::command::setup::error::SetupError;
+use crate::command::setup::input::{SetupInput, SetupPorts};
+use crate::command::setup::plan::SetupPlan;
+use crate::command::setup::state::{JWT, Jwt, MountState, as_of, enrolled};
+use crate::command::{Step, patiently};
+use crate::issuer::CloudAnswer;
+use crate::issuer::resolve::resolve;
+use crate::issuer::resolved::{KeySource, Resolved, SiteUnused};
 use crate::keychain::Owner;
-use crate::keychain::element::Element;
-use crate::keychain::key::KeyId;
-use crate::keychain::transfer::transferred;
-use crate::vault::fit::fit;
-use crate::vault::role::shared_identity;
-use crate::vault::source::{KeySource as VaultsSource, KeysMode};
+use crate::keychain::element::MountKey;
+use crate::keychain::key_id::KeyId;
+use crate::vault::mount::fit::fit;
+use crate::vault::mount::key_source::{KeysMode, MountKeySource as VaultsSource};
+use crate::vault::mount::role::shared_identity;
 use crate::vault::{Config, Document};
 use shared::text::one_line;
 
-/// Mounts that serve JWT logins, by the type Vault lists.
-pub(super) const JWT: &str = "jwt";
-
-/// What is at the mount path.
-#[derive(Clone, Debug, PartialEq)]
-pub enum MountState {
-    /// Nothing.
-    Missing,
-    /// A JWT auth mount.
-    Jwt(Box<Jwt>),
-}
-
-impl MountState {
-    /// Whether keys of this cluster are on it, or fetched by it.
-    pub fn enrolled(&self, cluster: &Resolved) -> bool {
-        match self {
-            Self::Missing => false,
-            Self::Jwt(jwt) => enrolled(jwt.config.document.as_ref(), cluster, jwt.from.as_ref()),
-        }
-    }
-}
-
-/// A JWT auth mount as it is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Jwt {
-    /// `auth/<mount>/config`
-    pub config: Config,
-    /// `auth/<mount>/role/<name>` of the role that was asked for.
-    pub role: Option<Document>,
-    /// All roles, where this cluster would be new to the mount, or its issuer changes.
-    pub roles: Roles,
-    /// The owner whose keys become this cluster's.
-    pub from: Option<Owner>,
-}
-
-impl Default for Jwt {
-    fn default() -> Self {
-        Self { config: Config::default(), role: None, roles: Roles::NotRead, from: None }
-    }
-}
-
-fn enrolled(document: Option<&Document>, cluster: &Resolved, from: Option<&Owner>) -> bool {
-    let is_ours = |key: &Element| key.is_of(&cluster.owner) || from.is_some_and(|from| key.is_of(from));
-    chain::elements(document).iter().any(is_ours) || source::fetches(document, cluster)
-}
-
 /// Issuer, owner and keys; claimed, not proven.
-pub async fn cluster(ports: Ports<'_>, input: &SetupInput, standing: &[Element]) -> Result<Resolved, SetupError> {
-    let enrolled = chain::owners(standing);
-    let work = resolve(ports.cluster, ports.sources, &input.wishes, &enrolled);
+pub async fn cluster(ports: SetupPorts<'_>, input: &SetupInput, standing: &[MountKey]) -> Result<Resolved, SetupError> {
+    let enrolled = mount::owners(standing);
+    let work = resolve(ports.cluster, ports.sources, &input.overrides, &enrolled);
     let resolved = patiently(ports.progress, "reading the issuer and its keys", work).await?;
     let keys = resolved.keys.keys.len();
     let from = match resolved.source {
@@ -85,13 +38,13 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput, standing: &[Element])
         Some(why @ SiteUnused::None(_)) => {
             ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
         }
-        // Told in any case: the keys rest on the word of the API server alone.
+        // Reported in any case: only the API server vouches for the keys.
         Some(why @ SiteUnused::Unreadable(_)) => {
             ports.progress.step(Step::Skipped(format!("the issuer's own site was not used: {why}")));
         }
         None => {}
     }
-    if let Some(why) = &resolved.no_witness {
+    if let Some(why) = &resolved.api_keys_unread {
         ports.progress.step(Step::Skipped(format!("the API server's own key set was not compared: {why}")));
     }
     let on_mount = |id: KeyId| standing.iter().any(|e| e.id() == Some(id) && e.is_of(&resolved.owner));
@@ -105,9 +58,13 @@ pub async fn cluster(ports: Ports<'_>, input: &SetupInput, standing: &[Element])
 }
 
 /// Leaves out keys whose private key can be computed, and says which.
-pub fn without_weak_keys(ports: Ports<'_>, cluster: Resolved, standing: &[Element]) -> Result<Resolved, SetupError> {
+pub fn without_weak_keys(
+    ports: SetupPorts<'_>,
+    cluster: Resolved,
+    standing: &[MountKey],
+) -> Result<Resolved, SetupError> {
     let told = cluster.keys.skipped.len();
-    let cluster = chain::grounds::without_weak_keys(cluster, standing)?;
+    let cluster = mount::grounds::without_weak_keys(cluster, standing)?;
     for skipped in cluster.keys.skipped.iter().skip(told) {
         ports.progress.step(Step::Warning(skipped.to_string()));
     }
@@ -124,17 +81,17 @@ pub fn expected(input: &SetupInput, cluster: &Resolved) -> Result<(), SetupError
     Err(SetupError::UnexpectedKeys { issuer: cluster.owner.issuer.clone(), missing, published })
 }
 
-fn tell_of_cloud(ports: Ports<'_>, word: &CloudWord) {
+fn tell_of_cloud(ports: SetupPorts<'_>, word: &CloudAnswer) {
     match word {
-        CloudWord::NotAsked | CloudWord::Nobody => {}
-        CloudWord::Failed(error) => {
+        CloudAnswer::NotAsked | CloudAnswer::NoCloud => {}
+        CloudAnswer::Failed(error) => {
             ports.progress.step(Step::Skipped(error.to_string()));
             ports.progress.step(Step::Detail(error.hint()));
         }
-        CloudWord::Confirmed(described) | CloudWord::Behind(described, _) => {
+        CloudAnswer::Confirmed(described) | CloudAnswer::Unconfirmed(described, _) => {
             let id = one_line(&described.id);
             ports.progress.step(match word {
-                CloudWord::Behind(_, gap) => Step::Detail(gap.about(&id)),
+                CloudAnswer::Unconfirmed(_, gap) => Step::Detail(gap.about(&id)),
                 _ => Step::Detail(format!("the cluster's cloud confirms {id}")),
             });
             if let Some(why) = &described.no_issuer {
@@ -145,7 +102,7 @@ fn tell_of_cloud(ports: Ports<'_>, word: &CloudWord) {
 }
 
 /// The configuration of the mount; `None` where there is no mount.
-pub async fn mount(ports: Ports<'_>, input: &SetupInput) -> Result<Option<Config>, SetupError> {
+pub async fn mount(ports: SetupPorts<'_>, input: &SetupInput) -> Result<Option<Config>, SetupError> {
     let work = ports.vault.auth_mounts();
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", work).await?;
     match mounts.get(input.mount.as_str()) {
@@ -166,7 +123,7 @@ pub async fn mount(ports: Ports<'_>, input: &SetupInput) -> Result<Option<Config
 
 /// What is at the mount path, where `mount` is its configuration.
 pub async fn vault(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
     cluster: &Resolved,
     mount: Option<Config>,
@@ -178,23 +135,23 @@ pub async fn vault(
         None => None,
     };
     let on_it = |document: Option<&Document>| {
-        let standing = as_of(cluster, chain::elements(document), from.as_ref());
-        enrolled(document, cluster, from.as_ref()) && !chain::admission::is_discontinuous(cluster, &standing)
+        let standing = as_of(cluster, mount::elements(document), from.as_ref());
+        enrolled(document, cluster, from.as_ref()) && !mount::admission::is_discontinuous(cluster, &standing)
     };
     let mut enrolled = on_it(config.document.as_ref());
-    let standing = chain::elements(config.document.as_ref());
+    let standing = mount::elements(config.document.as_ref());
     let fetching = VaultsSource::of(config.document.as_ref()).mode() != KeysMode::Static;
-    let roles = if enrolled && !input.terms.clear_bound_issuer && input.moves.is_none() {
+    let roles = if enrolled && !input.options.clear_bound_issuer && input.moves.is_none() {
         Roles::NotRead
     } else {
-        roles(ports.vault, &input.mount, config.document.as_ref()).await
+        read_roles(ports.vault, &input.mount, config.document.as_ref()).await
     };
-    if !enrolled && chain::roles::fit_issuer(&roles, &cluster.owner.issuer) {
+    if !enrolled && mount::read_roles::fit_issuer(&roles, &cluster.owner.issuer) {
         config = ports.vault.read_config(&input.mount).await?;
         enrolled = on_it(config.document.as_ref());
     }
     if !enrolled {
-        if input.terms.allow.existing_roles {
+        if input.options.allow.existing_roles {
             warn_of_fitting_roles(ports, input, cluster, &roles);
         }
         if !standing.is_empty() || fetching {
@@ -204,16 +161,8 @@ pub async fn vault(
     Ok(MountState::Jwt(Box::new(Jwt { config, role, roles, from })))
 }
 
-/// The keys on the mount, with those of `from` as this cluster's.
-pub fn as_of(cluster: &Resolved, standing: Vec<Element>, from: Option<&Owner>) -> Vec<Element> {
-    match from {
-        Some(from) => transferred(&standing, from, &cluster.owner),
-        None => standing,
-    }
-}
-
-/// What `--allow-existing-roles` allows is told all the same.
-fn warn_of_fitting_roles(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, roles: &Roles) {
+/// What `--allow-existing-roles` allows is reported all the same.
+fn warn_of_fitting_roles(ports: SetupPorts<'_>, input: &SetupInput, cluster: &Resolved, roles: &Roles) {
     let warn = |words: String| ports.progress.step(Step::Warning(words));
     match roles {
         Roles::NotRead => {}
@@ -231,7 +180,7 @@ fn warn_of_fitting_roles(ports: Ports<'_>, input: &SetupInput, cluster: &Resolve
 
 /// Where a second cluster comes, roles that name identities by a claim that
 /// clusters share should be known.
-fn warn_of_shared_identities(ports: Ports<'_>, roles: &Roles) {
+fn warn_of_shared_identities(ports: SetupPorts<'_>, roles: &Roles) {
     let Roles::Read { roles, .. } = roles else { return };
     for (name, role) in roles {
         if let Some(claim) = shared_identity(role) {
@@ -245,7 +194,7 @@ fn warn_of_shared_identities(ports: Ports<'_>, roles: &Roles) {
 }
 
 /// What is allowed but should be known before it is done.
-pub async fn warnings(ports: Ports<'_>, input: &SetupInput, cluster: &Resolved, plan: &Plan) {
+pub async fn warnings(ports: SetupPorts<'_>, input: &SetupInput, cluster: &Resolved, plan: &SetupPlan) {
     for warning in plan.warnings(&cluster.owner.issuer) {
         ports.progress.step(Step::Warning(warning));
     }

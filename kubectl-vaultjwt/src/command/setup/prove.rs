@@ -1,25 +1,26 @@
-//! Owns the proof of issuer: a token of this API server, checked against the
-//! keys about to be written. Where the role's own service account can give
-//! the token, it serves the login too.
+//! The proof of issuer: a token of this API server, checked against the keys about to be
+//! written. Where the role's own service account can give the token, it is used for the
+//! test login too.
 
-use super::error::SetupError;
-use super::input::SetupInput;
-use super::plan::RolePlan;
-use super::{Ports, Step};
-use crate::cluster::{ClusterError, ServiceAccount};
-use crate::command::proof::{self, LIFETIME, Proven, Unproven};
+use crate::cluster::ClusterError;
+use crate::cluster::service_account::ServiceAccount;
+use crate::command::Step;
+use crate::command::prove_issuer::{self, IssuerProofError, LIFETIME, Proven};
+use crate::command::setup::error::SetupError;
+use crate::command::setup::input::{SetupInput, SetupPorts};
+use crate::command::setup::role_plan::RolePlan;
 use crate::issuer::proof::Proof;
 use crate::issuer::{KeySource, Resolved};
-use crate::keychain::key::KeyId;
-use crate::vault::role::DEFAULT_AUDIENCE;
+use crate::keychain::key_id::KeyId;
 use jiff::Timestamp;
 use shared::Secret;
+use shared::jwt::DEFAULT_AUDIENCE;
 
 /// What came of the proof.
 #[derive(Debug)]
 pub struct IssuerProof {
-    /// Who gave the token, and what it showed; `None` where `--trust-issuer`
-    /// stood in for it.
+    /// The service account of the token, and what it showed; `None` where `--trust-issuer`
+    /// replaced it.
     pub shown: Option<(ServiceAccount, Proof)>,
     /// A token that can log in with the role, and whose it is.
     pub login_token: Option<(ServiceAccount, Secret)>,
@@ -41,7 +42,7 @@ impl IssuerProof {
 
 /// Proves the issuer, or refuses.
 pub async fn issuer(
-    ports: Ports<'_>,
+    ports: SetupPorts<'_>,
     input: &SetupInput,
     cluster: &Resolved,
     role: Option<&RolePlan>,
@@ -50,8 +51,10 @@ pub async fn issuer(
     // The second audience exists for this run only: no token from elsewhere has it.
     let audiences = [audience, input.nonce.clone()];
     let wanted: &[ServiceAccount] = role.map_or(&[], |role| &role.accounts);
-    let refusal = match proof::ask(ports.cluster, ports.progress, cluster, wanted, &audiences, Timestamp::now()).await {
-        Ok(Proven { account, token, proof, passed_over }) => {
+    let refusal = match prove_issuer::ask(ports.cluster, ports.progress, cluster, wanted, &audiences, Timestamp::now())
+        .await
+    {
+        Ok(Proven { account, token, proof, rejected }) => {
             ports.progress.step(Step::Done(format!("issuer proven by a token of service account \"{account}\"")));
             let serves = wanted.contains(&account);
             if serves && role.is_some_and(|role| role.write) {
@@ -60,13 +63,13 @@ pub async fn issuer(
             return Ok(IssuerProof {
                 shown: Some((account.clone(), proof)),
                 login_token: serves.then_some((account, token)),
-                no_login: passed_over.map(|e| e.to_string()),
+                no_login: rejected.map(|e| e.to_string()),
             });
         }
-        Err(Unproven::NoToken(refusal)) if input.trust_issuer || cluster.source == KeySource::File => refusal,
+        Err(IssuerProofError::NoToken(refusal)) if input.trust_issuer || cluster.source == KeySource::File => refusal,
         Err(unproven) => return Err(unproven.into()),
     };
-    proof::can_be_believed(cluster)?;
+    prove_issuer::can_be_believed(cluster)?;
     let issuer = shared::text::one_line(&cluster.owner.issuer);
     ports.progress.step(Step::Warning(match cluster.source {
         KeySource::File => format!(
@@ -79,7 +82,12 @@ pub async fn issuer(
 
 /// A misspelt service account in a role is found here, or by a pod that does
 /// not start.
-async fn warn_of_missing(ports: Ports<'_>, wanted: &[ServiceAccount], tried: &ServiceAccount, audiences: &[String]) {
+async fn warn_of_missing(
+    ports: SetupPorts<'_>,
+    wanted: &[ServiceAccount],
+    tried: &ServiceAccount,
+    audiences: &[String],
+) {
     for account in wanted.iter().filter(|account| *account != tried) {
         if let Err(e @ (ClusterError::ServiceAccountMissing { .. } | ClusterError::NamespaceMissing { .. })) =
             ports.cluster.token(account, audiences, LIFETIME).await

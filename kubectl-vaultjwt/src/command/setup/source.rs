@@ -1,100 +1,27 @@
-//! Owns the plan for a mount whose keys Vault fetches itself, and for a mount
-//! that is to get them another way than it does. Pure.
+//! Plans for a mount whose keys Vault fetches itself, and for a mount that changes its
+//! source of keys. Pure.
 
-use super::error::SetupError;
-use super::input::SetupInput;
-use super::plan::ConfigPlan;
-use crate::command::chain::{ChainError, Grounds, Roles, admission, elements};
+use crate::command::mount::{EnrollmentError, Grounds, Roles, admission, elements};
+use crate::command::setup::config_plan::ConfigPlan;
+use crate::command::setup::error::SetupError;
+use crate::command::setup::input::SetupInput;
+use crate::command::setup::source_conflict::SourceConflict;
 use crate::issuer::{Resolved, is_managed};
 use crate::keychain::Owner;
-use crate::keychain::element::{Element, Mark};
+use crate::keychain::element::{Management, MountKey};
 use crate::keychain::others::Others;
-use crate::keychain::plan::ChainPlan;
+use crate::keychain::plan::KeyListPlan;
 use crate::vault::Document;
-use crate::vault::config::{BOUND_ISSUER, ConfigConflict, Standing};
-use crate::vault::source::{self, KeySource, KeysMode, Place};
+use crate::vault::mount::config::{BOUND_ISSUER, ConfigConflict, MountSnapshot};
+use crate::vault::mount::key_source::{self, KeySetUrl, KeysMode, MountKeySource};
 use shared::text::one_line;
-
-/// How the mount is to get its keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Keys {
-    /// `--keys`
-    pub mode: KeysMode,
-    /// `--convert-keys`
-    pub convert: bool,
-    /// The authorities that Vault is to trust for the issuer's site, PEM;
-    /// empty for the system's.
-    pub ca: String,
-}
-
-/// Why the mount's source of keys must not be what was asked for.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SourceConflict {
-    /// The issuer's site could not be read, so that its address is not known.
-    #[error("the issuer's own site was not read ({why}), and Vault could not be sent there")]
-    NoSite {
-        /// Why not.
-        why: String,
-    },
-    /// It gets its keys another way.
-    #[error("it {found} already, which --keys={} would replace", .mode.flag())]
-    Mixed {
-        /// What is there.
-        found: String,
-        /// What was asked for.
-        mode: KeysMode,
-    },
-    /// What would be lost is not only this cluster's.
-    #[error("it {found}, which is not this cluster's alone")]
-    Others {
-        /// What is there.
-        found: String,
-    },
-    /// Vault would accept keys that are not this cluster's.
-    #[error("\"{}\" publishes {keys} that this API server does not, and Vault would accept tokens signed with {them}", one_line(.url), keys = counted(*.keys), them = if *.keys == 1 { "it" } else { "them" })]
-    SharedUrl {
-        /// URL of the key set.
-        url: String,
-        /// How many keys.
-        keys: usize,
-    },
-    /// This server has no `jwks_pairs`.
-    #[error("OpenBao has no jwks_pairs")]
-    NoPairs,
-}
-
-impl SourceConflict {
-    /// The one thing to do next.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::NoSite { .. } => {
-                "leave --keys out, and keep the keys fresh with 'kubectl vaultjwt sync --watch'".to_owned()
-            }
-            Self::Mixed { .. } => {
-                "choose another path with --mount; or, if that is meant, add --convert-keys".to_owned()
-            }
-            Self::Others { .. } => {
-                "choose another path with --mount: what other clusters log in with is not thrown away".to_owned()
-            }
-            Self::SharedUrl { .. } => {
-                "another cluster may use the same issuer: leave --keys out; or, if all clusters of that issuer may log in, add --allow-same-issuer"
-                    .to_owned()
-            }
-            Self::NoPairs => "choose another path with --mount for each cluster, and --keys=jwks-url".to_owned(),
-        }
-    }
-}
-
-fn counted(keys: usize) -> String {
-    if keys == 1 { "1 key".to_owned() } else { format!("{keys} keys") }
-}
 
 /// Whether `document` fetches this cluster's keys: from the site that they were read at.
 /// That two clusters have the same issuer string says nothing.
 pub fn fetches(document: Option<&Document>, cluster: &Resolved) -> bool {
-    match KeySource::of(document) {
-        KeySource::Static => false,
-        KeySource::OidcDiscovery(place) => place.url == cluster.owner.issuer && cluster.keys_url.is_some(),
+    match MountKeySource::of(document) {
+        MountKeySource::Static => false,
+        MountKeySource::OidcDiscovery(place) => place.url == cluster.owner.issuer && cluster.keys_url.is_some(),
         source => source.urls().iter().any(|url| Some(*url) == cluster.keys_url.as_deref()),
     }
 }
@@ -103,13 +30,13 @@ pub fn fetches(document: Option<&Document>, cluster: &Resolved) -> bool {
 pub fn plan(
     input: &SetupInput,
     cluster: &Resolved,
-    standing: Standing<'_>,
+    standing: MountSnapshot<'_>,
     roles: &Roles,
     grounds: &Grounds,
 ) -> Result<ConfigPlan, SetupError> {
     let conflict = |source| SetupError::Source { mount: input.mount.clone(), source };
     let current = standing.document;
-    if let Some(field) = source::secret(current) {
+    if let Some(field) = key_source::secret(current) {
         return Err(SetupError::Config { mount: input.mount.clone(), source: ConfigConflict::Secret(field) });
     }
     let Some(keys_url) = &cluster.keys_url else {
@@ -124,22 +51,22 @@ pub fn plan(
         return Err(conflict(SourceConflict::NoPairs));
     }
     replaceable(input, cluster, current, grounds).map_err(conflict)?;
-    bound(input, cluster, current).map_err(|source| SetupError::Chain { mount: input.mount.clone(), source })?;
+    bound(input, cluster, current).map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })?;
     let enrolled = fetches(current, cluster) || elements(current).iter().any(|key| key.is_of(&cluster.owner));
     let admit = |others: &Others| match enrolled {
         true => Ok(()),
-        false => admission::newcomer(&cluster.owner, others, &input.terms.allow, roles)
-            .map_err(|source| SetupError::Chain { mount: input.mount.clone(), source }),
+        false => admission::new_cluster(&cluster.owner, others, &input.options.allow, roles)
+            .map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source }),
     };
     let ca = input.keys.ca.clone();
     let issuer = &cluster.owner.issuer;
     let mut shared = false;
     let wanted = match input.keys.mode {
-        KeysMode::Static | KeysMode::JwksUrl => KeySource::JwksUrl(Place { url: keys_url.clone(), ca }),
-        KeysMode::OidcDiscovery => KeySource::OidcDiscovery(Place { url: issuer.clone(), ca }),
+        KeysMode::Static | KeysMode::JwksUrl => MountKeySource::JwksUrl(KeySetUrl { url: keys_url.clone(), ca }),
+        KeysMode::OidcDiscovery => MountKeySource::OidcDiscovery(KeySetUrl { url: issuer.clone(), ca }),
         KeysMode::JwksPairs => {
-            let mut pairs = match KeySource::of(current) {
-                KeySource::JwksPairs(pairs) => pairs,
+            let mut pairs = match MountKeySource::of(current) {
+                MountKeySource::JwksPairs(pairs) => pairs,
                 _ => Vec::new(),
             };
             let others = owners(pairs.iter().filter(|pair| pair.url != *keys_url));
@@ -150,20 +77,20 @@ pub fn plan(
                 Some(_) => {}
                 None => {
                     admit(&others)?;
-                    pairs.push(Place { url: keys_url.clone(), ca });
+                    pairs.push(KeySetUrl { url: keys_url.clone(), ca });
                 }
             }
-            KeySource::JwksPairs(pairs)
+            MountKeySource::JwksPairs(pairs)
         }
     };
     if input.keys.mode != KeysMode::JwksPairs {
         admit(&Others::default())?;
     }
-    let document = source::fetching(current, &wanted, issuer);
-    let write = !source::same(current, &document);
-    let chain =
-        ChainPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new(), from: None };
-    Ok(ConfigPlan { chain, document, keys: 0, shared, write, warnings: Vec::new() })
+    let document = key_source::fetching(current, &wanted, issuer);
+    let write = !key_source::same(current, &document);
+    let key_list =
+        KeyListPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new(), from: None };
+    Ok(ConfigPlan { key_list, document, keys: 0, shared, write, warnings: Vec::new() })
 }
 
 /// A mount that fetches its keys, as a mount for static ones: its source
@@ -171,20 +98,23 @@ pub fn plan(
 pub fn back_to_static(
     input: &SetupInput,
     cluster: &Resolved,
-    standing: Standing<'_>,
+    standing: MountSnapshot<'_>,
     grounds: &Grounds,
 ) -> Result<Option<Document>, SetupError> {
     let current = standing.document;
-    // Without the word, what is there is refused as it always was.
-    if KeySource::of(current).mode() == KeysMode::Static || !input.keys.convert || source::secret(current).is_some() {
+    // Without the flag, the current source is refused as before.
+    if MountKeySource::of(current).mode() == KeysMode::Static
+        || !input.keys.convert
+        || key_source::secret(current).is_some()
+    {
         return Ok(None);
     }
     replaceable(input, cluster, current, grounds)
         .map_err(|source| SetupError::Source { mount: input.mount.clone(), source })?;
-    Ok(Some(source::without_source(current)))
+    Ok(Some(key_source::without_source(current)))
 }
 
-/// What stands there may be replaced only where it is told to, and where it is
+/// The current source may be replaced only where it is told to, and where it is
 /// this cluster's alone.
 fn replaceable(
     input: &SetupInput,
@@ -193,10 +123,10 @@ fn replaceable(
     grounds: &Grounds,
 ) -> Result<(), SourceConflict> {
     let mode = input.keys.mode;
-    let source = KeySource::of(current);
+    let source = MountKeySource::of(current);
     let only_ours = source.urls().len() <= 1 && fetches(current, cluster);
     match &source {
-        KeySource::Static => {
+        MountKeySource::Static => {
             let standing = elements(current);
             if standing.is_empty() {
                 return Ok(());
@@ -208,7 +138,7 @@ fn replaceable(
             if input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
         }
         // One more cluster beside others.
-        KeySource::JwksPairs(_) if mode == KeysMode::JwksPairs => Ok(()),
+        MountKeySource::JwksPairs(_) if mode == KeysMode::JwksPairs => Ok(()),
         other => {
             let urls: Vec<String> = other.urls().into_iter().map(one_line).collect();
             let found = format!("takes keys from {}", urls.join(", "));
@@ -220,32 +150,32 @@ fn replaceable(
     }
 }
 
-/// A key that this cluster, and nobody else, answers for.
-/// Without a mark, it is the one that signed a fresh token: public keys can be copied.
-fn is_ours(element: &Element, cluster: &Resolved, grounds: &Grounds) -> bool {
+/// A key of this cluster, and of no other.
+/// For an unmanaged key, it is the one that signed a fresh token: public keys can be copied.
+fn is_ours(element: &MountKey, cluster: &Resolved, grounds: &Grounds) -> bool {
     let signs = || grounds.signer.is_some() && element.id() == grounds.signer;
-    element.is_of(&cluster.owner) || (element.mark == Mark::None && signs())
+    element.is_of(&cluster.owner) || (element.management == Management::Unmanaged && signs())
 }
 
-/// A mount that is bound to another issuer stays so unless it is told.
-fn bound(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), ChainError> {
+/// A mount that is bound to another issuer stays so unless a flag says otherwise.
+fn bound(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), EnrollmentError> {
     let bound = current.and_then(|d| d.get(BOUND_ISSUER)).and_then(|value| value.as_str()).unwrap_or_default();
-    if bound.is_empty() || bound == cluster.owner.issuer || input.terms.clear_bound_issuer {
+    if bound.is_empty() || bound == cluster.owner.issuer || input.options.clear_bound_issuer {
         return Ok(());
     }
-    Err(ChainError::BoundIssuer { bound: bound.to_owned() })
+    Err(EnrollmentError::BoundIssuer { bound: bound.to_owned() })
 }
 
-/// Whose the key sets are that a mount fetches. Of a managed cluster, the
-/// address of its keys begins with its issuer.
-fn owners<'a>(places: impl Iterator<Item = &'a Place>) -> Others {
+/// The owners of the key sets that a mount fetches. Of a managed cluster, the address of its
+/// keys begins with its issuer.
+fn owners<'a>(places: impl Iterator<Item = &'a KeySetUrl>) -> Others {
     let mut others = Others::default();
     for place in places {
         let url = place.url.as_str();
         let issuer = ["openid/v1/jwks", "/keys", "/jwks"].into_iter().find_map(|end| url.strip_suffix(end));
         match issuer.filter(|issuer| is_managed(issuer)) {
             Some(issuer) => others.owners.push(Owner { issuer: issuer.to_owned(), cluster_uid: None }),
-            None => others.unmarked += 1,
+            None => others.unmanaged += 1,
         }
     }
     others
@@ -254,7 +184,7 @@ fn owners<'a>(places: impl Iterator<Item = &'a Place>) -> Others {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::issuer::{CloudWord, KeySource as ReadFrom, NamedBy};
+    use crate::issuer::{CloudAnswer, KeySource as ReadFrom, NamedBy};
     use crate::keychain::evidence::Evidence;
     use crate::keychain::jwk::{KeySet, PublishedKey};
     use crate::keychain::key::PublicKey;
@@ -274,10 +204,10 @@ mod tests {
             source: if uid.is_none() { ReadFrom::IssuerSite } else { ReadFrom::ApiServer },
             keys_url: uid.is_none().then(|| "https://issuer.example.com/keys".to_owned()),
             site_unused: None,
-            no_witness: None,
+            api_keys_unread: None,
             difference: Default::default(),
             standing: None,
-            cloud: CloudWord::NotAsked,
+            cloud: CloudAnswer::NotAsked,
         }
     }
 
@@ -298,7 +228,7 @@ mod tests {
     fn an_unmanaged_key_is_ones_own_if_it_signs() {
         let own = cluster(None);
         let mut grounds = Grounds::new(&own, Evidence::NONE, vec![], None);
-        let by_hand = Element::read(key(1).key.pem().trim());
+        let by_hand = MountKey::read(key(1).key.pem().trim());
         assert!(!is_ours(&by_hand, &own, &grounds));
         grounds.signer = Some(key(2).key.id());
         assert!(!is_ours(&by_hand, &own, &grounds));

@@ -1,36 +1,27 @@
-//! Owns why a mount's keys cannot be shown, and what to do about it.
+//! Why a mount's keys cannot be shown, and what to do about it.
 
 use crate::vault::VaultError;
 use shared::mount::MountPath;
 
-/// Why `status` failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StatusError {
-    /// Vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// Nothing is mounted at the path.
     #[error("there is no auth mount \"{mount}/\"")]
     NoMount {
-        /// The path.
         mount: MountPath,
         /// Vault's answer: it names the namespace.
         source: Box<VaultError>,
     },
     /// Another auth method is at the path.
     #[error("auth mount \"{mount}/\" is not of type \"jwt\"")]
-    NotJwt {
-        /// The path.
-        mount: MountPath,
-    },
+    NotJwt { mount: MountPath },
     /// The keys are not a list of strings.
     #[error(
         "the configuration of auth mount \"{mount}/\" cannot be read: its jwt_validation_pubkeys is not a list of texts"
     )]
-    Shape {
-        /// The path.
-        mount: MountPath,
-    },
+    Shape { mount: MountPath },
 }
 
 impl StatusError {
@@ -46,7 +37,6 @@ impl StatusError {
         error.into()
     }
 
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Vault(e) => e.hint(),

@@ -1,5 +1,5 @@
-//! `status`: the keys on a mount, whose they are and how they stand. One read
-//! of the mount's configuration; no cluster is asked, nothing is changed.
+//! `status`: the keys on a mount, their owners, and the state of each. One read of the
+//! mount's configuration; no request to a cluster, no change.
 //!
 //! `report` reads the configuration (pure), `error` says why it cannot be read.
 
@@ -9,20 +9,20 @@ pub mod report;
 pub use error::StatusError;
 pub use report::StatusReport;
 
-use super::namespace_guard;
+use crate::command::namespace_guard;
+use crate::command::status::report::StatusTarget;
 use crate::vault::Vault;
 use jiff::Timestamp;
-use report::Place;
 use shared::mount::MountPath;
 
-/// Reads the mount; `local_now` counts where Vault does not tell its time.
+/// Reads the mount; `local_now` is used where Vault does not send its time.
 pub async fn run(vault: &dyn Vault, mount: &MountPath, local_now: Timestamp) -> Result<StatusReport, StatusError> {
     namespace_guard(vault).await?;
     let config = match vault.read_config(mount).await {
         Ok(config) => config,
         Err(error) => return Err(StatusError::of_read(mount, error)),
     };
-    let place = Place {
+    let place = StatusTarget {
         address: vault.address().to_owned(),
         namespace: vault.namespace().map(str::to_owned),
         mount: mount.clone(),

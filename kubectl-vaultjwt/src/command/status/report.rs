@@ -1,19 +1,17 @@
-//! Owns what a mount's configuration says about its keys, as one document.
-//! Pure.
+//! What a mount's configuration says about its keys, as one document. Pure.
 
-use super::StatusError;
-use crate::command::chain;
-use crate::command::chain::grounds::form;
-use crate::issuer::rotation::{self, Rotation};
+use crate::command::mount;
+use crate::command::mount::grounds::form;
+use crate::command::status::StatusError;
+use crate::issuer::rotation_policy::{self, Rotation};
 use crate::keychain::Owner;
-use crate::keychain::element::authorities;
-use crate::keychain::element::{Element, Mark};
+use crate::keychain::element::{Management, MountKey, authorities};
 use crate::keychain::evidence::Form;
 use crate::keychain::freshness::Freshness;
 use crate::keychain::key_proof::KeyProof;
 use crate::keychain::provenance::{Provenance, time_text};
 use crate::vault::Document;
-use crate::vault::config::{ALGORITHMS, BOUND_ISSUER, ConfigConflict, KEYS, StaticKeys};
+use crate::vault::mount::config::{ALGORITHMS, BOUND_ISSUER, ConfigConflict, KEYS, StaticKeys};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -22,12 +20,10 @@ use shared::text::one_line;
 
 /// Which mount of which Vault.
 #[derive(Clone, Debug)]
-pub struct Place {
-    /// Vault's address.
+pub struct StatusTarget {
     pub address: String,
     /// The namespace, where not the root.
     pub namespace: Option<String>,
-    /// The mount.
     pub mount: MountPath,
 }
 
@@ -35,26 +31,24 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusReport {
-    /// Vault's address.
     pub address: String,
     /// The namespace, where not the root.
     pub namespace: Option<String>,
-    /// The mount.
     pub mount: String,
-    /// When it was read: Vault's clock, where it tells it.
+    /// When it was read: by Vault's clock, where it sends the time.
     pub read_at: String,
     /// The one issuer that every token must carry, where one is set.
     pub bound_issuer: Option<String>,
     /// Algorithms that are taken; empty means all.
     pub supported_algorithms: Vec<String>,
     /// Where Vault gets the keys itself, where it does.
-    pub key_source: Option<KeySource>,
+    pub key_source: Option<KeySourceField>,
     /// Why commands that change keys refuse this mount, where they do.
     pub not_writable: Option<String>,
-    /// Who has marked keys on it.
+    /// The owners of managed keys on it.
     pub owners: Vec<OwnerReport>,
     /// The keys, in the order in which Vault tries them.
-    pub keys: Vec<KeyReport>,
+    pub keys: Vec<MountKeyReport>,
     /// Clusters that are, or may be, copies of each other.
     pub copies: Vec<CopyReport>,
 }
@@ -63,9 +57,7 @@ pub struct StatusReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CopyReport {
-    /// One.
     pub owner: Owner,
-    /// The other.
     pub other: Owner,
     /// The key that both are known to have; `null` where only their UID is the same.
     pub key: Option<String>,
@@ -73,12 +65,12 @@ pub struct CopyReport {
 
 impl CopyReport {
     /// All pairs among `elements`, each once.
-    fn all(elements: &[Element]) -> Vec<Self> {
-        let marked: Vec<(&Element, &Provenance)> =
+    fn all(elements: &[MountKey]) -> Vec<Self> {
+        let managed: Vec<(&MountKey, &Provenance)> =
             elements.iter().filter_map(|element| Some((element, element.provenance()?))).collect();
         let mut copies: Vec<Self> = Vec::new();
-        for (at, (element, mark)) in marked.iter().enumerate() {
-            for (other, theirs) in marked.iter().skip(at + 1).filter(|(_, theirs)| theirs.owner != mark.owner) {
+        for (at, (element, mark)) in managed.iter().enumerate() {
+            for (other, theirs) in managed.iter().skip(at + 1).filter(|(_, theirs)| theirs.owner != mark.owner) {
                 let both = element.id().is_some() && element.id() == other.id() && mark.is_own() && theirs.is_own();
                 let uid = mark.owner.cluster_uid.is_some() && mark.owner.cluster_uid == theirs.owner.cluster_uid;
                 let pair = [&mark.owner, &theirs.owner];
@@ -100,25 +92,20 @@ impl CopyReport {
 /// A field of the configuration that names where keys come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeySource {
-    /// The field.
+pub struct KeySourceField {
     pub field: &'static str,
-    /// Its value.
     pub value: String,
 }
 
-/// An owner on the mount.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OwnerReport {
-    /// Who.
     #[serde(flatten)]
     pub owner: Owner,
     /// How many keys are its.
     pub keys: usize,
     /// How its issuer replaces them, where that is known.
     pub rotation: Option<Rotation>,
-    /// Whether anything keeps them fresh.
     pub freshness: Option<Freshness>,
     /// The recorded ways to it, over which its keys may change; empty where an earlier
     /// version enrolled it.
@@ -126,11 +113,11 @@ pub struct OwnerReport {
 }
 
 impl OwnerReport {
-    fn new(owner: &Owner, elements: &[Element]) -> Self {
+    fn new(owner: &Owner, elements: &[MountKey]) -> Self {
         Self {
             owner: owner.clone(),
             keys: elements.iter().filter(|element| element.is_of(owner)).count(),
-            rotation: rotation::of(&owner.issuer),
+            rotation: rotation_policy::of(&owner.issuer),
             freshness: Freshness::of(elements, owner),
             authorities: authorities(elements, owner).iter().map(ToString::to_string).collect(),
         }
@@ -141,9 +128,9 @@ impl OwnerReport {
         self.authorities.is_empty() && form(&self.owner) != Form::Managed
     }
 
-    /// Whether its keys rot: its issuer replaces them, and nothing has come
-    /// for longer than that. Where the time between is not known, anything
-    /// that came is believed to come again.
+    /// Whether its keys become outdated: its issuer replaces them, and no refresh came for
+    /// longer than that. Where the interval is not known, any earlier refresh is expected to
+    /// come again.
     pub fn rots(&self, now: Timestamp) -> bool {
         let (Some(rotation), Some(freshness)) = (self.rotation, &self.freshness) else { return false };
         match freshness {
@@ -158,27 +145,25 @@ impl OwnerReport {
     }
 }
 
-/// How a key stands.
+/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum State {
-    /// Marked, and published when it was last looked at.
+    /// Managed, and published when it was last checked.
     Active,
-    /// Marked as no longer published.
+    /// Managed, and no longer published.
     Retired,
-    /// Without a mark.
+    /// Without provenance.
     Foreign,
-    /// With a mark that cannot be read.
+    /// With provenance that cannot be read.
     Unreadable,
 }
 
-/// One key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct KeyReport {
-    /// How it stands.
+pub struct MountKeyReport {
     pub state: State,
-    /// Why its mark cannot be read, where it cannot.
+    /// Why its provenance cannot be read, where it cannot.
     pub why: Option<String>,
     /// Name of the cluster, for people.
     pub cluster: Option<String>,
@@ -205,7 +190,7 @@ pub struct KeyReport {
 
 impl StatusReport {
     /// What `document` says; `None` where nothing is configured.
-    pub fn new(place: Place, document: Option<&Document>, now: Timestamp) -> Result<Self, StatusError> {
+    pub fn new(place: StatusTarget, document: Option<&Document>, now: Timestamp) -> Result<Self, StatusError> {
         let mount = place.mount;
         // Every mount of the type returns the field, empty or not.
         if document.is_some_and(|document| !document.contains_key(KEYS)) {
@@ -217,7 +202,9 @@ impl StatusReport {
             Err(why) => {
                 let words = why.to_string();
                 match why {
-                    ConfigConflict::OtherSource { field, value } => (Some(KeySource { field, value }), Some(words)),
+                    ConfigConflict::OtherSource { field, value } => {
+                        (Some(KeySourceField { field, value }), Some(words))
+                    }
                     _ => (None, Some(words)),
                 }
             }
@@ -225,9 +212,9 @@ impl StatusReport {
         let field = |name: &str| document.and_then(|d| d.get(name));
         let algorithms = field(ALGORITHMS).and_then(Value::as_array).into_iter().flatten();
         let bound = field(BOUND_ISSUER).and_then(Value::as_str).filter(|issuer| !issuer.is_empty());
-        let elements = chain::elements(document);
+        let elements = mount::elements(document);
         let mut owners: Vec<OwnerReport> = Vec::new();
-        for mark in elements.iter().filter_map(Element::provenance) {
+        for mark in elements.iter().filter_map(MountKey::provenance) {
             if !owners.iter().any(|known| known.owner == mark.owner) {
                 owners.push(OwnerReport::new(&mark.owner, &elements));
             }
@@ -242,26 +229,26 @@ impl StatusReport {
             key_source,
             not_writable,
             owners,
-            keys: elements.iter().map(KeyReport::of).collect(),
+            keys: elements.iter().map(MountKeyReport::of).collect(),
             copies: CopyReport::all(&elements),
         })
     }
 
-    /// How many keys stand so.
+    /// How many keys are in this state.
     pub fn count(&self, state: State) -> usize {
         self.keys.iter().filter(|key| key.state == state).count()
     }
 }
 
-impl KeyReport {
-    fn of(element: &Element) -> Self {
+impl MountKeyReport {
+    fn of(element: &MountKey) -> Self {
         let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let mark = element.provenance();
-        let (state, why) = match &element.mark {
-            Mark::None => (State::Foreign, None),
-            Mark::Unreadable(why) => (State::Unreadable, Some(one_line(why))),
-            Mark::Marked(mark) if mark.retired.is_some() => (State::Retired, None),
-            Mark::Marked(_) => (State::Active, None),
+        let (state, why) = match &element.management {
+            Management::Unmanaged => (State::Foreign, None),
+            Management::Unreadable(why) => (State::Unreadable, Some(one_line(why))),
+            Management::Managed(mark) if mark.retired.is_some() => (State::Retired, None),
+            Management::Managed(_) => (State::Active, None),
         };
         Self {
             state,

@@ -1,27 +1,24 @@
-//! Owns why `sync` fails: as a whole, or for one cluster.
+//! Why `sync` fails: as a whole, or for one cluster.
 
 use crate::cluster::ClusterError;
-use crate::command::chain::ChainError;
-use crate::command::chain::error::about_mount;
-use crate::command::proof::Unproven;
+use crate::command::mount::EnrollmentError;
+use crate::command::mount::error::about_mount;
+use crate::command::prove_issuer::IssuerProofError;
 use crate::issuer::{IssuerError, Lag};
 use crate::vault::VaultError;
-use crate::vault::config::ConfigConflict;
-use crate::vault::rewrite::RewriteError;
+use crate::vault::mount::config::ConfigConflict;
+use crate::vault::mount::rewrite::RewriteError;
 use shared::mount::MountPath;
 use shared::text::one_line;
 use std::time::Duration;
 
-/// Why nothing could be refreshed.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
-    /// Vault.
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// Nothing is mounted at the path.
     #[error("there is no auth mount \"{mount}/\"")]
     NoMount {
-        /// The path.
         mount: MountPath,
         /// Vault's answer: it names the namespace.
         source: Box<VaultError>,
@@ -31,12 +28,7 @@ pub enum SyncError {
     Rewrite(#[from] RewriteError),
     /// The mount's configuration forbids it.
     #[error("the keys on auth mount \"{mount}/\" cannot be refreshed: {source}")]
-    Config {
-        /// The path.
-        mount: MountPath,
-        /// Why.
-        source: ConfigConflict,
-    },
+    Config { mount: MountPath, source: ConfigConflict },
 }
 
 impl SyncError {
@@ -48,7 +40,6 @@ impl SyncError {
         error.into()
     }
 
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Vault(e) => e.hint(),
@@ -62,39 +53,20 @@ impl SyncError {
     }
 }
 
-/// `sync` failed; once it wrote, with a report of what stands.
-#[derive(Debug)]
-pub struct Failed {
-    /// Why.
-    pub error: SyncError,
-    /// What was there before, for an undo; `None` where nothing was written.
-    pub report: Option<Box<super::SyncReport>>,
-}
-
-impl<E: Into<SyncError>> From<E> for Failed {
-    fn from(error: E) -> Self {
-        Self { error: error.into(), report: None }
-    }
-}
-
 /// Why one cluster's keys were not refreshed.
 #[derive(Debug, thiserror::Error)]
 pub enum MemberError {
     /// The kubeconfig, or the API server.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// Issuer and keys.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     /// The proof of issuer.
     #[error(transparent)]
-    Unproven(#[from] Unproven),
+    IssuerProof(#[from] IssuerProofError),
     /// Keys would be dropped without knowing which one signs.
     #[error("which key signs is not known, because no token could be created{}", .why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
-    BlindPrune {
-        /// The first reason.
-        why: Option<ClusterError>,
-    },
+    BlindPrune { why: Option<ClusterError> },
     /// The issuer's URL lacks a key of the cluster.
     #[error("{0}")]
     SiteLags(Lag),
@@ -103,17 +75,10 @@ pub enum MemberError {
     NotCompared {
         /// The URL of the key set.
         url: String,
-        /// Why not.
         why: String,
     },
-    /// The mount.
     #[error("{}", about_mount(mount, "its keys", source))]
-    Chain {
-        /// The path.
-        mount: MountPath,
-        /// Why.
-        source: ChainError,
-    },
+    Chain { mount: MountPath, source: EnrollmentError },
 }
 
 impl MemberError {
@@ -122,17 +87,16 @@ impl MemberError {
         match self {
             Self::Cluster(e)
             | Self::Issuer(IssuerError::Cluster(e) | IssuerError::Uid(e))
-            | Self::Unproven(Unproven::Cluster(e)) => e.retry_after(),
+            | Self::IssuerProof(IssuerProofError::Cluster(e)) => e.retry_after(),
             _ => None,
         }
     }
 
-    /// The one thing to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Cluster(e) => e.hint(),
             Self::Issuer(e) => e.hint(),
-            Self::Unproven(e) => e.hint(),
+            Self::IssuerProof(e) => e.hint(),
             Self::BlindPrune { .. } => Some("leave --prune out: keys leave after the grace then".to_owned()),
             Self::NotCompared { .. } => Some(
                 "bind the ClusterRole system:service-account-issuer-discovery to the user, or let it create tokens of service account kube-system/default"

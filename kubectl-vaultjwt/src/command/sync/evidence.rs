@@ -1,29 +1,27 @@
-//! What one context shows of its cluster: who answers, whether the cluster is to be
-//! enrolled, and what a change of its keys rests on.
+//! What one context shows of its cluster: which server answers, whether the cluster is to
+//! be enrolled, and what a change of its keys is based on.
 
-use super::error::MemberError;
-use super::input::SyncInput;
 use crate::cluster::Cluster;
-use crate::command::chain::{ChainError, Change, Grounds, Member, grounds};
-use crate::command::proof::{self, Unproven};
+use crate::command::mount::{Change, EnrollmentError, Grounds, Member, grounds};
+use crate::command::prove_issuer::{self, IssuerProofError};
+use crate::command::sync::error::MemberError;
+use crate::command::sync::input::SyncInput;
 use crate::command::{Progress, Step, possession, ways};
 use crate::issuer::{KeySource, Resolved};
 use crate::keychain::action::KeyAction;
-use crate::keychain::element::authorities;
-use crate::keychain::element::{Element, Mark};
+use crate::keychain::element::{Management, MountKey, authorities};
 use crate::keychain::evidence::Reached;
-use crate::keychain::key::KeyId;
-use crate::keychain::plan::ChainPlan;
-use crate::vault::role::DEFAULT_AUDIENCE;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::plan::KeyListPlan;
 use jiff::Timestamp;
+use shared::jwt::DEFAULT_AUDIENCE;
 use shared::text::one_line;
 
 /// The mount as it was read.
 #[derive(Clone, Copy)]
 pub struct Mount<'a> {
-    /// Its keys.
-    pub standing: &'a [Element],
-    /// Time of the plan, by the mount's server where it is told.
+    pub standing: &'a [MountKey],
+    /// Time of the plan, by the mount's server where it sends it.
     pub now: Timestamp,
 }
 
@@ -37,35 +35,35 @@ pub async fn gather(
     name: &str,
     mount: Mount<'_>,
 ) -> Result<Grounds, MemberError> {
-    let (standing, policy) = (mount.standing, input.terms.policy);
-    let chain = |source: ChainError| MemberError::Chain { mount: input.mount.clone(), source };
+    let (standing, policy) = (mount.standing, input.options.policy);
+    let chain = |source: EnrollmentError| MemberError::Chain { mount: input.mount.clone(), source };
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
     let recorded = authorities(standing, &cluster.owner);
     let evidence = grounds::evidence(cluster, api.reached(&recorded), &recorded);
     let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), api.way());
-    if input.terms.allow.same_issuer {
+    if input.options.allow.same_issuer {
         grounds.unconfirmed.clear();
     }
-    let request = possession::Request {
+    let request = possession::PossessionRequest {
         owner: &cluster.owner,
         elements: standing,
         reached: evidence.reached,
         nonce: &input.nonce,
     };
-    let by_hand = |element: &Element| element.mark == Mark::None && element.id().is_some();
-    let published = |element: &Element| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
+    let by_hand = |element: &MountKey| element.management == Management::Unmanaged && element.id().is_some();
+    let published = |element: &MountKey| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
     let unmanaged = standing.iter().any(|element| by_hand(element) && published(element));
     let adopts = policy.adopt && unmanaged;
-    // Who is checked as a newcomer: its own keys are nobody else's.
-    let newcomer = (!enrolled && input.enroll) || input.terms.replace_keys || input.terms.clear_bound_issuer;
-    if adopts || (unmanaged && newcomer) {
+    // Checked as a cluster that is not enrolled: its own keys are not another's.
+    let new_cluster = (!enrolled && input.enroll) || input.options.replace_keys || input.options.clear_bound_issuer;
+    if adopts || (unmanaged && new_cluster) {
         grounds.adoptable = possession::adoptable(api, progress, request, cluster, adopts).await;
     }
-    // Whose signing key stands there by hand is trusted already. A copy of
-    // somebody else's public key shows nothing, nor does a token that was relayed.
-    let known = |element: &Element| by_hand(element) && element.id().is_some_and(|id| grounds.adoptable.contains(&id));
+    // A signing key that was added by hand is trusted already. A copy of
+    // another cluster's public key shows nothing, nor does a token that was relayed.
+    let known = |element: &MountKey| by_hand(element) && element.id().is_some_and(|id| grounds.adoptable.contains(&id));
     let claims = !enrolled && adopts && standing.iter().any(known);
-    // Its issuer's site has those keys, whoever answers here.
+    // Its issuer's site has those keys, whichever server answers here.
     let claims = claims
         && (input.enroll
             || cluster.source != KeySource::IssuerSite
@@ -77,14 +75,14 @@ pub async fn gather(
         grounds.signer = signer(progress, input, api, cluster, joins && input.trust_issuer).await?;
     }
     let outlook = |grounds: &Grounds| {
-        let member = Member { cluster, name, enrol: joins, grounds, recent: None };
+        let member = Member { cluster, name, enroll: joins, grounds, recent: None };
         member.outlook(standing, mount.now, policy)
     };
     let mut plan = outlook(&grounds);
     // Another cluster that copied a key must not keep its owner from it.
-    let withholds = |plan: &ChainPlan| {
+    let withholds = |plan: &KeyListPlan| {
         // The key that signs is this cluster's, whether its key set can be read or not.
-        let waits = cluster.no_witness.is_some() && plan.count(KeyAction::Wait) > 0;
+        let waits = cluster.api_keys_unread.is_some() && plan.count(KeyAction::Wait) > 0;
         waits || plan.count(KeyAction::Withhold) > 0
     };
     let withholds = plan.as_ref().is_ok_and(withholds);
@@ -93,7 +91,7 @@ pub async fn gather(
         plan = outlook(&grounds);
     }
     // Only where something between could answer too, and there is something to change.
-    let changes = plan.as_ref().map_or(true, ChainPlan::changes);
+    let changes = plan.as_ref().map_or(true, KeyListPlan::changes);
     if enrolled && evidence.reached == Reached::Indirect && changes {
         match possession::show(api, progress, request).await {
             Ok(_) => grounds.evidence.possession = true,
@@ -132,17 +130,17 @@ async fn signer(
     trust_issuer: bool,
 ) -> Result<Option<KeyId>, MemberError> {
     let audiences = [DEFAULT_AUDIENCE.to_owned(), input.nonce.clone()];
-    match proof::ask(api, progress, cluster, &[], &audiences, Timestamp::now()).await {
+    match prove_issuer::ask(api, progress, cluster, &[], &audiences, Timestamp::now()).await {
         Ok(proven) => Ok(Some(proven.proof.key)),
-        Err(Unproven::NoToken(_)) if trust_issuer => {
-            proof::can_be_believed(cluster)?;
+        Err(IssuerProofError::NoToken(_)) if trust_issuer => {
+            prove_issuer::can_be_believed(cluster)?;
             progress.step(Step::Warning(format!(
                 "the issuer \"{}\" is believed without proof (--trust-issuer)",
                 one_line(&cluster.owner.issuer)
             )));
             Ok(None)
         }
-        Err(Unproven::NoToken(why)) if input.terms.policy.prune && !input.enroll => {
+        Err(IssuerProofError::NoToken(why)) if input.options.policy.prune && !input.enroll => {
             Err(MemberError::BlindPrune { why })
         }
         Err(unproven) => Err(unproven.into()),

@@ -1,30 +1,33 @@
-//! Owns what `sync` was asked for, resolved: no flags, no files, no clock.
+//! What `sync` was asked for, resolved: no flags, no files, no clock.
 
-use crate::command::chain::Terms;
-use crate::issuer::resolve::Wishes;
+use crate::cluster::Clusters;
+use crate::command::Progress;
+use crate::command::mount::MountOptions;
+use crate::issuer::Sources;
+use crate::issuer::request::IssuerOverrides;
+use crate::vault::Vault;
 use jiff::Timestamp;
 use shared::mount::MountPath;
 
 /// Everything `sync` decides from, besides what it observes.
 #[derive(Clone, Debug)]
 pub struct SyncInput {
-    /// The auth mount.
     pub mount: MountPath,
     /// Whose keys are refreshed.
     pub scope: Scope,
     /// Issuer and UID given by hand.
-    pub wishes: Wishes,
+    pub overrides: IssuerOverrides,
     /// Whether clusters that are not on the mount are put on it.
     pub enroll: bool,
-    /// Whether an unproven issuer is believed.
+    /// Whether an issuer that is not verified is accepted.
     pub trust_issuer: bool,
     /// What holds for the keys and for sharing the mount.
-    pub terms: Terms,
+    pub options: MountOptions,
     /// Whether the configuration is written even if nothing changes.
     pub rewrite: bool,
     /// Whether to stop after the plan.
     pub dry_run: bool,
-    /// Time of the run by the local clock; Vault's counts where it tells it.
+    /// Time of the run by the local clock; Vault's takes precedence where it sends it.
     pub now: Timestamp,
     /// A random audience, new for each run.
     pub nonce: String,
@@ -38,8 +41,7 @@ pub enum Scope {
     Current(Option<String>),
     /// These contexts: one that is not on the mount is an error.
     Named(Vec<String>),
-    /// All contexts of the kubeconfig: those that are not on the mount are
-    /// none of its business.
+    /// All contexts of the kubeconfig: those that are not on the mount are ignored.
     All(Vec<String>),
 }
 
@@ -51,4 +53,15 @@ impl Scope {
             Self::Named(_) | Self::All(_) => None,
         }
     }
+}
+
+/// The ways out of the program that `sync` uses.
+#[derive(Clone, Copy)]
+pub struct SyncPorts<'a> {
+    /// The clusters of the kubeconfig.
+    pub clusters: &'a dyn Clusters,
+    /// Issuers' own sites, and the clouds.
+    pub sources: Sources<'a>,
+    pub vault: &'a dyn Vault,
+    pub progress: &'a dyn Progress,
 }

@@ -1,16 +1,15 @@
-//! Owns reading the clusters side by side. One that cannot be read is an
-//! answer like any other.
+//! Reads the clusters in parallel. A cluster that cannot be read is a result like any
+//! other.
 
-use super::error::MemberError;
-use super::input::{Scope, SyncInput};
-use super::{Ports, evidence};
-use crate::cluster::Target;
+use crate::cluster::ClusterTarget;
 use crate::command::Step;
-use crate::command::chain::{self, Grounds, grounds};
+use crate::command::mount::{self, Grounds, grounds};
+use crate::command::sync::error::MemberError;
+use crate::command::sync::evidence;
+use crate::command::sync::input::{Scope, SyncInput, SyncPorts};
 use crate::issuer::Resolved;
 use crate::issuer::resolve::resolve;
-use crate::keychain::element::Element;
-use crate::keychain::element::authorities;
+use crate::keychain::element::{MountKey, authorities};
 use crate::keychain::evidence::Reached;
 use crate::vault::Config;
 use futures_util::stream::{self, StreamExt as _};
@@ -33,8 +32,7 @@ pub struct Observed {
 /// A cluster that could be read.
 #[derive(Debug)]
 pub struct Found {
-    /// Which cluster.
-    pub target: Target,
+    pub target: ClusterTarget,
     /// Its issuer, owner and keys.
     pub cluster: Resolved,
     /// What a change of its keys rests on.
@@ -49,12 +47,12 @@ impl Observed {
 }
 
 /// Reads all clusters that `input` names, in the order named.
-pub async fn clusters(ports: Ports<'_>, input: &SyncInput, mount: &Config) -> Vec<Observed> {
+pub async fn clusters(ports: SyncPorts<'_>, input: &SyncInput, mount: &Config) -> Vec<Observed> {
     let contexts: Vec<Option<String>> = match &input.scope {
         Scope::Current(_) => vec![None],
         Scope::Named(names) | Scope::All(names) => names.iter().cloned().map(Some).collect(),
     };
-    let standing = chain::elements(mount.document.as_ref());
+    let standing = mount::elements(mount.document.as_ref());
     let (total, done) = (contexts.len(), AtomicUsize::new(0));
     let one = |context: Option<String>| {
         let (standing, done) = (&standing, &done);
@@ -72,14 +70,14 @@ pub async fn clusters(ports: Ports<'_>, input: &SyncInput, mount: &Config) -> Ve
 }
 
 async fn cluster(
-    ports: Ports<'_>,
+    ports: SyncPorts<'_>,
     input: &SyncInput,
     context: Option<&str>,
-    standing: &[Element],
+    standing: &[MountKey],
     mount: &Config,
 ) -> Result<Found, MemberError> {
     let api = ports.clusters.connect(context).await?;
-    let cluster = resolve(api.as_ref(), ports.sources, &input.wishes, &chain::owners(standing)).await?;
+    let cluster = resolve(api.as_ref(), ports.sources, &input.overrides, &mount::owners(standing)).await?;
     let cluster = grounds::without_weak_keys(cluster, standing)?;
     let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
     let name = name.unwrap_or_else(|| api.target().cluster.clone());
@@ -88,7 +86,7 @@ async fn cluster(
     // Over another way, that is what is wrong.
     let recorded = authorities(standing, &cluster.owner);
     if recorded.is_empty() || api.reached(&recorded) != Reached::Unrecorded {
-        chain::admission::refuse_discontinuity(&cluster, &name, standing, input.terms.replace_keys)
+        mount::admission::ensure_key_continuity(&cluster, &name, standing, input.options.replace_keys)
             .map_err(|source| MemberError::Chain { mount: input.mount.clone(), source })?;
     }
     let mount = evidence::Mount { standing, now: mount.date.unwrap_or(input.now) };
@@ -97,7 +95,7 @@ async fn cluster(
 }
 
 /// Keys that were left out, with the context they belong to.
-fn tell(ports: Ports<'_>, observed: &[Observed]) {
+fn tell(ports: SyncPorts<'_>, observed: &[Observed]) {
     for Observed { context, found } in observed {
         let Ok(found) = found else { continue };
         if let (false, Some(why)) = (found.grounds.complete, &found.cluster.site_unused) {

@@ -1,51 +1,51 @@
-//! Owns how what the clusters publish becomes one change of the mount. Pure.
+//! Turns what the clusters publish into one change of the mount. Pure.
 
-use super::error::{MemberError, SyncError};
-use super::input::{Scope, SyncInput};
-use super::memory::Memory;
-use super::observe::{Found, Observed};
-use crate::command::chain::{ChainError, Grounds, Member, MountPlan, Roles};
+use crate::command::mount::{EnrollmentError, Grounds, Member, MountPlan, Roles};
+use crate::command::sync::error::{MemberError, SyncError};
+use crate::command::sync::input::{Scope, SyncInput};
+use crate::command::sync::observe::{Found, Observed};
+use crate::command::sync::poll_memory::PollMemory;
 use crate::issuer::Resolved;
 use crate::keychain::Owner;
 use crate::keychain::evidence::Reached;
-use crate::keychain::key::KeyId;
-use crate::keychain::plan::ChainPlan;
-use crate::keychain::recent::Recent;
+use crate::keychain::key_id::KeyId;
+use crate::keychain::plan::KeyListPlan;
+use crate::keychain::poll_history::PollHistory;
 use crate::vault::Document;
-use crate::vault::config::Standing;
+use crate::vault::mount::config::MountSnapshot;
 use shared::mount::MountPath;
 use std::collections::BTreeSet;
 
 /// Several contexts can lead to one cluster, through API servers that publish
 /// different sets while they are upgraded. One after the other, each would
 /// retire the other's keys; together they are one owner's.
-struct Group {
+struct OwnerGroup {
     cluster: Resolved,
     name: String,
     grounds: Grounds,
     /// Whether the contexts that count may change its keys by their own evidence.
     allows_changes: bool,
-    recent: Option<Recent>,
+    recent: Option<PollHistory>,
 }
 
 /// All clusters of a run.
-pub struct Sync<'a> {
+pub struct SyncRun<'a> {
     input: &'a SyncInput,
     /// In the order named.
-    pub rows: Vec<SyncRow>,
-    groups: Vec<Group>,
+    pub rows: Vec<ContextRow>,
+    groups: Vec<OwnerGroup>,
 }
 
 /// One context, and where its keys are planned.
-pub struct SyncRow {
+pub struct ContextRow {
     /// The context; `None` for the cluster that flags or a pod name.
     pub context: Option<String>,
     /// Its cluster, or why it could not be read.
-    pub found: Result<Place, MemberError>,
+    pub found: Result<Located, MemberError>,
 }
 
 /// Where a context's keys are planned.
-pub struct Place {
+pub struct Located {
     /// URL of the API server.
     pub server: String,
     /// The context's name, or the cluster's.
@@ -62,9 +62,7 @@ pub struct Place {
 /// One change of the mount.
 #[derive(Debug)]
 pub struct SyncPlan {
-    /// The full document.
     pub document: Document,
-    /// Whether it has to be written.
     pub write: bool,
     /// What happens to the keys of each group.
     pub members: Members,
@@ -74,26 +72,26 @@ pub struct SyncPlan {
 
 /// What happens to the keys of each group of contexts.
 #[derive(Debug)]
-pub struct Members(Vec<Result<ChainPlan, ChainError>>);
+pub struct Members(Vec<Result<KeyListPlan, EnrollmentError>>);
 
 impl Members {
-    /// The same, but where `later` refuses a cluster (somebody took it off the
+    /// The same, but where `later` refuses a cluster (it was removed from the
     /// mount meanwhile) that is how it ended.
     pub fn unless_refused(self, later: Self) -> Self {
         Self(self.0.into_iter().zip(later.0).map(|(done, later)| if later.is_err() { later } else { done }).collect())
     }
 
     /// What happens to the keys of a context's cluster.
-    pub fn of(&self, place: &Place) -> Option<&Result<ChainPlan, ChainError>> {
+    pub fn of(&self, place: &Located) -> Option<&Result<KeyListPlan, EnrollmentError>> {
         self.0.get(place.group)
     }
 }
 
-impl<'a> Sync<'a> {
+impl<'a> SyncRun<'a> {
     /// Sorts what was observed by owner.
     pub fn new(input: &'a SyncInput, observed: Vec<Observed>) -> Self {
         let observed = refuse_contested(input, observed);
-        let mut groups: Vec<Group> = Vec::new();
+        let mut groups: Vec<OwnerGroup> = Vec::new();
         let mut rows = Vec::with_capacity(observed.len());
         for Observed { context, found } in observed {
             let found = found.map(|found| {
@@ -103,7 +101,7 @@ impl<'a> Sync<'a> {
                 let group = at.unwrap_or(groups.len());
                 let allows_changes = found.grounds.allows_changes(owner);
                 let blind = found.grounds.blind && found.grounds.signer.is_none();
-                let by_itself = Group {
+                let by_itself = OwnerGroup {
                     allows_changes,
                     cluster: found.cluster.clone(),
                     name: name.clone(),
@@ -114,18 +112,18 @@ impl<'a> Sync<'a> {
                     Some(together) => together.add(by_itself),
                     None => groups.push(by_itself),
                 }
-                Place { server: found.target.server, name, cluster: found.cluster, group, allows_changes, blind }
+                Located { server: found.target.server, name, cluster: found.cluster, group, allows_changes, blind }
             });
-            rows.push(SyncRow { context, found });
+            rows.push(ContextRow { context, found });
         }
         Self { input, rows, groups }
     }
 
-    /// Takes this run as one more poll of a run that goes on.
-    pub fn recall(&mut self, memory: &mut Memory) {
+    /// Records this run as one more poll of a watcher.
+    pub fn recall(&mut self, memory: &mut PollMemory) {
         for (at, group) in self.groups.iter_mut().enumerate() {
-            let counts = |row: &SyncRow| {
-                let in_group = |place: &Place| place.group == at && place.allows_changes == group.allows_changes;
+            let counts = |row: &ContextRow| {
+                let in_group = |place: &Located| place.group == at && place.allows_changes == group.allows_changes;
                 row.found.as_ref().is_ok_and(in_group)
             };
             let contexts = self.rows.iter().filter(|row| counts(row)).map(|row| row.context.as_deref()).collect();
@@ -133,38 +131,36 @@ impl<'a> Sync<'a> {
         }
     }
 
-    /// Decides on the configuration as it stands.
-    pub fn plan(&self, standing: Standing<'_>, roles: &Roles) -> Result<SyncPlan, SyncError> {
+    /// Plans from the current configuration.
+    pub fn plan(&self, standing: MountSnapshot<'_>, roles: &Roles) -> Result<SyncPlan, SyncError> {
         let members: Vec<Member<'_>> = self
             .groups
             .iter()
             .map(|g| Member {
                 cluster: &g.cluster,
                 name: &g.name,
-                enrol: g.grounds.enrolls,
+                enroll: g.grounds.enrolls,
                 grounds: &g.grounds,
                 recent: g.recent.as_ref(),
             })
             .collect();
-        let plan = MountPlan::make(standing, &members, &self.input.terms, roles)
+        let plan = MountPlan::make(standing, &members, &self.input.options, roles)
             .map_err(|source| SyncError::Config { mount: self.input.mount.clone(), source })?;
         let MountPlan { document, write, keys: _, members, warnings } = plan;
         Ok(SyncPlan { document, write, members: Members(members), warnings })
     }
 
-    /// The mount.
     pub fn mount(&self) -> &MountPath {
         &self.input.mount
     }
 
-    /// Whether a cluster that is not on the mount is none of this run's
-    /// business.
+    /// Whether a cluster that is not on the mount is ignored by this run.
     pub fn passes_over_strangers(&self) -> bool {
         matches!(self.input.scope, Scope::All(_))
     }
 }
 
-impl Group {
+impl OwnerGroup {
     /// Another context of the same cluster. Each counts by evidence of its own: what one
     /// publishes that may change nothing alone is passed over beside one that may, so
     /// that it can neither bring a key nor keep one. Those that are being enrolled are
@@ -209,7 +205,7 @@ fn refuse_contested(input: &SyncInput, mut observed: Vec<Observed>) -> Vec<Obser
         let name = |found: &&Found| found.target.context.clone().unwrap_or_else(|| found.target.cluster.clone());
         let contexts: Vec<String> = joining.iter().chain(&further).map(name).collect();
         for (row, _) in observed.iter_mut().zip(refused).filter(|(_, refused)| *refused) {
-            let source = ChainError::Contested { contexts: contexts.clone(), owner: enrolled.clone() };
+            let source = EnrollmentError::Contested { contexts: contexts.clone(), owner: enrolled.clone() };
             row.found = Err(MemberError::Chain { mount: input.mount.clone(), source });
         }
     }

@@ -1,38 +1,33 @@
-//! Owns what `sync` found and did, as one document: a row for each context,
-//! and the configuration before and after.
+//! What `sync` found and did, as one document: a row for each context, and the
+//! configuration before and after.
 
-use super::error::MemberError;
-use super::input::SyncInput;
-use super::plan::{Members, Place, Sync, SyncPlan, SyncRow};
-use crate::command::chain::ChainError;
-use crate::command::report::{ChangeReport, KeyReport, Place as VaultPlace};
+use crate::command::mount::EnrollmentError;
+use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation as VaultPlace};
+use crate::command::sync::error::MemberError;
+use crate::command::sync::input::SyncInput;
+use crate::command::sync::plan::{ContextRow, Located, Members, SyncPlan, SyncRun};
 use crate::issuer::KeySource;
 use crate::keychain::Owner;
 use crate::keychain::action::KeyAction;
-use crate::keychain::plan::ChainPlan;
-use crate::vault::config::{KEYS, differing};
+use crate::keychain::plan::KeyListPlan;
+use crate::vault::mount::config::{KEYS, differing};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
 use std::time::Duration;
 
-/// The report of `sync`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SyncReport {
-    /// Whether nothing was changed on purpose.
     pub dry_run: bool,
-    /// Vault.
     pub vault: VaultPlace,
     /// A row for each context, in the order named.
     pub clusters: Vec<Row>,
-    /// The mount's configuration.
     pub config: ChangeReport,
     /// Why it ended before its end; what is reported as written may then not be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
 }
 
-/// One context.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Row {
@@ -42,13 +37,11 @@ pub struct Row {
     pub server: Option<String>,
     /// Who answers for its keys, where it could be read.
     pub owner: Option<Owner>,
-    /// How it ended.
     pub outcome: Outcome,
     /// Its keys on the mount.
-    pub keys: Vec<KeyReport>,
+    pub keys: Vec<KeyChangeReport>,
     /// Why it failed, or is not on the mount.
     pub error: Option<String>,
-    /// What to do about it.
     pub hint: Option<String>,
     /// Where its keys were read, where they could be.
     pub source: Option<KeySource>,
@@ -69,7 +62,6 @@ pub enum Outcome {
     Enrolled,
     /// It is not on the mount, and was not to be put on it.
     NotEnrolled,
-    /// It could not be refreshed.
     Failed,
 }
 
@@ -85,7 +77,7 @@ impl SyncReport {
     pub(super) fn new(
         vault: &dyn Vault,
         input: &SyncInput,
-        sync: &Sync<'_>,
+        sync: &SyncRun<'_>,
         plan: &SyncPlan,
         before: Option<Document>,
     ) -> Self {
@@ -99,12 +91,12 @@ impl SyncReport {
     }
 
     /// Says what was done in place of what was planned.
-    pub(super) fn tell(&mut self, sync: &Sync<'_>, done: &Members) {
+    pub(super) fn tell(&mut self, sync: &SyncRun<'_>, done: &Members) {
         self.clusters = Self::rows(sync, done);
     }
 
     /// A row for each context, in the order named.
-    pub(super) fn rows(sync: &Sync<'_>, members: &Members) -> Vec<Row> {
+    pub(super) fn rows(sync: &SyncRun<'_>, members: &Members) -> Vec<Row> {
         sync.rows.iter().map(|row| Self::row(sync, members, row)).collect()
     }
 
@@ -113,7 +105,7 @@ impl SyncReport {
         !self.nobody() && self.clusters.iter().all(|row| row.outcome != Outcome::Failed)
     }
 
-    /// Whether not one context is on the mount: somebody emptied it, or it is
+    /// Whether not one context is on the mount: it was emptied, or it is
     /// the wrong one. An unattended run must not pass that over.
     pub fn nobody(&self) -> bool {
         self.clusters.iter().all(|row| row.outcome == Outcome::NotEnrolled)
@@ -127,7 +119,7 @@ impl SyncReport {
         changed.into_iter().filter(|field| field != KEYS).collect()
     }
 
-    fn row(sync: &Sync<'_>, members: &Members, row: &SyncRow) -> Row {
+    fn row(sync: &SyncRun<'_>, members: &Members, row: &ContextRow) -> Row {
         match &row.found {
             Err(error) => Row {
                 context: row.context.clone().unwrap_or_else(|| "(current)".to_owned()),
@@ -144,7 +136,7 @@ impl SyncReport {
         }
     }
 
-    fn placed(sync: &Sync<'_>, members: &Members, place: &Place) -> Row {
+    fn placed(sync: &SyncRun<'_>, members: &Members, place: &Located) -> Row {
         let mut row = Row {
             context: place.name.clone(),
             server: Some(place.server.clone()),
@@ -159,9 +151,9 @@ impl SyncReport {
         match members.of(place) {
             Some(Ok(chain)) => {
                 row.outcome = outcome(chain);
-                row.keys = chain.steps.iter().map(KeyReport::of).collect();
+                row.keys = chain.steps.iter().map(KeyChangeReport::of).collect();
                 let waits = place.blind && chain.count(KeyAction::Wait) > 0;
-                if let Some(why) = place.cluster.no_witness.clone().filter(|_| waits) {
+                if let Some(why) = place.cluster.api_keys_unread.clone().filter(|_| waits) {
                     row.outcome = Outcome::Failed;
                     let url = place.cluster.keys_url.clone().unwrap_or_default();
                     let error = MemberError::NotCompared { url, why };
@@ -175,7 +167,7 @@ impl SyncReport {
                 }
             }
             Some(Err(source)) => {
-                let stranger = matches!(source, ChainError::NotEnrolled { .. }) && sync.passes_over_strangers();
+                let stranger = matches!(source, EnrollmentError::NotEnrolled { .. }) && sync.passes_over_strangers();
                 row.outcome = if stranger { Outcome::NotEnrolled } else { Outcome::Failed };
                 let error = MemberError::Chain { mount: sync.mount().clone(), source: source.clone() };
                 row.error = Some(error.to_string());
@@ -188,11 +180,11 @@ impl SyncReport {
 }
 
 /// A cluster none of whose keys was there is new on the mount.
-fn outcome(chain: &ChainPlan) -> Outcome {
+fn outcome(chain: &KeyListPlan) -> Outcome {
     let new = |action| {
         matches!(
             action,
-            KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmarked | KeyAction::Withhold | KeyAction::Wait
+            KeyAction::Add | KeyAction::Adopt | KeyAction::KeepUnmanaged | KeyAction::Withhold | KeyAction::Wait
         )
     };
     if !chain.changes() {

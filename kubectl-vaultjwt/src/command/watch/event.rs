@@ -1,5 +1,5 @@
-//! Owns what a run that goes on tells: one event for each change, and nothing
-//! while nothing changes. How it looks is the renderer's business.
+//! The events of a watcher: one for each change, and none while nothing changes. The
+//! renderer decides how they look.
 
 use crate::keychain::action::KeyAction;
 use serde::Serialize;
@@ -7,15 +7,12 @@ use shared::text::one_line;
 use std::fmt;
 use std::time::Duration;
 
-/// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
-    /// The run begins.
     Started {
         /// How many contexts are polled.
         contexts: usize,
-        /// The auth mount.
         mount: String,
         /// Seconds between two polls of an API server.
         interval: u64,
@@ -24,9 +21,7 @@ pub enum Event {
     },
     /// A key on the mount was changed.
     Key {
-        /// Whose, for people.
         context: String,
-        /// The issuer.
         issuer: String,
         /// UID of the cluster, where it is part of whose key it is.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,25 +30,20 @@ pub enum Event {
         kid: Option<String>,
         /// SHA-256 of the SPKI, base64url.
         id: String,
-        /// What happened to it.
         action: KeyAction,
     },
     /// Something does not work, since now or still.
     Trouble {
-        /// What.
         about: About,
-        /// Why.
         error: String,
         /// The one thing to do about it.
         hint: Option<String>,
     },
-    /// It works again.
     Recovered {
-        /// What.
         about: About,
         /// For how many seconds it did not.
         seconds: u64,
-        /// How often it was tried in vain.
+        /// How many attempts failed.
         failures: u32,
     },
     /// A token of its own was had by a login.
@@ -65,26 +55,20 @@ pub enum Event {
         /// Seconds that the token lives, where it ends.
         ttl: Option<u64>,
     },
-    /// Something that should be known, told once.
-    Note {
-        /// What.
-        text: String,
-    },
+    /// Something that should be known, reported once.
+    Note { text: String },
     /// A newer token was found where the last one came from.
     TokenFound,
-    /// The run ends, because it was told to.
+    /// The run ends, because it was asked to.
     Stopped,
 }
 
-/// What an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", content = "name", rename_all = "camelCase")]
 pub enum About {
     /// One context's cluster, by the context's name.
     Context(String),
-    /// The mount's configuration.
     Mount(String),
-    /// Vault itself.
     Vault,
     /// The run's own token.
     Token,
@@ -101,20 +85,16 @@ impl fmt::Display for About {
     }
 }
 
-/// How loud an event is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    /// As it should be.
     Info,
     /// One cluster is not served.
     Warn,
-    /// None is.
     Error,
 }
 
 impl Event {
-    /// How loud it is.
     pub fn level(&self) -> Level {
         match self {
             Self::Trouble { about: About::Context(_), .. } => Level::Warn,
@@ -171,13 +151,12 @@ fn done(action: KeyAction) -> &'static str {
         KeyAction::Return => "is published again",
         KeyAction::Retire => "retired",
         KeyAction::Remove => "removed",
-        KeyAction::Keep | KeyAction::KeepUnmarked | KeyAction::KeepRetired => "kept",
+        KeyAction::Keep | KeyAction::KeepUnmanaged | KeyAction::KeepRetired => "kept",
         KeyAction::Withhold | KeyAction::Wait => "not added",
     }
 }
 
 /// Takes events as they happen.
 pub trait Journal: Send + Sync {
-    /// One event.
     fn tell(&self, event: &Event);
 }

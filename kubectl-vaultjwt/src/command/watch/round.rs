@@ -1,29 +1,32 @@
-//! Owns one round: the contexts that are due, synced, and what came of each
-//! told, counted and scheduled.
+//! Runs one round: syncs the contexts that are due, and reports, counts, and reschedules
+//! each.
 
-use super::Watch;
-use super::event::{About, Event};
-use super::schedule::Polled;
-use crate::command::sync::{self, Failed, Outcome, Row, Scope, SyncError, SyncInput, SyncReport};
+use crate::command::failure::Failure;
+use crate::command::sync::{self, Outcome, PollMemory, Row, Scope, SyncError, SyncInput, SyncReport};
+use crate::command::watch::event::{About, Event};
+use crate::command::watch::input::{WatchInput, WatchPorts};
+use crate::command::watch::reporter::Reporter;
+use crate::command::watch::schedule::{Polled, Schedule};
+use crate::command::watch::session::VaultSession;
 use crate::issuer::KeySource;
 use crate::shell::word;
 use crate::vault::VaultError;
-use crate::vault::rewrite::RewriteError;
+use crate::vault::mount::rewrite::RewriteError;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, HashSet};
 use tokio::time::Instant;
 
-/// How each context stands after its last poll.
+/// The state of each context after its last poll.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct ContextOutcomes {
     last: BTreeMap<String, Outcome>,
     /// Contexts that were on the mount at some time.
     enrolled: HashSet<String>,
 }
 
-impl Standing {
-    /// Takes one more end of a poll; whether the context was taken off the
-    /// mount while this ran.
+impl ContextOutcomes {
+    /// Records one more poll result; whether the context was removed from the mount while this
+    /// ran.
     fn take(&mut self, context: &str, outcome: Outcome) -> bool {
         self.last.insert(context.to_owned(), outcome);
         match outcome {
@@ -57,8 +60,8 @@ impl Watch<'_> {
         let mut ended = self.sync(&due).await;
         if ended.as_ref().is_err_and(|failed| refused_by_403(&failed.error)) {
             // The token may be gone. If another is to be had, all is well.
-            self.session.doubt();
-            if self.session.keep(self.ports, self.input, &mut self.desk).await.is_err() {
+            self.session.invalidate();
+            if self.session.keep(self.ports, self.input, &mut self.reporter).await.is_err() {
                 return;
             }
             ended = self.sync(&due).await;
@@ -69,7 +72,7 @@ impl Watch<'_> {
         }
     }
 
-    async fn sync(&mut self, due: &[Option<String>]) -> Result<SyncReport, Failed> {
+    async fn sync(&mut self, due: &[Option<String>]) -> Result<SyncReport, Failure<SyncError, SyncReport>> {
         let names = || due.iter().flatten().cloned().collect();
         let input = &self.input.sync;
         let scope = match &input.scope {
@@ -89,26 +92,26 @@ impl Watch<'_> {
         };
         let retry_after = vault.and_then(VaultError::refusal).and_then(|refused| refused.retry_after);
         self.schedule.vault_failed(Instant::now(), jitter, retry_after);
-        self.desk.stats.with(|stats| {
+        self.reporter.stats.with(|stats| {
             stats.vault_failures += 1;
             stats.not_ready = Some(error.to_string());
         });
         match (vault, error) {
-            (Some(vault), _) => self.desk.vault_failed(vault),
+            (Some(vault), _) => self.reporter.vault_failed(vault),
             (None, SyncError::Rewrite(RewriteError::Slow { .. })) => {
-                self.desk.failed(self.mount(), error.to_string(), Some("look at the load of both".to_owned()));
+                self.reporter.failed(self.mount(), error.to_string(), Some("look at the load of both".to_owned()));
             }
             (None, SyncError::Rewrite(_)) => {
                 let hint = "find the other writer (Terraform, an operator)".to_owned();
-                self.desk.failed(self.mount(), error.to_string(), Some(hint));
+                self.reporter.failed(self.mount(), error.to_string(), Some(hint));
             }
-            (None, _) => self.desk.failed(self.mount(), error.to_string(), error.hint()),
+            (None, _) => self.reporter.failed(self.mount(), error.to_string(), error.hint()),
         }
     }
 
     fn digest(&mut self, due: &[Option<String>], report: &SyncReport, began: Instant, jitter: f64) {
         self.schedule.vault_served();
-        self.desk.works(&About::Vault);
+        self.reporter.recovered(&About::Vault);
         let mut told = HashSet::new();
         for (context, row) in due.iter().zip(&report.clusters) {
             self.row(row);
@@ -117,7 +120,7 @@ impl Watch<'_> {
                 if let Event::Key { id, .. } = &event
                     && told.insert(id.clone())
                 {
-                    self.desk.tell(&event);
+                    self.reporter.tell(&event);
                 }
             }
             let how = match row.outcome {
@@ -133,22 +136,22 @@ impl Watch<'_> {
     /// What became of one context.
     fn row(&mut self, row: &Row) {
         let about = About::Context(row.context.clone());
-        let lost = self.standing.take(&row.context, row.outcome);
+        let lost = self.outcomes.take(&row.context, row.outcome);
         match row.outcome {
             Outcome::Failed => {
-                self.desk.failed(about, row.error.clone().unwrap_or_default(), row.hint.clone());
+                self.reporter.failed(about, row.error.clone().unwrap_or_default(), row.hint.clone());
             }
             Outcome::NotEnrolled if lost => {
                 let error = "its keys were taken off the mount while this was running".to_owned();
                 let mount = self.input.sync.mount.as_str();
                 let setup = format!("kubectl vaultjwt setup --context {} --mount {}", word(&row.context), word(mount));
-                self.desk.failed(about, error, Some(format!("to put them back: {setup}")));
+                self.reporter.failed(about, error, Some(format!("to put them back: {setup}")));
             }
             Outcome::NotEnrolled => {}
-            Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => self.desk.works(&about),
+            Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => self.reporter.recovered(&about),
         }
         let now = Timestamp::now();
-        self.desk.stats.with(|stats| match row.outcome {
+        self.reporter.stats.with(|stats| match row.outcome {
             Outcome::Failed => stats.contexts.entry(row.context.clone()).or_default().failures += 1,
             Outcome::NotEnrolled => {}
             _ => stats.contexts.entry(row.context.clone()).or_default().last_success = Some(now),
@@ -158,15 +161,15 @@ impl Watch<'_> {
     /// What became of the mount.
     fn mount_stands(&mut self, report: &SyncReport) {
         let nobody = "none of the clusters is on it";
-        if self.standing.nobody() {
+        if self.outcomes.nobody() {
             let hint = "put them there: kubectl vaultjwt setup".to_owned();
-            self.desk.failed(self.mount(), nobody.to_owned(), Some(hint));
+            self.reporter.failed(self.mount(), nobody.to_owned(), Some(hint));
         } else {
-            self.desk.works(&self.mount());
+            self.reporter.recovered(&self.mount());
         }
-        let (nobody, all_failed) = (self.standing.nobody().then_some(nobody), self.standing.all_failed());
+        let (nobody, all_failed) = (self.outcomes.nobody().then_some(nobody), self.outcomes.all_failed());
         let now = Timestamp::now();
-        self.desk.stats.with(|stats| {
+        self.reporter.stats.with(|stats| {
             stats.count_keys(&report.config.after);
             if report.config.written {
                 stats.last_change = Some(now);
@@ -206,4 +209,56 @@ fn key_events(row: &Row) -> Vec<Event> {
         action: key.action,
     });
     event.collect()
+}
+
+/// A watcher.
+pub struct Watch<'a> {
+    ports: WatchPorts<'a>,
+    input: &'a WatchInput,
+    schedule: Schedule,
+    session: VaultSession,
+    memory: PollMemory,
+    outcomes: ContextOutcomes,
+    reporter: Reporter<'a>,
+}
+
+impl<'a> Watch<'a> {
+    pub fn new(ports: WatchPorts<'a>, input: &'a WatchInput) -> Self {
+        let contexts = match &input.sync.scope {
+            Scope::Current(_) => vec![None],
+            Scope::Named(names) | Scope::All(names) => names.iter().cloned().map(Some).collect(),
+        };
+        ports.journal.tell(&Event::Started {
+            contexts: contexts.len(),
+            mount: input.sync.mount.to_string(),
+            interval: input.pace.api_server.as_secs(),
+            issuer_interval: input.pace.issuer.as_secs(),
+        });
+        Self {
+            ports,
+            input,
+            schedule: Schedule::new(contexts, input.pace, Instant::now()),
+            session: VaultSession::new(),
+            memory: PollMemory::default(),
+            outcomes: ContextOutcomes::default(),
+            reporter: Reporter::new(ports.journal, ports.stats),
+        }
+    }
+
+    /// When there is something to do.
+    pub fn next(&self) -> Instant {
+        let due = self.session.due().into_iter().fold(self.schedule.next(), Instant::min);
+        self.session.awaited().unwrap_or(due)
+    }
+
+    /// Does what is due.
+    pub async fn turn(&mut self) {
+        if self.session.keep(self.ports, self.input, &mut self.reporter).await.is_err() {
+            return;
+        }
+        let due = self.schedule.due_now(Instant::now());
+        if !due.is_empty() {
+            self.round(due).await;
+        }
+    }
 }

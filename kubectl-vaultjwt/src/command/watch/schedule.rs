@@ -1,4 +1,4 @@
-//! Owns when which context is polled next. Pure: it is told the time.
+//! Decides when which context is polled next. Pure: the caller passes the time.
 
 use crate::issuer::KeySource;
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl Pace {
 pub enum Polled {
     /// Its keys were read.
     Read(KeySource),
-    /// It is not on the mount: somebody may enrol it one day.
+    /// It is not on the mount: it may be enrolled later.
     Stranger,
     /// It could not be read, and asks to be left alone so long.
     Failed(Option<Duration>),
@@ -88,7 +88,7 @@ impl Schedule {
         earliest.unwrap_or_else(|| Instant::now() + self.pace.api_server).max(self.not_before)
     }
 
-    /// Whom to poll now, if it is time for anybody.
+    /// The contexts to poll now, if any is due.
     pub fn due_now(&self, now: Instant) -> Vec<Option<String>> {
         if self.next() <= now { self.due(now) } else { Vec::new() }
     }
@@ -130,7 +130,6 @@ impl Schedule {
         self.not_before = now + pause.max(obeyed(retry_after));
     }
 
-    /// Vault served.
     pub fn vault_served(&mut self) {
         self.vault_failures = 0;
     }

@@ -1,31 +1,32 @@
-//! Owns the run's own token: renewed while that goes, replaced by a login
-//! before it ends, and never revoked. While it lives, a rotation of the
-//! cluster that the run itself logs in from cannot lock it out.
+//! Keeps the watcher's own token: renewed while that is possible, replaced by a login
+//! before it expires, and never revoked. While it is valid, a key rotation of the cluster
+//! that the watcher itself logs in from cannot lock it out.
 
-use super::desk::Desk;
-use super::event::{About, Event};
-use super::input::{Login, Ports, WatchInput};
+use crate::command::watch::event::{About, Event};
+use crate::command::watch::input::{WatchInput, WatchPorts};
+use crate::command::watch::reporter::Reporter;
 use crate::vault::VaultError;
-use crate::vault::own_token::Lease;
+use crate::vault::session::login::LoginMethod;
+use crate::vault::session::own_token::Lease;
 use shared::refusal::{Refusal, classify};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Parts of a lease after which it is renewed, at random between the two: the
-/// same that Vault Agent has, so that an outage of a third of it does no harm.
+/// Fractions of the TTL between which a token is renewed, at random. Earlier than Vault Agent
+/// (0.70 to 0.73), so that an outage for 30 % of the TTL does no harm.
 const RENEW: std::ops::Range<f64> = 0.6..0.7;
-/// A renewal that was not answered is tried again after this part of what is
-/// left, and not sooner than that many seconds.
+/// A renewal that was not answered is retried after this part of the remaining TTL, and not
+/// sooner than that many seconds.
 const RENEW_AGAIN: (f64, f64) = (0.1, 5.0);
-/// First and longest pause between two logins in vain. Each refusal of a
-/// signature costs Vault a verification by every key on the mount.
+/// First and longest pause between two failed logins. Each refusal of a signature costs Vault a
+/// verification by every key on the mount.
 const LOGIN_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
 /// The run's own token, as far as it is known.
 #[derive(Debug)]
-pub struct Session {
+pub struct VaultSession {
     state: State,
-    /// Logins in vain since the last that was not.
+    /// Failed logins since the last one that succeeded.
     in_vain: u32,
 }
 
@@ -47,7 +48,7 @@ struct Live {
     ends: Option<Instant>,
     /// When it is to be renewed or replaced.
     act: Option<Instant>,
-    /// The longest lease it had.
+    /// The longest TTL it had.
     full: Duration,
     renewable: bool,
 }
@@ -71,7 +72,7 @@ enum Got {
     Unavailable(VaultError),
 }
 
-impl Session {
+impl VaultSession {
     /// Nothing is known yet.
     pub fn new() -> Self {
         Self { state: State::Unknown { doubted: false, at: Instant::now() }, in_vain: 0 }
@@ -85,8 +86,8 @@ impl Session {
         }
     }
 
-    /// When a token that lives needs something; `None` for one that neither
-    /// ends nor can be renewed.
+    /// When a valid token must be renewed or replaced; `None` for one that neither ends nor can
+    /// be renewed.
     pub fn due(&self) -> Option<Instant> {
         match &self.state {
             State::Live(live) => live.act.into_iter().chain(live.ends).min(),
@@ -95,120 +96,130 @@ impl Session {
     }
 
     /// Vault refused the token: it is looked at before it is used again.
-    pub fn doubt(&mut self) {
+    pub fn invalidate(&mut self) {
         self.state = State::Unknown { doubted: true, at: Instant::now() };
     }
 
     /// Does what is due, so that there is a token to act with.
-    pub async fn keep(&mut self, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) -> Result<(), NoToken> {
+    pub async fn keep(
+        &mut self,
+        ports: WatchPorts<'_>,
+        input: &WatchInput,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<(), NoToken> {
         let now = Instant::now();
         match self.state {
             State::Unknown { at, .. } if now < at => Err(NoToken),
-            State::Unknown { doubted, .. } => self.look(doubted, ports, input, desk).await,
-            State::Live(live) if live.ends.is_some_and(|ends| ends <= now) => self.replace(ports, input, desk).await,
+            State::Unknown { doubted, .. } => self.check(doubted, ports, input, reporter).await,
+            State::Live(live) if live.ends.is_some_and(|ends| ends <= now) => self.login(ports, input, reporter).await,
             State::Live(live) if live.act.is_some_and(|act| act <= now) => {
-                self.prolong(live, ports, input, desk).await;
+                self.renew(live, ports, input, reporter).await;
                 Ok(())
             }
             State::Live(_) => Ok(()),
             State::Gone(again) if now < again => Err(NoToken),
-            State::Gone(_) => self.replace(ports, input, desk).await,
+            State::Gone(_) => self.login(ports, input, reporter).await,
         }
     }
 
-    /// Looks at a token that is there.
-    async fn look(
+    /// Checks an existing token.
+    async fn check(
         &mut self,
         doubted: bool,
-        ports: Ports<'_>,
+        ports: WatchPorts<'_>,
         input: &WatchInput,
-        desk: &mut Desk<'_>,
+        reporter: &mut Reporter<'_>,
     ) -> Result<(), NoToken> {
         if ports.token.held().is_none() {
-            return self.replace(ports, input, desk).await;
+            return self.login(ports, input, reporter).await;
         }
         match ports.token.look_up().await {
             Ok(lease) => {
-                self.live(lease, None, desk);
+                self.became_live(lease, None, reporter);
                 Ok(())
             }
             Err(VaultError::Refused(refused)) if refused.status == 403 => {
                 if doubted {
-                    return self.replace(ports, input, desk).await;
+                    return self.login(ports, input, reporter).await;
                 }
                 // OpenBao says the same of a token that may not look at
                 // itself and of one that is gone. The first read will tell.
-                self.live(Lease { ttl: None, renewable: false }, None, desk);
+                self.became_live(Lease { ttl: None, renewable: false }, None, reporter);
                 Ok(())
             }
-            Err(error) => Err(self.away(&error, desk)),
+            Err(error) => Err(self.unavailable(&error, reporter)),
         }
     }
 
     /// Renews a token, or replaces it where that does not go on.
-    async fn prolong(&mut self, live: Live, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) {
+    async fn renew(&mut self, live: Live, ports: WatchPorts<'_>, input: &WatchInput, reporter: &mut Reporter<'_>) {
         if live.renewable {
             match ports.token.renew().await {
                 // Less than half of what it once had: its end is near for good.
                 Ok(lease) if lease.ttl.is_none_or(|ttl| ttl * 2 >= live.full) => {
-                    return self.live(lease, Some(live), desk);
+                    return self.became_live(lease, Some(live), reporter);
                 }
-                Ok(lease) => self.live(Lease { renewable: false, ..lease }, Some(live), desk),
+                Ok(lease) => self.became_live(Lease { renewable: false, ..lease }, Some(live), reporter),
                 Err(VaultError::Refused(refused)) if matches!(refused.status, 400 | 403 | 404) => {}
                 Err(error) => {
-                    desk.vault_failed(&error);
-                    return self.later(live);
+                    reporter.vault_failed(&error);
+                    return self.postpone(live);
                 }
             }
         }
         let State::Live(live) = self.state else { return };
         let left = live.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(Instant::now()));
-        match self.get(ports, input, desk).await {
+        match self.get(ports, input, reporter).await {
             Got::Token => {}
             Got::Unavailable(error) => {
-                desk.vault_failed(&error);
-                self.later(Live { renewable: false, ..live });
+                reporter.vault_failed(&error);
+                self.postpone(Live { renewable: false, ..live });
             }
             Got::Refused(refused) => {
                 let ends =
                     format!("it ends in {} and cannot be renewed; {}", shared::duration::short(left), refused.error);
-                desk.failed(About::Token, ends, refused.hint);
-                self.later(Live { renewable: false, ..live });
+                reporter.failed(About::Token, ends, refused.hint);
+                self.postpone(Live { renewable: false, ..live });
             }
         }
     }
 
     /// Gets a token where there is none.
-    async fn replace(&mut self, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) -> Result<(), NoToken> {
-        let refused = match self.get(ports, input, desk).await {
+    async fn login(
+        &mut self,
+        ports: WatchPorts<'_>,
+        input: &WatchInput,
+        reporter: &mut Reporter<'_>,
+    ) -> Result<(), NoToken> {
+        let refused = match self.get(ports, input, reporter).await {
             Got::Token => return Ok(()),
-            Got::Unavailable(error) => return Err(self.away(&error, desk)),
+            Got::Unavailable(error) => return Err(self.unavailable(&error, reporter)),
             Got::Refused(refused) => refused,
         };
         let Refused { error, hint, signature } = refused;
         let error = format!("there is none that Vault accepts; {error}");
-        // The cluster that it logs in from has a new key, and the one who
-        // should put it on the mount is this run.
+        // The cluster that it logs in from has a new key, and this run is the one that should
+        // add it to the mount.
         let hint = if signature { Some(input.by_hand.clone()) } else { hint };
-        desk.stats.with(|stats| {
+        reporter.stats.with(|stats| {
             stats.locked_out = Some(if signature { input.by_hand.clone() } else { String::new() });
             stats.not_ready = Some(error.clone());
             stats.token_expires = None;
         });
-        desk.failed(About::Token, error, hint);
+        reporter.failed(About::Token, error, hint);
         self.state = State::Gone(self.pause(None));
         Err(NoToken)
     }
 
     /// One attempt: every login in turn, or the token where the operator
     /// keeps one.
-    async fn get(&mut self, ports: Ports<'_>, input: &WatchInput, desk: &mut Desk<'_>) -> Got {
+    async fn get(&mut self, ports: WatchPorts<'_>, input: &WatchInput, reporter: &mut Reporter<'_>) -> Got {
         if input.logins.is_empty() {
-            return self.find(ports, desk).await;
+            return self.find(ports, reporter).await;
         }
         let mut first: Option<Got> = None;
         for (number, login) in input.logins.iter().enumerate() {
-            let got = self.log_in(login, number > 0, ports, desk).await;
+            let got = self.log_in(login, number > 0, ports, reporter).await;
             let next_may_help = match &got {
                 Got::Token => return got,
                 Got::Refused(_) => true,
@@ -223,19 +234,25 @@ impl Session {
         first.unwrap_or(Got::Token)
     }
 
-    async fn log_in(&mut self, login: &Login, fallback: bool, ports: Ports<'_>, desk: &mut Desk<'_>) -> Got {
+    async fn log_in(
+        &mut self,
+        login: &LoginMethod,
+        fallback: bool,
+        ports: WatchPorts<'_>,
+        reporter: &mut Reporter<'_>,
+    ) -> Got {
         let refused = |error: String, hint, signature| {
             Got::Refused(Refused { error: format!("could not log in with {login}: {error}"), hint, signature })
         };
-        let credentials = match ports.keyring.credentials(login) {
+        let credentials = match ports.login_files.credentials(login) {
             Ok(credentials) => credentials,
             Err(none) => return refused(none.text, none.hint, false),
         };
         match ports.token.log_in(&credentials).await {
             Ok(lease) => {
                 let ttl = lease.ttl.map(|ttl| ttl.as_secs());
-                desk.tell(&Event::LoggedIn { with: login.to_string(), fallback, ttl });
-                self.live(lease, None, desk);
+                reporter.tell(&Event::LoggedIn { with: login.to_string(), fallback, ttl });
+                self.became_live(lease, None, reporter);
                 Got::Token
             }
             Err(VaultError::Refused(no)) => match classify(no.status, &no.errors) {
@@ -249,11 +266,10 @@ impl Session {
         }
     }
 
-    /// Looks for a newer token where the operator keeps one: whoever keeps it
-    /// there may have replaced it.
-    async fn find(&mut self, ports: Ports<'_>, desk: &mut Desk<'_>) -> Got {
+    /// Looks for a newer token where the operator keeps one: it may have been replaced there.
+    async fn find(&mut self, ports: WatchPorts<'_>, reporter: &mut Reporter<'_>) -> Got {
         let refused = |error: String, hint| Got::Refused(Refused { error, hint, signature: false });
-        let token = match ports.keyring.token().await {
+        let token = match ports.login_files.token().await {
             Ok(token) => token,
             Err(none) => return refused(none.text, none.hint),
         };
@@ -265,8 +281,8 @@ impl Session {
         ports.token.hold(Some(token));
         match ports.token.look_up().await {
             Ok(lease) => {
-                desk.tell(&Event::TokenFound);
-                self.live(lease, None, desk);
+                reporter.tell(&Event::TokenFound);
+                self.became_live(lease, None, reporter);
                 Got::Token
             }
             Err(error) => {
@@ -284,7 +300,7 @@ impl Session {
     }
 
     /// There is a token; `before` is the same one, before it was renewed.
-    fn live(&mut self, lease: Lease, before: Option<Live>, desk: &mut Desk<'_>) {
+    fn became_live(&mut self, lease: Lease, before: Option<Live>, reporter: &mut Reporter<'_>) {
         let now = Instant::now();
         let known = before.map_or(Duration::ZERO, |before| before.full);
         let ends = lease.ttl.map(|ttl| now + ttl);
@@ -292,12 +308,12 @@ impl Session {
         let full = lease.ttl.unwrap_or_default().max(known);
         self.state = State::Live(Live { ends, act, full, renewable: lease.renewable });
         self.in_vain = 0;
-        desk.stats.with(|stats| (stats.token_expires, stats.locked_out) = (ends, None));
-        desk.works(&About::Token);
+        reporter.stats.with(|stats| (stats.token_expires, stats.locked_out) = (ends, None));
+        reporter.recovered(&About::Token);
     }
 
     /// Does what is due a little later: the token still lives.
-    fn later(&mut self, live: Live) {
+    fn postpone(&mut self, live: Live) {
         let now = Instant::now();
         let (part, least) = RENEW_AGAIN;
         let left = live.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(now));
@@ -306,12 +322,12 @@ impl Session {
     }
 
     /// Vault did not serve.
-    fn away(&mut self, error: &VaultError, desk: &mut Desk<'_>) -> NoToken {
-        desk.stats.with(|stats| {
+    fn unavailable(&mut self, error: &VaultError, reporter: &mut Reporter<'_>) -> NoToken {
+        reporter.stats.with(|stats| {
             stats.vault_failures += 1;
             stats.not_ready = Some(error.to_string());
         });
-        desk.vault_failed(error);
+        reporter.vault_failed(error);
         let at = self.pause(error.refusal().and_then(|refused| refused.retry_after));
         self.state = match self.state {
             State::Unknown { doubted, .. } => State::Unknown { doubted, at },

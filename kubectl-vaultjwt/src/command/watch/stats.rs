@@ -1,7 +1,7 @@
-//! Owns the figures of a run that goes on: what its metrics and probes say.
+//! The figures of a watcher that its metrics and probes report.
 
-use crate::command::chain;
-use crate::keychain::element::Mark;
+use crate::command::mount;
+use crate::keychain::element::Management;
 use crate::vault::Document;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -16,9 +16,7 @@ const STUCK: Duration = Duration::from_secs(900);
 /// Requests sent to each kind of peer, counted where they are sent.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
-    /// To Vault.
     pub vault: Arc<AtomicU64>,
-    /// To API servers.
     pub api_server: Arc<AtomicU64>,
     /// To issuers' own sites.
     pub issuer: Arc<AtomicU64>,
@@ -32,12 +30,10 @@ impl Requests {
     }
 }
 
-/// Figures about one context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContextStats {
     /// When its keys were last read and found, or made, right on the mount.
     pub last_success: Option<Timestamp>,
-    /// Polls that failed.
     pub failures: u64,
 }
 
@@ -50,17 +46,16 @@ pub struct OwnerKeys {
     pub retired: usize,
 }
 
-/// All figures, as they stand.
+/// All figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
-    /// The auth mount.
     pub mount: String,
     /// By context.
     pub contexts: BTreeMap<String, ContextStats>,
     /// By issuer and cluster UID (empty where the issuer alone is the owner).
     pub keys: BTreeMap<(String, String), OwnerKeys>,
-    /// Keys on the mount that nobody marked, or whose mark cannot be read.
-    pub unmarked: usize,
+    /// Unmanaged keys on the mount, and those whose provenance cannot be read.
+    pub unmanaged: usize,
     /// Rounds in which the mount was read and found, or made, right.
     pub last_success: Option<Timestamp>,
     /// When the mount was last written.
@@ -71,7 +66,7 @@ pub struct Stats {
     pub vault_failures: u64,
     /// When the token ends, where it does.
     pub token_expires: Option<Instant>,
-    /// The command that a person has to run before this goes on.
+    /// The command that a person has to run before this continues.
     pub locked_out: Option<String>,
     /// Why no keys are refreshed at the moment.
     pub not_ready: Option<String>,
@@ -85,7 +80,7 @@ impl Stats {
             mount: mount.to_owned(),
             contexts: BTreeMap::new(),
             keys: BTreeMap::new(),
-            unmarked: 0,
+            unmanaged: 0,
             last_success: None,
             last_change: None,
             changes: 0,
@@ -99,10 +94,10 @@ impl Stats {
 
     /// Counts the keys of a configuration.
     pub fn count_keys(&mut self, document: &Document) {
-        (self.keys, self.unmarked) = (BTreeMap::new(), 0);
-        for element in chain::elements(Some(document)) {
-            let Mark::Marked(mark) = &element.mark else {
-                self.unmarked += 1;
+        (self.keys, self.unmanaged) = (BTreeMap::new(), 0);
+        for element in mount::elements(Some(document)) {
+            let Management::Managed(mark) = &element.management else {
+                self.unmanaged += 1;
                 continue;
             };
             let uid = mark.owner.cluster_uid.clone().unwrap_or_default();
@@ -130,12 +125,10 @@ impl StatsCell {
         Self(Mutex::new(Stats::new(mount)))
     }
 
-    /// Changes figures.
     pub fn with(&self, change: impl FnOnce(&mut Stats)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A copy.
     pub fn get(&self) -> Stats {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

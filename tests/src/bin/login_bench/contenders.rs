@@ -1,4 +1,4 @@
-//! Owns the programs that log in, and the Vault they log in to.
+//! The programs that log in, and the Vault server they log in to.
 
 use super::Failure;
 use super::measure::{Cost, run, valgrind};

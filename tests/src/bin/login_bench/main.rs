@@ -2,16 +2,17 @@
 //! OpenBao's agent, `vault write`, curl and a shell, over TLS, each in turn,
 //! round after round, so that a busy machine is busy for all of them.
 //!
-//! `cargo login-bench --gate` fails where ours costs too much. Instructions,
-//! bytes, requests, memory and the ratio of CPU times are the same on any
-//! machine; wall times are not, so their ratios count only with `--strict`.
+//! `cargo login-bench --gate` fails where ours costs too much. Instructions, bytes,
+//! requests, and memory are the same on any machine. Times are not: with the same two
+//! binaries, one machine shows a CPU ratio of 18 to 20 where others show more. Ratios of
+//! times count only with `--strict`.
 
 mod contenders;
 mod measure;
 mod table;
 
 use contenders::Bench;
-use harness::artefacts;
+use harness::artifacts;
 use harness::server::Product;
 use measure::{Cost, median};
 use std::process::ExitCode;
@@ -19,8 +20,8 @@ use std::process::ExitCode;
 /// Anything that keeps it from measuring.
 type Failure = Box<dyn std::error::Error>;
 
-/// Most instructions of a login of ours.
-const INSTRUCTIONS: u64 = 8_000_000;
+/// Most instructions of a login of ours; 3.92 million when this limit was set.
+const INSTRUCTIONS: u64 = 4_500_000;
 /// Most bytes of the pod binary.
 const BYTES: u64 = 2 * 1024 * 1024;
 /// Most memory, in KiB.
@@ -56,7 +57,7 @@ fn main() -> ExitCode {
 /// Measures and prints; which limits are missed.
 fn run(gate: bool, strict: bool) -> Result<Vec<String>, Failure> {
     let rounds = if gate { 7 } else { 41 };
-    let pod = artefacts::pod_binary()?;
+    let pod = artifacts::pod_binary()?;
     let mut missed = Vec::new();
     let mut over = |what: &str, found: f64, limit: f64, wrong: bool, counts: bool| {
         let text = format!("{what}: {found:.1}, the limit is {limit:.1}");
@@ -86,7 +87,7 @@ fn run(gate: bool, strict: bool) -> Result<Vec<String>, Failure> {
         let requests = ours.iter().map(|cost| cost.requests).max().unwrap_or_default();
         over("requests of a login", requests as f64, 1.0, requests != 1, true);
         let ratio = cpu(agent) / cpu(ours);
-        over("CPU of the agent, times ours", ratio, CPU_OF_AGENT, ratio < CPU_OF_AGENT, true);
+        over("CPU of the agent, times ours", ratio, CPU_OF_AGENT, ratio < CPU_OF_AGENT, strict);
         let ratio = wall(agent) / wall(ours);
         over("wall time of the agent, times ours", ratio, WALL_OF_AGENT, ratio < WALL_OF_AGENT, strict);
         if let Some(curl) = cost(contenders::CURL) {

@@ -1,4 +1,4 @@
-//! Owns what is measured of a program that runs to its end.
+//! Measures a program that runs until it exits.
 
 use super::Failure;
 use std::process::{Command, Stdio};
@@ -15,7 +15,6 @@ pub struct Cost {
     /// The most memory of one process, in KiB; not less than that of this
     /// program, which starts it.
     pub memory: u64,
-    /// Requests to Vault.
     pub requests: usize,
 }
 
@@ -41,7 +40,6 @@ pub fn valgrind(command: &mut Command) -> Result<u64, Failure> {
     counted.filter(|_| output.status.success()).ok_or_else(|| format!("valgrind counted nothing:\n{said}").into())
 }
 
-/// The middle one.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

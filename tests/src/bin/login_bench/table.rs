@@ -1,4 +1,4 @@
-//! Owns the table.
+//! Prints the table.
 
 use super::contenders::{Contender, OURS, Row};
 use super::measure::median;

@@ -33,7 +33,7 @@ async fn trusts(url: &str, authority: &CertificateDer<'static>) -> Result<Vec<u8
     let mut config = kube::Config::new(url.parse().unwrap());
     config.default_retry = false;
     config.root_cert = Some(vec![authority.to_vec()]);
-    let target = Target { context: None, cluster: "c".into(), server: url.into(), namespace: "default".into() };
+    let target = ClusterTarget { context: None, cluster: "c".into(), server: url.into(), namespace: "default".into() };
     let connection = Connection {
         config,
         target,

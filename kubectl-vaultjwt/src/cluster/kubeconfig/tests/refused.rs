@@ -1,16 +1,16 @@
-//! What a kubeconfig lacks or has wrong, by name and with the next step.
+//! What a kubeconfig lacks or has wrong: each error names it and the next step.
 
 use super::*;
 
 #[test]
 fn what_is_not_there_is_named() {
     let folder = Folder::new();
-    let user = KubeFlags { user: Some("nobody".into()), ..KubeFlags::default() };
-    let cluster = KubeFlags { cluster: Some("no\u{1b}[31mwhere".into()), ..KubeFlags::default() };
+    let user = KubeconfigOverrides { user: Some("nobody".into()), ..KubeconfigOverrides::default() };
+    let cluster = KubeconfigOverrides { cluster: Some("no\u{1b}[31mwhere".into()), ..KubeconfigOverrides::default() };
     for (flags, text, hint) in [
         (context("x"), "context \"x\" does not exist in \"DIR/config\"", "kubectl config get-contexts"),
         (
-            KubeFlags { kubeconfig: Some(folder.path("config").into()), ..context("x") },
+            KubeconfigOverrides { kubeconfig: Some(folder.path("config").into()), ..context("x") },
             "context \"x\" does not exist in \"DIR/config\"",
             "kubectl config get-contexts --kubeconfig DIR/config",
         ),
@@ -33,41 +33,47 @@ fn what_is_not_there_is_named() {
         (cluster, "cluster \"no\\u{1b}[31mwhere\" does not exist in \"DIR/config\"", "kubectl config get-clusters"),
         (context("empty"), "cluster \"empty\" in \"DIR/config\" has no server", "kubectl config view"),
         (
-            KubeFlags { user: Some("gcp".into()), ..KubeFlags::default() },
+            KubeconfigOverrides { user: Some("gcp".into()), ..KubeconfigOverrides::default() },
             "user \"gcp\" has the auth-provider \"gcp\", which kubectl has no more",
             "put gke-gcloud-auth-plugin in its place with: gcloud container clusters get-credentials",
         ),
         (context("half"), "user \"half\" has a client certificate but no client key", "kubectl config view"),
         (
-            KubeFlags { server: Some("https://me:hunter/2@h:6443".into()), ..KubeFlags::default() },
+            KubeconfigOverrides { server: Some("https://me:hunter/2@h:6443".into()), ..KubeconfigOverrides::default() },
             "server \"https://h:6443\" of cluster \"dev\" cannot be used: it has an '@' after a '/', '?' or '#': in a user \
              name or password these are written %2F, %3F and %23, in a path '@' is written %40",
             "kubectl config view",
         ),
         (
             // Leads to the first host, and would be taken for the second.
-            KubeFlags { server: Some("https://evil.example/x@h".into()), ..KubeFlags::default() },
+            KubeconfigOverrides { server: Some("https://evil.example/x@h".into()), ..KubeconfigOverrides::default() },
             "server \"https://h\" of cluster \"dev\" cannot be used: it has an '@' after a '/', '?' or '#': in a user \
              name or password these are written %2F, %3F and %23, in a path '@' is written %40",
             "kubectl config view",
         ),
         (
-            KubeFlags { server: Some("ftp://me:pw@h/x".into()), ..KubeFlags::default() },
+            KubeconfigOverrides { server: Some("ftp://me:pw@h/x".into()), ..KubeconfigOverrides::default() },
             "server \"ftp://h/x\" of cluster \"dev\" cannot be used: it is not an http or https URL",
             "kubectl config view",
         ),
         (
-            KubeFlags { certificate_authority: Some(folder.path("none.crt").into()), ..KubeFlags::default() },
+            KubeconfigOverrides {
+                certificate_authority: Some(folder.path("none.crt").into()),
+                ..KubeconfigOverrides::default()
+            },
             "could not read certificate-authority \"DIR/none.crt\" of cluster \"dev\": no such file or directory",
             "kubectl config view",
         ),
         (
-            KubeFlags { certificate_authority: Some(folder.path("jane.key").into()), ..KubeFlags::default() },
+            KubeconfigOverrides {
+                certificate_authority: Some(folder.path("jane.key").into()),
+                ..KubeconfigOverrides::default()
+            },
             "could not read certificate-authority \"DIR/jane.key\" of cluster \"dev\": it holds no PEM certificate",
             "kubectl config view",
         ),
         (
-            KubeFlags { client_key: Some(folder.path("none.key").into()), ..KubeFlags::default() },
+            KubeconfigOverrides { client_key: Some(folder.path("none.key").into()), ..KubeconfigOverrides::default() },
             "could not read client-key \"DIR/none.key\" of user \"jane\": no such file or directory",
             "kubectl config view",
         ),
@@ -86,7 +92,7 @@ fn inline_data_may_be_folded_and_must_be_base64() {
         folder.write("data", &format!(
             "current-context: c\nclusters:\n- name: c\n  cluster:\n    server: https://c\n    certificate-authority-data: |\n{data}\n\
              contexts: [{{name: c, context: {{cluster: c, user: ''}}}}]\n"));
-        folder.resolve_env(KubeFlags::default(), &[("KUBECONFIG", &folder.path("data"))])
+        folder.resolve_env(KubeconfigOverrides::default(), &[("KUBECONFIG", &folder.path("data"))])
     };
     let found = with_data(&format!("      {start}\n      {end}")).unwrap();
     assert!(found.config.root_cert.is_some());
@@ -102,12 +108,12 @@ fn a_current_context_that_is_gone_or_not_set() {
     let folder = Folder::new();
     folder.write("config", "current-context: gone\n");
     assert_eq!(
-        folder.refusal(KubeFlags::default()),
+        folder.refusal(KubeconfigOverrides::default()),
         ("current-context \"gone\" does not exist in \"DIR/config\"".into(), "kubectl config get-contexts".into())
     );
     folder.write("config", "contexts: [{name: a, context: {cluster: b}}]\n");
     assert_eq!(
-        folder.refusal(KubeFlags::default()),
+        folder.refusal(KubeconfigOverrides::default()),
         (
             "no context is chosen: \"DIR/config\" has no current-context".into(),
             "choose one of these with --context: kubectl config get-contexts".into()
@@ -118,7 +124,11 @@ fn a_current_context_that_is_gone_or_not_set() {
 #[test]
 fn nothing_at_all_says_what_was_looked_at() {
     let folder = Folder::new();
-    for flags in [KubeFlags::default(), context("dev"), KubeFlags { user: Some("u".into()), ..KubeFlags::default() }] {
+    for flags in [
+        KubeconfigOverrides::default(),
+        context("dev"),
+        KubeconfigOverrides { user: Some("u".into()), ..KubeconfigOverrides::default() },
+    ] {
         let error = folder.resolve_env(flags, &[("HOME", "/nowhere")]).unwrap_err();
         assert_eq!(
             error.to_string(),

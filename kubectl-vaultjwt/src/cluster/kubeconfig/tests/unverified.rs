@@ -1,5 +1,5 @@
-//! A connection that does not show who answers is refused, whatever the rest
-//! of the entry says. There is no flag that allows it.
+//! A connection that does not verify the server is refused, whatever the rest of the entry
+//! says. No flag allows it.
 
 use super::*;
 
@@ -8,19 +8,19 @@ const FILE: &str = "--certificate-authority FILE; to get FILE, run this where th
                     verified, or ask the cluster's administrator: kubectl get configmap kube-root-ca.crt \
                     -n kube-system -o jsonpath='{.data.ca\\.crt}'";
 
-fn server(url: &str) -> KubeFlags {
-    KubeFlags { server: Some(url.into()), ..KubeFlags::default() }
+fn server(url: &str) -> KubeconfigOverrides {
+    KubeconfigOverrides { server: Some(url.into()), ..KubeconfigOverrides::default() }
 }
 
-fn insecure(flags: KubeFlags) -> KubeFlags {
-    KubeFlags { insecure_skip_tls_verify: Some(true), ..flags }
+fn insecure(flags: KubeconfigOverrides) -> KubeconfigOverrides {
+    KubeconfigOverrides { insecure_skip_tls_verify: Some(true), ..flags }
 }
 
 #[test]
 fn a_server_that_is_not_verified_is_refused() {
     let folder = Folder::new();
-    let with_ca = |flags| KubeFlags { certificate_authority: Some(folder.path("ca.crt").into()), ..flags };
-    let unset = KubeFlags { insecure_skip_tls_verify: Some(false), ..context("open") };
+    let with_ca = |flags| KubeconfigOverrides { certificate_authority: Some(folder.path("ca.crt").into()), ..flags };
+    let unset = KubeconfigOverrides { insecure_skip_tls_verify: Some(false), ..context("open") };
     let by_entry = "cluster \"open\" of context \"open\" is reached at \"https://open.example\" without verifying its \
                     TLS certificate (insecure-skip-tls-verify)";
     let by_flag = "cluster \"dev\" of context \"dev\" is reached at \"https://dev.example:6443\" without verifying its \
@@ -30,8 +30,12 @@ fn a_server_that_is_not_verified_is_refused() {
         (context("open"), by_entry.to_owned(), "add"),
         // As in kubectl, the flag cannot take the entry's setting back.
         (unset, by_entry.to_owned(), "add"),
-        (insecure(KubeFlags::default()), by_flag.to_owned(), "replace --insecure-skip-tls-verify with"),
-        (insecure(with_ca(KubeFlags::default())), by_flag.to_owned(), "replace --insecure-skip-tls-verify with"),
+        (insecure(KubeconfigOverrides::default()), by_flag.to_owned(), "replace --insecure-skip-tls-verify with"),
+        (
+            insecure(with_ca(KubeconfigOverrides::default())),
+            by_flag.to_owned(),
+            "replace --insecure-skip-tls-verify with",
+        ),
         (server("http://dev.example"), at("http://dev.example"), "use the https URL of the API server, with"),
         (with_ca(server("http://me:pw@h")), at("http://h"), "use the https URL of the API server, with"),
         // Loopback is no exception: a tunnel ends there.
@@ -67,6 +71,7 @@ fn without_a_kubeconfig_the_server_is_named_alone() {
 fn it_is_refused_before_anything_else_is_read() {
     let folder = Folder::new();
     let none = Some(folder.path("none.crt").into());
-    let flags = KubeFlags { client_certificate: none.clone(), certificate_authority: none, ..server("http://h") };
+    let flags =
+        KubeconfigOverrides { client_certificate: none.clone(), certificate_authority: none, ..server("http://h") };
     assert!(matches!(folder.resolve(flags), Err(KubeconfigError::Unverified { .. })));
 }

@@ -1,12 +1,13 @@
-//! What one context shows: which tokens are requested, what they are good for, and that
+//! What one context shows: which tokens are requested, what they are used for, and that
 //! later connections count.
 
-use super::super::evidence::{Mount, gather};
 use super::*;
-use crate::cluster::{Cluster, ClusterError, ServiceAccount};
-use crate::command::chain::{ChainError, Member, MountPlan, elements};
+use crate::cluster::service_account::ServiceAccount;
+use crate::cluster::{Cluster, ClusterError};
+use crate::command::mount::{EnrollmentError, Member, MountPlan, elements};
+use crate::command::sync::evidence::{Mount, gather};
 use crate::command::{Progress, Step};
-use crate::keychain::element::Element;
+use crate::keychain::element::MountKey;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,7 +18,7 @@ use std::sync::Mutex;
 
 /// An API server that signs tokens with one key for the namespaces named.
 struct Server {
-    target: Target,
+    target: ClusterTarget,
     way: Authority,
     /// What each look at the connection shows; the last one stays.
     reached: Mutex<Vec<Reached>>,
@@ -28,7 +29,7 @@ struct Server {
 
 impl Server {
     fn new(way: Authority, reached: &[Reached], signs: u8, namespaces: &'static [&'static str]) -> Self {
-        let target = Target {
+        let target = ClusterTarget {
             context: Some("c".into()),
             cluster: "c".into(),
             server: "https://s".into(),
@@ -41,7 +42,7 @@ impl Server {
 
 #[async_trait]
 impl Cluster for Server {
-    fn target(&self) -> &Target {
+    fn target(&self) -> &ClusterTarget {
         &self.target
     }
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {
@@ -105,7 +106,7 @@ fn found(uid: Option<&str>, keys: &[u8]) -> Resolved {
 }
 
 /// A mount where each of these is enrolled over its ways, and has signed with the key.
-fn enrolled(clusters: &[(&Resolved, &[Authority], u8)]) -> Vec<Element> {
+fn enrolled(clusters: &[(&Resolved, &[Authority], u8)]) -> Vec<MountKey> {
     let input = input(Scope::Current(None));
     let grounds: Vec<Grounds> = clusters
         .iter()
@@ -119,10 +120,10 @@ fn enrolled(clusters: &[(&Resolved, &[Authority], u8)]) -> Vec<Element> {
     let members: Vec<Member<'_>> = clusters
         .iter()
         .zip(&grounds)
-        .map(|((cluster, ..), grounds)| Member { cluster, name: "c", enrol: true, grounds, recent: None })
+        .map(|((cluster, ..), grounds)| Member { cluster, name: "c", enroll: true, grounds, recent: None })
         .collect();
-    let standing = Standing { document: None, now: input.now };
-    let plan = MountPlan::make(standing, &members, &input.terms, &Roles::none()).unwrap();
+    let standing = MountSnapshot { document: None, now: input.now };
+    let plan = MountPlan::make(standing, &members, &input.options, &Roles::none()).unwrap();
     assert!(plan.members.iter().all(Result::is_ok), "{:?}", plan.members);
     elements(Some(&plan.document))
 }
@@ -130,9 +131,9 @@ fn enrolled(clusters: &[(&Resolved, &[Authority], u8)]) -> Vec<Element> {
 async fn gathered(
     server: &Server,
     cluster: &Resolved,
-    standing: &[Element],
+    standing: &[MountKey],
     input: &SyncInput,
-) -> Result<Grounds, Option<ChainError>> {
+) -> Result<Grounds, Option<EnrollmentError>> {
     let mount = Mount { standing, now: input.now };
     gather(&Silent, input, server, cluster, "c", mount).await.map_err(|error| match error {
         MemberError::Chain { source, .. } => Some(source),
@@ -142,14 +143,14 @@ async fn gathered(
 
 fn adopting() -> SyncInput {
     let mut input = input(Scope::Current(None));
-    input.terms.policy.adopt = true;
+    input.options.policy.adopt = true;
     input
 }
 
-/// Anyone who may edit one namespace gets the cluster's signature: that enrolls nobody.
+/// Anyone who may edit one namespace gets the cluster's signature: that enrolls no cluster.
 #[tokio::test]
 async fn a_tenants_token_adopts_nothing_wherever_the_keys_are_read() {
-    let by_hand = [Element::read(key(1).key.pem().trim())];
+    let by_hand = [MountKey::read(key(1).key.pem().trim())];
     for uid in [None, Some("1")] {
         let cluster = found(uid, &[1]);
         for (namespaces, enrolls) in [(&["team-a"][..], false), (&["team-a", "kube-system"], true)] {
@@ -178,7 +179,7 @@ async fn a_copied_key_needs_a_token_of_its_owner() {
     let standing = enrolled(&[(&before, &[url()], 1), (&neighbor, &[direct(b"x", "x")], 2)]);
     let server = Server::new(url(), &[Reached::Indirect], 2, everywhere);
     let error = gathered(&server, &after, &standing, &input).await.unwrap_err();
-    assert!(matches!(error, Some(ChainError::NoPossession { .. })), "{error:?}");
+    assert!(matches!(error, Some(EnrollmentError::NoPossession { .. })), "{error:?}");
 }
 
 /// A certificate authority is renewed with overlap, but not for a name that another
@@ -205,5 +206,5 @@ async fn a_connection_that_changes_after_it_was_judged_ends_the_run() {
     let input = input(Scope::Current(None));
     let server = Server::new(direct(b"ca", "api"), &[Reached::Direct, Reached::Unrecorded], 1, &[]);
     let error = gathered(&server, &prod, &standing, &input).await.unwrap_err();
-    assert_eq!(error, Some(ChainError::Unsteady { context: "c".into() }));
+    assert_eq!(error, Some(EnrollmentError::Unsteady { context: "c".into() }));
 }

@@ -1,9 +1,11 @@
-//! Hours of a run in simulated time: what it asks, writes and says.
+//! Hours of a watcher in simulated time: what it requests, writes, and reports.
 
 mod world;
 
 use super::*;
-use world::{START, World, enrol, input, refused, role, watching};
+use crate::command::sync::Scope;
+use crate::command::watch::tests::world::{START, World, enroll, input, refused, role, watching};
+use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -17,7 +19,7 @@ fn world(contexts: &[&str]) -> World {
     for (number, context) in (1..).zip(contexts) {
         world.publish(context, &[number]);
     }
-    enrol(&world, contexts);
+    enroll(&world, contexts);
     world.token("file", YEAR);
     world.state().gives = YEAR;
     world
@@ -221,7 +223,7 @@ async fn locked_out_it_says_which_command_heals_and_goes_on_after_it() {
         world.state().refuses.insert("sync".into(), no_key.into());
         let steps = async {
             sleep(30 * MINUTE).await;
-            // Whoever runs the command puts the key there.
+            // A person puts the key there.
             world.state().refuses.clear();
             sleep(MINUTE).await;
         };
@@ -342,7 +344,7 @@ async fn without_a_login_a_newer_token_is_looked_for_where_the_first_was() {
         world.token("old", 10 * MINUTE);
         let steps = async {
             sleep(20 * MINUTE).await;
-            // Whoever keeps the file has put another one there.
+            // The file has been replaced.
             world.state().tokens.insert("file".into(), Instant::now() + YEAR);
             sleep(2 * MINUTE).await;
         };
@@ -363,7 +365,7 @@ async fn a_cluster_that_is_taken_off_is_told_and_not_put_back() {
         let world = world(&["a", "b"]);
         let steps = async {
             sleep(5 * MINUTE).await;
-            enrol(&world, &["b"]);
+            enroll(&world, &["b"]);
             sleep(HOUR).await;
         };
         let mut input = input(&[], vec![]);

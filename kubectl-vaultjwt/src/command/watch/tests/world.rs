@@ -1,25 +1,28 @@
-//! A Vault, clusters and a keyring in memory, for tests in simulated time.
+//! A Vault, clusters, and a session token in memory, for tests in simulated time.
 
-use super::super::*;
 use crate::cloud::Verdict;
-use crate::cloud_api::{CloudError, Clouds, Described};
-use crate::cluster::{Cluster, ClusterError, Clusters, ServiceAccount, Target, error::Place};
-use crate::command::chain::Terms;
-use crate::command::sync::{Ports as SyncPorts, SyncInput};
-use crate::issuer::resolve::Wishes;
-use crate::issuer::{Ask, IssuerSite, SiteError, Sources};
+use crate::cloud_api::{CloudError, Clouds, ClusterDescription};
+use crate::cluster::error::ServerContext;
+use crate::cluster::service_account::ServiceAccount;
+use crate::cluster::{Cluster, ClusterError, ClusterTarget, Clusters};
+use crate::command::mount::MountOptions;
+use crate::command::sync::input::SyncPorts;
+use crate::command::sync::{Scope, SyncInput};
+use crate::command::watch::*;
+use crate::issuer::request::IssuerOverrides;
+use crate::issuer::{CloudLookup, IssuerSite, SiteError, Sources};
 use crate::keychain::Owner;
 use crate::keychain::authority::{Authority, AuthorityId};
-use crate::keychain::element::Element;
+use crate::keychain::element::MountKey;
 use crate::keychain::evidence::Reached;
 use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key_proof::KeyProof;
-use crate::keychain::plan::ChainPlan;
+use crate::keychain::plan::KeyListPlan;
 use crate::keychain::plan::tests::key;
-use crate::keychain::refresh::{Absence, Policy, Refresh};
-use crate::vault::error::Refused;
-use crate::vault::own_token::{Credentials, Lease, OwnToken};
-use crate::vault::{Config, Document, Login as Given, Vault, VaultError};
+use crate::keychain::refresh::{Absence, Policy, RefreshRequest};
+use crate::vault::refusal::Refused;
+use crate::vault::session::own_token::{Lease, LoginCredentials, SessionToken};
+use crate::vault::{Config, Document, LoginResult as Given, Vault, VaultError};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -28,6 +31,7 @@ use shared::Secret;
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::time::Instant;
 use url::Url;
 
 /// Everything outside the run.
@@ -36,7 +40,6 @@ pub struct World(pub Mutex<State>);
 
 #[derive(Default)]
 pub struct State {
-    /// The mount's configuration.
     pub config: Option<Document>,
     /// What each context's cluster publishes; `None` while it is away.
     pub clusters: BTreeMap<String, Option<Vec<u8>>>,
@@ -110,7 +113,7 @@ impl World {
         self.state().requests.iter().filter(|(at, asked)| seconds.contains(at) && asked.contains(what)).count()
     }
 
-    /// What was told, without times.
+    /// What was reported, without times.
     pub fn told(&self) -> Vec<String> {
         self.state().events.iter().map(|(_, event)| event.clone()).collect()
     }
@@ -122,7 +125,7 @@ impl World {
     /// The keys on the mount by `kid`, with a `-` where they are retired.
     pub fn keys(&self) -> Vec<String> {
         let state = self.state();
-        let elements = crate::command::chain::elements(state.config.as_ref());
+        let elements = crate::command::mount::elements(state.config.as_ref());
         let marks = elements.iter().filter_map(|element| element.provenance());
         marks.map(|mark| format!("{}{}", mark.kid, if mark.retired.is_some() { "-" } else { "" })).collect()
     }
@@ -142,7 +145,7 @@ fn jwk(published: &PublishedKey) -> serde_json::Value {
 }
 
 struct Api {
-    target: Target,
+    target: ClusterTarget,
     published: Option<Vec<u8>>,
 }
 
@@ -151,7 +154,7 @@ impl Api {
         match self.published {
             Some(_) => Ok(body.to_string().into_bytes()),
             None => {
-                let at = Place {
+                let at = ServerContext {
                     server: self.target.server.clone(),
                     context: self.target.context.clone(),
                     user: None,
@@ -166,7 +169,7 @@ impl Api {
 
 #[async_trait]
 impl Cluster for Api {
-    fn target(&self) -> &Target {
+    fn target(&self) -> &ClusterTarget {
         &self.target
     }
     async fn discovery_document(&self) -> Result<Vec<u8>, ClusterError> {
@@ -204,7 +207,7 @@ impl Clusters for World {
         let mut state = self.state();
         state.requests.push((second(), format!("cluster {context}")));
         let published = state.clusters.get(&context).cloned().unwrap_or_default();
-        let target = Target {
+        let target = ClusterTarget {
             context: Some(context.clone()),
             cluster: context,
             server: "https://s".into(),
@@ -216,7 +219,7 @@ impl Clusters for World {
 
 #[async_trait]
 impl Clouds for World {
-    async fn describe(&self, _: &Verdict) -> Result<Option<Described>, CloudError> {
+    async fn describe(&self, _: &Verdict) -> Result<Option<ClusterDescription>, CloudError> {
         panic!("a refresh asks no cloud")
     }
 }
@@ -301,7 +304,7 @@ impl State {
 }
 
 #[async_trait]
-impl OwnToken for World {
+impl SessionToken for World {
     fn held(&self) -> Option<Secret> {
         self.state().acts_with.as_ref().map(Secret::new)
     }
@@ -322,10 +325,10 @@ impl OwnToken for World {
         state.tokens.insert(token, Instant::now() + lives);
         Ok(state.lease(lives))
     }
-    async fn log_in(&self, credentials: &Credentials) -> Result<Lease, VaultError> {
+    async fn log_in(&self, credentials: &LoginCredentials) -> Result<Lease, VaultError> {
         let role = match credentials {
-            Credentials::Jwt { role, .. } => role.clone(),
-            Credentials::AppRole { .. } => "approle".into(),
+            LoginCredentials::Jwt { role, .. } => role.clone(),
+            LoginCredentials::AppRole { .. } => "approle".into(),
         };
         let mut state = self.asked(&format!("vault login {role}"), false)?;
         if let Some(words) = state.refuses.get(&role) {
@@ -344,14 +347,14 @@ impl OwnToken for World {
 }
 
 #[async_trait]
-impl Keyring for World {
-    fn credentials(&self, login: &Login) -> Result<Credentials, NoCredentials> {
+impl LoginFiles for World {
+    fn credentials(&self, login: &LoginMethod) -> Result<LoginCredentials, NoCredentials> {
         Ok(match login {
-            Login::Jwt { mount, role, .. } => {
-                Credentials::Jwt { mount: mount.clone(), role: role.clone(), jwt: Secret::new("a.b.c") }
+            LoginMethod::Jwt { mount, role, .. } => {
+                LoginCredentials::Jwt { mount: mount.clone(), role: role.clone(), jwt: Secret::new("a.b.c") }
             }
-            Login::AppRole { mount, .. } => {
-                Credentials::AppRole { mount: mount.clone(), role_id: Secret::new("r"), secret_id: None }
+            LoginMethod::AppRole { mount, .. } => {
+                LoginCredentials::AppRole { mount: mount.clone(), role_id: Secret::new("r"), secret_id: None }
             }
         })
     }
@@ -372,16 +375,16 @@ impl Journal for World {
 }
 
 /// `sync --watch --contexts <contexts>`.
-pub fn input(contexts: &[&str], logins: Vec<Login>) -> WatchInput {
+pub fn input(contexts: &[&str], logins: Vec<LoginMethod>) -> WatchInput {
     WatchInput {
         sync: SyncInput {
             rewrite: false,
             mount: MountPath::parse("jwt").unwrap(),
             scope: Scope::Named(contexts.iter().map(|context| (*context).to_owned()).collect()),
-            wishes: Wishes { ask: Ask::IfNeeded, ..Wishes::default() },
+            overrides: IssuerOverrides { ask: CloudLookup::OnlyIfNeeded, ..IssuerOverrides::default() },
             enroll: false,
             trust_issuer: false,
-            terms: Terms::default(),
+            options: MountOptions::default(),
             dry_run: false,
             now: jiff::Timestamp::from_second(1_000_000).unwrap(),
             nonce: "n".into(),
@@ -393,20 +396,20 @@ pub fn input(contexts: &[&str], logins: Vec<Login>) -> WatchInput {
 }
 
 /// A login with a role.
-pub fn role(mount: &str, role: &str) -> Login {
-    Login::Jwt { mount: MountPath::parse(mount).unwrap(), role: role.into(), file: "/jwt".into() }
+pub fn role(mount: &str, role: &str) -> LoginMethod {
+    LoginMethod::Jwt { mount: MountPath::parse(mount).unwrap(), role: role.into(), file: "/jwt".into() }
 }
 
 /// Puts what these contexts publish on the mount, as setup does.
-pub fn enrol(world: &World, contexts: &[&str]) {
-    let mut elements: Vec<Element> = Vec::new();
+pub fn enroll(world: &World, contexts: &[&str]) {
+    let mut elements: Vec<MountKey> = Vec::new();
     for context in contexts {
         let published = world.state().clusters[*context].clone().unwrap_or_default();
         let published: Vec<PublishedKey> = published.into_iter().map(key).collect();
         let uid = Some(format!("uid-of-{context}"));
         let owner = Owner { issuer: "https://kubernetes.default.svc".into(), cluster_uid: uid };
         let now = jiff::Timestamp::from_second(900_000).unwrap();
-        let refresh = Refresh {
+        let refresh = RefreshRequest {
             owner: &owner,
             published: &published,
             cluster: context,
@@ -423,7 +426,7 @@ pub fn enrol(world: &World, contexts: &[&str]) {
             absence: Absence::Gone { except: &[] },
             policy: Policy::default(),
         };
-        elements = ChainPlan::make(&elements, &refresh).unwrap().elements;
+        elements = KeyListPlan::make(&elements, &refresh).unwrap().elements;
     }
     let texts: Vec<&str> = elements.iter().map(|element| element.text.trim()).collect();
     let config = json!({"jwt_validation_pubkeys": texts, "jwt_supported_algs": []});
@@ -433,8 +436,8 @@ pub fn enrol(world: &World, contexts: &[&str]) {
 /// Runs until the test's own steps are done.
 pub async fn watching<F: Future<Output = ()>>(world: &World, input: &WatchInput, steps: F) -> Stats {
     let stats = StatsCell::new("jwt");
-    let notes = Notes::new(world, &stats);
-    let ports = Ports {
+    let notes = WarnOnce::new(world, &stats);
+    let ports = WatchPorts {
         sync: SyncPorts {
             clusters: world,
             sources: Sources { site: world, clouds: world },
@@ -442,7 +445,7 @@ pub async fn watching<F: Future<Output = ()>>(world: &World, input: &WatchInput,
             progress: &notes,
         },
         token: world,
-        keyring: world,
+        login_files: world,
         journal: world,
         stats: &stats,
     };

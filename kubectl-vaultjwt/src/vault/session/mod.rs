@@ -1,0 +1,5 @@
+//! The Vault token of a watcher: how it is obtained, renewed, and looked up.
+
+pub mod login;
+pub mod login_files;
+pub mod own_token;

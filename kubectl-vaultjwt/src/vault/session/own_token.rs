@@ -1,0 +1,111 @@
+//! The port to the token that a watcher uses: its TTL, its renewal, and the logins that
+//! give the next one. (Field names: Vault's API documentation, `auth/token` and
+//! `auth/approle`.)
+
+use crate::vault::http::client::{Client, under};
+use crate::vault::{Document, VaultError};
+use async_trait::async_trait;
+use reqwest::Method;
+use serde_json::{Value, json};
+use shared::Secret;
+use shared::mount::MountPath;
+use std::time::Duration;
+
+/// What to log in with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginCredentials {
+    /// A service account token, for a mount of type `jwt` or `kubernetes`:
+    /// both take the same fields.
+    Jwt { mount: MountPath, role: String, jwt: Secret },
+    /// `AppRole`.
+    AppRole {
+        mount: MountPath,
+        role_id: Secret,
+        /// Its secret id, where the role binds one.
+        secret_id: Option<Secret>,
+    },
+}
+
+/// The TTL of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// From now on; `None` for a token that does not expire.
+    pub ttl: Option<Duration>,
+    pub renewable: bool,
+}
+
+#[async_trait]
+pub trait SessionToken: Send + Sync {
+    /// The token that requests carry, where there is one.
+    fn held(&self) -> Option<Secret>;
+
+    /// Requests carry `token` from now on.
+    fn hold(&self, token: Option<Secret>);
+
+    /// `GET auth/token/lookup-self`
+    async fn look_up(&self) -> Result<Lease, VaultError>;
+
+    /// `POST auth/token/renew-self`
+    async fn renew(&self) -> Result<Lease, VaultError>;
+
+    /// `POST auth/<mount>/login`; acts with the token from now on.
+    async fn log_in(&self, credentials: &LoginCredentials) -> Result<Lease, VaultError>;
+}
+
+fn lease(fields: &Document, seconds: &str) -> Lease {
+    let ttl = fields.get(seconds).and_then(Value::as_u64).filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    Lease { ttl, renewable: fields.get("renewable").and_then(Value::as_bool).unwrap_or(false) }
+}
+
+impl Client {
+    fn auth(&self, method: &str, path: &str, mut answer: Document) -> Result<Document, VaultError> {
+        match answer.remove("auth") {
+            Some(Value::Object(auth)) => Ok(auth),
+            _ => Err(self.not_vault(&format!("{method} {path}"), "it has no \"auth\"".to_owned())),
+        }
+    }
+}
+
+#[async_trait]
+impl SessionToken for Client {
+    fn held(&self) -> Option<Secret> {
+        self.token()
+    }
+
+    fn hold(&self, token: Option<Secret>) {
+        self.act_with(token);
+    }
+
+    async fn look_up(&self) -> Result<Lease, VaultError> {
+        let call = self.reading(Method::GET, vec!["auth", "token", "lookup-self"]);
+        let answer = self.send(&call).await?;
+        Ok(lease(&self.data(&call, answer)?, "ttl"))
+    }
+
+    async fn renew(&self) -> Result<Lease, VaultError> {
+        let answer = self.write(vec!["auth", "token", "renew-self"], &json!({}), self.token()).await?;
+        Ok(lease(&self.auth("POST", "auth/token/renew-self", answer)?, "lease_duration"))
+    }
+
+    async fn log_in(&self, credentials: &LoginCredentials) -> Result<Lease, VaultError> {
+        let (mount, body) = match credentials {
+            LoginCredentials::Jwt { mount, role, jwt } => (mount, json!({"role": role, "jwt": jwt.expose()})),
+            LoginCredentials::AppRole { mount, role_id, secret_id } => {
+                let mut body = json!({"role_id": role_id.expose()});
+                if let (Some(secret_id), Some(body)) = (secret_id, body.as_object_mut()) {
+                    body.insert("secret_id".to_owned(), json!(secret_id.expose()));
+                }
+                (mount, body)
+            }
+        };
+        // Without the token that may be gone: the login must stand alone.
+        let answer = self.write(under(mount, &["login"]), &body, None).await?;
+        let path = format!("auth/{mount}/login");
+        let auth = self.auth("POST", &path, answer)?;
+        match auth.get("client_token").and_then(Value::as_str).filter(|token| !token.is_empty()) {
+            Some(token) => self.act_with(Some(Secret::new(token))),
+            None => return Err(self.not_vault(&format!("POST {path}"), "it has no \"client_token\"".to_owned())),
+        }
+        Ok(lease(&auth, "lease_duration"))
+    }
+}

@@ -1,0 +1,49 @@
+//! A client that reads the CA files again for each connection.
+
+use crate::cli::settings::Settings;
+use crate::cli::usage_error::UsageError;
+use crate::command::error::Error;
+use crate::connection::in_flight::InFlight;
+use crate::connection::proxy;
+use crate::connection::tls::{TlsConfig, TlsError};
+use crate::vault::client::VaultClient;
+use ureq::Proxy;
+
+pub struct ReloadingClient<'a> {
+    settings: &'a Settings,
+    in_flight: InFlight,
+    proxy: Option<Proxy>,
+    vault: VaultClient,
+    /// Whether `vault` was made for a connection that has been.
+    used: bool,
+}
+
+impl<'a> ReloadingClient<'a> {
+    /// Reads the certificates. `in_flight` is told of each request.
+    pub fn new(settings: &'a Settings, in_flight: InFlight) -> Result<Self, Error> {
+        let tls = trust(settings)?;
+        let proxy = settings.proxy.as_ref().map(proxy::usable).transpose().map_err(UsageError::from)?;
+        let vault =
+            VaultClient::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone(), in_flight.clone());
+        Ok(Self { settings, in_flight, proxy, vault, used: false })
+    }
+
+    /// A client for the next connection. The files of an authority that
+    /// changes are read for each, like the JWT. Where one is just being
+    /// written, what was read before stands.
+    pub fn for_connection(&mut self) -> &VaultClient {
+        if self.used
+            && let Ok(tls) = trust(self.settings)
+        {
+            let Settings { target, request_timeout, .. } = self.settings;
+            self.vault =
+                VaultClient::new(target.clone(), tls, *request_timeout, self.proxy.clone(), self.in_flight.clone());
+        }
+        self.used = true;
+        &self.vault
+    }
+}
+
+fn trust(settings: &Settings) -> Result<Option<TlsConfig>, TlsError> {
+    settings.target.address.is_https().then(|| TlsConfig::new(&settings.tls)).transpose()
+}

@@ -1,0 +1,5 @@
+//! TTLs of tokens: when to renew, and when to retry.
+
+pub mod renewal_schedule;
+pub mod retry;
+pub mod ttl;
