@@ -148,7 +148,7 @@ fn issuers_have_sites() {
     );
     site.answer("GET /id/A/keys", 503, "text/plain", "later");
     assert_eq!(get(&format!("{eks}/keys")).unwrap().text, "later");
-    site.heal();
+    site.recover();
     assert!(get(&format!("{eks}/keys")).unwrap().is_success());
 
     assert_eq!(proxy.connections("oidc.eks.us-east-1.amazonaws.com:443"), 6);
@@ -225,7 +225,7 @@ fn azure_tells_about_its_clusters() {
         (one("a").json()["error"]["code"].as_str(), empty.status, empty.text.as_str()),
         (Some("AuthorizationFailed"), 429, "<html>")
     );
-    azure.heal();
+    azure.recover();
     assert_eq!(one("a").status, 200);
     assert_eq!(azure.requests()[0], "POST /tenant/oauth2/v2.0/token");
     assert_eq!(azure.requests_to("management.azure.com")[0], "GET /subscriptions");

@@ -168,7 +168,7 @@ fn five_hundred_clusters_rotate_fail_and_heal() {
     assert_eq!(jwks(7).status, 302);
     clusters.break_down(7);
     assert_eq!(ask(&clusters, 7, "/api/v1/namespaces/kube-system").json()["code"], 500);
-    clusters.heal(7);
+    clusters.recover(7);
     assert_eq!(kids(&jwks(7).json()), own(7));
     assert_eq!(ask(&clusters, 7, "/api/v1/namespaces/kube-system").json()["metadata"]["uid"], clusters.uid(7));
     assert_eq!((clusters.requests(), clusters.requests_to(7), clusters.most_at_once()), (7, 5, 1));

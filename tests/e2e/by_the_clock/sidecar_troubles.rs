@@ -37,13 +37,13 @@ impl Drop for Sidecar {
 
 /// What the file held: each content once, and whether it was away.
 #[derive(Default)]
-struct Held {
+struct TokenContents {
     contents: Mutex<BTreeSet<String>>,
     away: AtomicBool,
 }
 
-impl Held {
-    fn look(&self, file: &Path) {
+impl TokenContents {
+    fn read(&self, file: &Path) {
         match fs::read_to_string(file) {
             Ok(content) if !content.is_empty() => drop(self.contents.lock().expect("no panic").insert(content)),
             _ => self.away.store(true, Ordering::SeqCst),
@@ -99,11 +99,11 @@ fn trouble(
     let sidecar = bench.start(&token, &log);
     wait("it has logged in", || token.exists());
     let seconds = soak("SOAK_TROUBLE_SECONDS", 60);
-    let (held, stop) = (Held::default(), AtomicBool::new(false));
+    let (held, stop) = (TokenContents::default(), AtomicBool::new(false));
     let requests = thread::scope(|scope| {
         scope.spawn(|| {
             while !stop.load(Ordering::SeqCst) {
-                held.look(&token);
+                held.read(&token);
                 sleep(Duration::from_millis(20));
             }
         });

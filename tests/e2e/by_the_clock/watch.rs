@@ -75,7 +75,7 @@ each_product!(the_log_can_be_json_and_a_broken_cluster_leaves_the_others_alone, 
     clusters.rotate(1).expect("it rotates");
     let kid = kid(&clusters, 1);
     run.wait_for("\"event\":\"key\"");
-    clusters.heal(0);
+    clusters.recover(0);
     run.wait_for("\"event\":\"recovered\"");
     assert!(run.figure("vaultjwt_read_failures_total{context=\"c0\"}") >= 1.0);
     let (_, ended) = run.stop();

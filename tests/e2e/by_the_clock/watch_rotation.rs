@@ -26,14 +26,14 @@ const SPAN: Duration = Duration::from_secs(INTERVAL.as_secs() + 2);
 const SOON: Duration = Duration::from_secs(60);
 
 /// A cluster whose API servers are behind one address, and both products.
-struct Place {
+struct WatchFixture {
     cluster: &'static Cluster,
     proxy: AddressSwitch,
     kubeconfig: PathBuf,
     vaults: [PooledVault; 2],
 }
 
-impl Place {
+impl WatchFixture {
     fn new() -> Self {
         let issuer = Issuer::Url("https://alpha.svc".to_owned());
         let cluster =
@@ -109,7 +109,7 @@ fn key(alg: Alg) -> SigningKey {
 
 #[test]
 fn under_load_nobody_is_refused_where_keys_are_published_before_they_sign() {
-    let place = Place::new();
+    let place = WatchFixture::new();
     place.setup();
     let first = place.cluster.signing_key();
     let [second, third, fourth, fifth, sixth] = [Alg::Rs256, Alg::Rs256, Alg::Es256, Alg::Rs256, Alg::Es256].map(key);
@@ -227,7 +227,7 @@ impl Drop for End<'_> {
 
 #[test]
 fn two_servers_that_publish_different_sets_cause_no_flapping() {
-    let place = Place::new();
+    let place = WatchFixture::new();
     place.setup();
     let first = place.cluster.signing_key();
     let (second, third) = (key(Alg::Es256), key(Alg::Es256));

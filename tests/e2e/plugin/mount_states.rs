@@ -73,13 +73,13 @@ fn by_hand() -> String {
     SigningKey::generate(Alg::Rs256).expect("a key").public_pem().trim().to_owned()
 }
 
-fn marked(issuer: &'static str) -> String {
+fn managed(issuer: &'static str) -> String {
     ManagedKey { issuer, uid: None, kid: "k", cluster: "other", retired: None }.element()
 }
 
 /// A published key of the cluster under somebody else's mark.
 fn stolen(cluster: &Cluster) -> String {
-    let mark = marked("https://other");
+    let mark = managed("https://other");
     let head = mark.split("-----BEGIN").next().unwrap_or_default().replace("alg: ES256", "alg: RS256");
     format!("{head}{}", cluster.signing_keys()[0].public_pem().trim())
 }
@@ -128,7 +128,7 @@ const CASES: &[Case] = &[
         name: "the same, adopted: the key that signs is managed again, the rest is not",
         change: |config, _| {
             push(config, by_hand(), false);
-            push(config, marked("https://other"), false);
+            push(config, managed("https://other"), false);
             stripped(config);
         },
         command: ADOPT,
@@ -138,7 +138,7 @@ const CASES: &[Case] = &[
         name: "adopting changes nobody else's mark",
         change: |config, _| {
             behind(config);
-            push(config, marked("https://other"), true);
+            push(config, managed("https://other"), true);
         },
         command: ADOPT,
         expected: "alpha.svc, other, alpha.svc; 2 algs; 0",

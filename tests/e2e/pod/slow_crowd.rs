@@ -149,7 +149,7 @@ impl Crowd {
 
     /// The accessors of the tokens in the files. A file with a token that Vault
     /// does not know, or that is not from a login, counts for nothing.
-    fn held(&self, vault: &VaultServer) -> BTreeSet<String> {
+    fn tokens_in_files(&self, vault: &VaultServer) -> BTreeSet<String> {
         let held = self.pods.iter().filter_map(|pod| {
             let token = fs::read_to_string(pod.folder.join("token")).ok()?;
             let known = vault.http("POST", "auth/token/lookup", Some(&json!({"token": token})));
@@ -212,7 +212,7 @@ each_product!(a_login_waits_for_a_late_response, |product| {
     assert_eq!(logins, PODS, "{NEVER_FLAKY}: {PODS} pods, {logins} logins: {troubles:?}, {:?}", crowd.failed());
     assert_eq!(crowd.failed(), BTreeMap::new(), "{troubles:?}");
     let created: BTreeSet<_> = accessors(&vault).difference(&before).cloned().collect();
-    let held = crowd.held(&vault);
+    let held = crowd.tokens_in_files(&vault);
     assert_eq!(created, held, "{NEVER_FLAKY}: what Vault created is what the files hold");
     assert_eq!(held.len(), PODS, "{NEVER_FLAKY}: each pod has a token of its own");
     assert_eq!(troubles, BTreeMap::new(), "a response that is late is no trouble");
@@ -257,7 +257,7 @@ fn figures(product: Product, pods: usize, keys: usize, flags: &[&str], timeout: 
     let (cpu, peak) = (costs(process).2 - cpu_before, costs(process).1);
 
     let (times, failed, logins) = (crowd.times(), crowd.failed(), logins(&vault));
-    let held = crowd.held(&vault);
+    let held = crowd.tokens_in_files(&vault);
     let created: BTreeSet<_> = accessors(&vault).difference(&before).cloned().collect();
     let orphans = created.difference(&held).count();
     let at = |place: usize| times.get(place).map_or(f64::NAN, Duration::as_secs_f64);

@@ -258,7 +258,7 @@ fn what_goes_wrong_at_azure() {
     aks.clouds.azure.fail("GET /subscriptions", 403, "AuthorizationFailed", denied);
     told(&format!("{of}AuthorizationFailed: {denied} (tried: "));
     told("hint: see who is asking, and let it read the cluster: az account show\n");
-    aks.clouds.azure.heal();
+    aks.clouds.azure.recover();
 
     // Throttled: it waits as long as it is asked to, not longer than a person would.
     aks.clouds.azure.answer(
@@ -272,12 +272,12 @@ fn what_goes_wrong_at_azure() {
     told("TooManyRequests: slow down");
     let asked = aks.clouds.azure.requests()[before..].to_vec();
     assert_eq!(asked.iter().filter(|request| **request == one).count(), 1, "{asked:?}");
-    aks.clouds.azure.heal();
+    aks.clouds.azure.recover();
 
     aks.clouds.azure.answer(&one, 200, &[], "<html>");
     aks.clouds.azure.answer(&format!("GET /subscriptions/{SUBSCRIPTION}/providers"), 200, &[], "[]");
     told(&format!("{of}its answer is not what its API describes"));
-    aks.clouds.azure.heal();
+    aks.clouds.azure.recover();
 
     // Gone, and nothing else there has this API server.
     let nothing = Aks::start(Issuer::Url(ISSUER.into()));

@@ -210,7 +210,7 @@ each_product!(key_sets_that_are_refused, |product| {
             row.name
         );
         assert_eq!((fleet.config("jwt"), role()), before, "{NEVER_FLAKY}: {}", row.name);
-        clusters.heal(0);
+        clusters.recover(0);
     }
     assert!(nobody_came(&elsewhere), "nobody followed the redirect");
     assert!(logs_in(&fleet, &token(&fleet)), "{NEVER_FLAKY}");

@@ -23,13 +23,13 @@ const CHANGES: usize = 4;
 /// Longer than a login takes that was under way.
 const PASSED: Duration = Duration::from_millis(500);
 
-struct Place {
+struct LoadedMount {
     clusters: FakeApiServers,
     vault: PooledVault,
     stop: AtomicBool,
 }
 
-impl Place {
+impl LoadedMount {
     fn new(product: Product) -> Self {
         let clusters = FakeApiServers::start(1, FakeApiServersOptions::default()).expect("a cluster starts");
         let vault = PooledVault::take(VaultOptions { audit: false, ..VaultOptions::new(product) });
@@ -94,8 +94,8 @@ fn claims(issuer: &str) -> Value {
            "iat": now - 5, "nbf": now - 5, "exp": now + 3_600})
 }
 
-fn under_load(product: Product, body: impl FnOnce(&Place)) {
-    let place = Place::new(product);
+fn under_load(product: Product, body: impl FnOnce(&LoadedMount)) {
+    let place = LoadedMount::new(product);
     thread::scope(|scope| {
         // A panic must not leave the threads running.
         let _end = End(&place.stop);

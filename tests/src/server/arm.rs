@@ -127,7 +127,7 @@ impl ArmStub {
     }
 
     /// Ends what [`Self::fail`] and [`Self::answer`] began.
-    pub fn heal(&self) {
+    pub fn recover(&self) {
         self.shared.script.clear();
     }
 

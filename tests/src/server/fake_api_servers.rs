@@ -16,7 +16,7 @@ use shared::Secret;
 
 use super::kubeconfig::way;
 use super::listener::Listener;
-use super::member::{Member, Place, failure, not_found};
+use super::member::{Endpoint, Member, failure, not_found};
 use super::raw_http::Request;
 use super::scripted::{self, Reply};
 use super::{ServerError, text};
@@ -149,7 +149,8 @@ impl FakeApiServers {
                 FakeIssuers::Shared(issuer) => issuer.clone(),
             };
             let by = number % authorities.len();
-            let place = Place { url: url.clone(), server_name, ca: authorities[by].pem(), ca_file: files[by].clone() };
+            let place =
+                Endpoint { url: url.clone(), server_name, ca: authorities[by].pem(), ca_file: files[by].clone() };
             Member::new(place, issuer, keys[number % keys.len()].clone())
         });
         let members = fleet.members.get_or_init(|| members.collect());
@@ -202,7 +203,7 @@ impl FakeApiServers {
     /// # Errors
     /// The authority's certificate cannot be read.
     pub fn http(&self, number: usize) -> Result<Http, ServerError> {
-        let Place { url, server_name, ca, .. } = &self.member(number).place;
+        let Endpoint { url, server_name, ca, .. } = &self.member(number).place;
         Ok(Http::new(url.replace("127.0.0.1", server_name), Some(ca), None)?)
     }
 
@@ -266,8 +267,8 @@ impl FakeApiServers {
 
     /// Ends what [`Self::publish_raw`], [`Self::redirect`], [`Self::drip`] and
     /// [`Self::break_down`] began.
-    pub fn heal(&self, number: usize) {
-        self.member(number).heal();
+    pub fn recover(&self, number: usize) {
+        self.member(number).recover();
     }
 
     /// How many requests all clusters have had.
@@ -294,7 +295,7 @@ fn kubeconfig(members: &[Member], token: &Secret) -> String {
     let mut clusters = String::new();
     let mut contexts = String::new();
     for (number, member) in members.iter().enumerate() {
-        let Place { url, server_name, ca_file, .. } = &member.place;
+        let Endpoint { url, server_name, ca_file, .. } = &member.place;
         let (name, way, ca) = (context(number), way(url, server_name), text(ca_file));
         clusters.push_str(&format!("- name: {name}\n  cluster:\n    server: {way}\n    certificate-authority: {ca}\n"));
         contexts.push_str(&format!("- name: {name}\n  context:\n    cluster: {name}\n    user: admin\n"));

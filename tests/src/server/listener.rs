@@ -30,12 +30,12 @@ pub(super) struct Open {
 
 /// A connection that ends with the listener.
 #[derive(Debug)]
-pub(super) struct Kept<'a> {
+pub(super) struct OpenStream<'a> {
     open: &'a Open,
     number: u64,
 }
 
-impl Drop for Kept<'_> {
+impl Drop for OpenStream<'_> {
     fn drop(&mut self) {
         locked(&self.open.streams).remove(&self.number);
     }
@@ -51,7 +51,7 @@ impl Open {
     }
 
     /// Remembers a connection until the result is dropped.
-    pub(super) fn keep(&self, stream: &TcpStream) -> io::Result<Kept<'_>> {
+    pub(super) fn keep(&self, stream: &TcpStream) -> io::Result<OpenStream<'_>> {
         let copy = stream.try_clone()?;
         let number = self.count.fetch_add(1, Ordering::Relaxed);
         let mut streams = locked(&self.streams);
@@ -59,7 +59,7 @@ impl Open {
             return Err(io::ErrorKind::NotConnected.into());
         }
         streams.insert(number, copy);
-        Ok(Kept { open: self, number })
+        Ok(OpenStream { open: self, number })
     }
 
     /// Waits, but not longer than the owner is there.

@@ -16,7 +16,7 @@ use crate::process::locked;
 
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) place: Place,
+    pub(super) place: Endpoint,
     pub(super) issuer: String,
     pub(super) uid: String,
     pub(super) requests: AtomicU64,
@@ -25,7 +25,7 @@ pub(super) struct Member {
 
 /// How its API server is reached.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Endpoint {
     pub(super) url: String,
     /// What tells it from the others at that address.
     pub(super) server_name: String,
@@ -70,7 +70,7 @@ pub(super) fn failure(code: u16, reason: &str, message: &str) -> Reply {
 }
 
 impl Member {
-    pub(super) fn new(place: Place, issuer: String, key: SigningKey) -> Self {
+    pub(super) fn new(place: Endpoint, issuer: String, key: SigningKey) -> Self {
         let state = State { older: Vec::new(), newest: key, key_set: None, per_byte: Duration::ZERO, broken: false };
         Self { place, issuer, uid: uuid(rand::random()), requests: AtomicU64::new(0), state: Mutex::new(state) }
     }
@@ -103,7 +103,7 @@ impl Member {
         locked(&self.state).broken = true;
     }
 
-    pub(super) fn heal(&self) {
+    pub(super) fn recover(&self) {
         let mut state = locked(&self.state);
         (state.key_set, state.per_byte, state.broken) = (None, Duration::ZERO, false);
     }

@@ -9,13 +9,13 @@ use crate::process::locked;
 /// The requests of a stand-in, and its exceptions.
 #[derive(Debug, Default)]
 pub(super) struct Script {
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<ReceivedRequest>>,
     lines: Mutex<Vec<Line>>,
 }
 
 /// A request that has come.
 #[derive(Debug, Clone)]
-pub(super) struct Seen {
+pub(super) struct ReceivedRequest {
     /// `GET /path`, without the query.
     pub(super) request: String,
     /// The host it was sent to, without a port.
@@ -48,7 +48,7 @@ impl Script {
     pub(super) fn play(&self, request: &Request) -> Option<Reply> {
         let line = line_of(request);
         let authorization = request.header("authorization").unwrap_or_default().to_owned();
-        locked(&self.seen).push(Seen { request: line.clone(), host: host_of(request), authorization });
+        locked(&self.seen).push(ReceivedRequest { request: line.clone(), host: host_of(request), authorization });
         let mut lines = locked(&self.lines);
         // The latest line counts.
         let at = lines.iter().rposition(|one| {
@@ -75,7 +75,7 @@ impl Script {
     }
 
     /// What has come, in order.
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(super) fn seen(&self) -> Vec<ReceivedRequest> {
         locked(&self.seen).clone()
     }
 

@@ -101,7 +101,7 @@ impl OidcSite {
     }
 
     /// Ends what [`Self::answer`] began.
-    pub fn heal(&self) {
+    pub fn recover(&self) {
         self.shared.script.clear();
     }
 

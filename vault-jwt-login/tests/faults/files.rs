@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// Commands of sh(1) that spoil the folder `$1/out`, which is a file system of
 /// its own and holds the old token.
-struct Place {
+struct FileFault {
     name: &'static str,
     spoil: &'static str,
     code: i32,
@@ -18,9 +18,9 @@ struct Place {
     left: &'static str,
 }
 
-const PLACES: [Place; 7] = [
-    Place { name: "all is well", spoil: ":", code: 0, error: "", hint: "", left: "token=hvs.new" },
-    Place {
+const FAULTS: [FileFault; 7] = [
+    FileFault { name: "all is well", spoil: ":", code: 0, error: "", hint: "", left: "token=hvs.new" },
+    FileFault {
         name: "no space left",
         spoil: "cat /dev/zero >filler 2>/dev/null",
         code: 73,
@@ -28,7 +28,7 @@ const PLACES: [Place; 7] = [
         hint: "raise sizeLimit of the volume that the token file is on",
         left: "filler token=hvs.old",
     },
-    Place {
+    FileFault {
         name: "no inodes left",
         spoil: "i=0; while touch file$i 2>/dev/null; do i=$((i + 1)); done",
         code: 73,
@@ -36,7 +36,7 @@ const PLACES: [Place; 7] = [
         hint: "raise sizeLimit of the volume that the token file is on",
         left: "token=hvs.old",
     },
-    Place {
+    FileFault {
         name: "a read-only file system",
         spoil: "mount -o remount,ro \"$1/out\"",
         code: 73,
@@ -44,7 +44,7 @@ const PLACES: [Place; 7] = [
         hint: "mount a writable volume (an emptyDir with medium Memory) at \"DIR/out\"",
         left: "token=hvs.old",
     },
-    Place {
+    FileFault {
         name: "a directory in its place",
         spoil: "rm token; mkdir token",
         code: 73,
@@ -52,7 +52,7 @@ const PLACES: [Place; 7] = [
         hint: "name a file, not a directory, with --token-file or VAULT_TOKEN_FILE",
         left: "token",
     },
-    Place {
+    FileFault {
         name: "a link to another file in its place",
         spoil: "mv token other; ln -s other token",
         code: 0,
@@ -60,7 +60,7 @@ const PLACES: [Place; 7] = [
         hint: "",
         left: "other=hvs.old token=hvs.new",
     },
-    Place {
+    FileFault {
         name: "a link to nowhere in its place",
         spoil: "rm token; ln -s /nowhere token",
         code: 0,
@@ -88,12 +88,12 @@ fn places_that_do_not_take_a_token() {
         return;
     }
     println!("{:40} {:>4} {:>8} {:>7}  stderr", "fault", "code", "attempts", "seconds");
-    for place in &PLACES {
+    for place in &FAULTS {
         spoiled(place);
     }
 }
 
-fn spoiled(place: &Place) {
+fn spoiled(place: &FileFault) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("jwt"), JWT).unwrap();
     std::fs::create_dir(dir.path().join("out")).unwrap();

@@ -3,12 +3,12 @@
 
 mod aggregated;
 pub mod clusters;
+mod edited_provenance;
 mod enrollment;
 pub mod entries;
 mod honest;
 mod hosts;
 mod in_pod;
-mod marks;
 mod moves;
 mod owners;
 mod roles;

@@ -1,6 +1,6 @@
 //! Restored backups and snapshots: what `sync` and `status` report about them.
 
-use super::scene::{Place, cluster, entry, inhabit};
+use super::scene::{SharedMount, cluster, entry, inhabit};
 use harness::server::{Cluster, ClusterOptions, Issuer, Product};
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn a_restored_backup() {
     let key = original.signing_key().kid();
     let uid = original.uid().expect("a UID");
     for product in [Product::Vault, Product::OpenBao] {
-        let place = Place::new(product, None);
+        let place = SharedMount::new(product, None);
         place.enroll("a", &[], &entries);
         let another = "context \"restored\" claims to be cluster \"a\" (UID ";
         for words in [&["sync", "--context", "restored"][..], &["setup", "--context", "restored"]] {

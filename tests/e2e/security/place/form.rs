@@ -1,13 +1,13 @@
 //! An issuer URL that starts or stops to respond changes nothing on the mount.
 
-use super::scene::{ISSUER, KEYS, Place, Web, cluster, entry, owners};
+use super::scene::{ISSUER, KEYS, SharedMount, Web, cluster, entry, owners};
 use harness::each_product;
 use harness::keys::Alg;
 use serde_json::json;
 
 each_product!(a_url_that_comes_up, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     web.site.add(ISSUER, &a);
     web.break_keys();
     place.enroll("a", &[], &entries);
@@ -15,7 +15,7 @@ each_product!(a_url_that_comes_up, |product| {
     let by_uid = json!({"issuer": ISSUER, "uid": uid});
     assert!(owners(&place.scene.elements()).contains(&by_uid));
     // Somebody repairs the URL.
-    web.site.heal();
+    web.site.recover();
     for words in [&["sync", "--context", "a"][..], &["diff", "--context", "a"], &["setup", "--context", "a"]] {
         place.unchanged(words, &entries);
     }
@@ -40,7 +40,7 @@ each_product!(a_url_that_comes_up, |product| {
 
 each_product!(a_url_that_goes_down, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     web.site.add(ISSUER, &a);
     place.enroll("a", &[], &entries);
     web.break_keys();

@@ -1,6 +1,6 @@
 //! A key set at an issuer URL that lacks a key of the API server.
 
-use super::scene::{ISSUER, KEYS, Place, Web, cluster, entry};
+use super::scene::{ISSUER, KEYS, SharedMount, Web, cluster, entry};
 use crate::support::fixture::ROLE;
 use crate::support::watching::Watching;
 use harness::each_product;
@@ -8,7 +8,7 @@ use harness::keys::Alg;
 
 each_product!(a_url_that_is_out_of_date, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     web.site.add(ISSUER, &a);
     place.enroll("a", &[], &entries);
     // The cluster gets a key, and signs with it; nobody uploads it.
@@ -42,7 +42,7 @@ each_product!(a_url_that_is_out_of_date, |product| {
 // All keys are replaced before anybody uploads one.
 each_product!(a_url_without_any_key_of_now, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     web.site.add(ISSUER, &a);
     place.enroll("a", &[], &entries);
     web.site.add_keys(ISSUER, &a.signing_keys());

@@ -1,6 +1,6 @@
 //! A cluster that gets a new issuer: a `--service-account-issuer` in front of the old one.
 
-use super::scene::{ISSUER, Place, Web, entry, inhabit, owners};
+use super::scene::{ISSUER, SharedMount, Web, entry, inhabit, owners};
 use crate::support::fixture::{ROLE, run};
 use harness::NEVER_FLAKY;
 use harness::server::{Cluster, ClusterOptions, Issuer, Product};
@@ -17,14 +17,14 @@ fn old_cluster() -> Cluster {
 }
 
 /// The issuers that a role is bound to.
-fn issuers(place: &Place, role: &str) -> Value {
+fn issuers(place: &SharedMount, role: &str) -> Value {
     place.scene.fixture.data(&format!("auth/jwt/role/{role}"))["bound_claims"]["iss"].clone()
 }
 
 #[test]
 fn a_new_issuer() {
     let mut a = old_cluster();
-    let places = [Product::Vault, Product::OpenBao].map(|product| Place::new(product, None));
+    let places = [Product::Vault, Product::OpenBao].map(|product| SharedMount::new(product, None));
     let entries = [entry("a", &a)];
     let uid = a.uid().expect("a UID");
     for place in &places {
@@ -87,7 +87,7 @@ fn a_new_issuer() {
 #[test]
 fn a_new_issuer_with_a_url() {
     let (mut a, web) = (old_cluster(), Web::start());
-    let places = [Product::Vault, Product::OpenBao].map(|product| Place::new(product, Some(&web)));
+    let places = [Product::Vault, Product::OpenBao].map(|product| SharedMount::new(product, Some(&web)));
     let entries = [entry("a", &a)];
     for place in &places {
         place.enroll("a", &[], &entries);

@@ -1,7 +1,7 @@
 //! Users and programs that reach one cluster by different ways, see different parts of the
 //! network, or have few permissions in the cluster.
 
-use super::scene::{ISSUER, Place, Web, cluster, entry, hinted};
+use super::scene::{ISSUER, SharedMount, Web, cluster, entry, hinted};
 use crate::security::forgery::entries::Entry;
 use crate::support::watching::Watching;
 use harness::certificates::Authority;
@@ -32,7 +32,7 @@ fn front(cluster: &Cluster, name: &'static str) -> (Relay, Entry) {
 }
 
 /// Follows the hint of a refusal, which names the way of this run.
-fn confirms(place: &Place, context: &str, entries: &[Entry]) {
+fn confirms(place: &SharedMount, context: &str, entries: &[Entry]) {
     let refused = place.refused(1, &["setup", "--context", context], entries, &["but is reached by another way"]);
     let command = hinted(&refused.stderr);
     assert!(command.contains(&"--authority".to_owned()), "{command:?}");
@@ -44,7 +44,7 @@ each_product!(a_proxy_for_people_and_the_direct_way_for_the_watcher, |product| {
     let a = cluster("https://place.svc");
     let (_relay, people) = front(&a, "a");
     let entries = [people, entry("direct", &a)];
-    let place = Place::new(product, None);
+    let place = SharedMount::new(product, None);
     place.enroll("a", &[], &entries);
     place.begins();
     confirms(&place, "direct", &entries);
@@ -69,7 +69,7 @@ each_product!(two_operators_with_different_networks, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
     web.site.add(ISSUER, &a);
     let (_relay, behind) = front(&a, "behind");
-    let (mut place, entries) = (Place::new(product, Some(&web)), [entry("a", &a), behind]);
+    let (mut place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a), behind]);
     place.enroll("a", &[], &entries);
     let first = std::mem::take(&mut place.scene.environment);
     place.begins();
@@ -104,7 +104,7 @@ fn without_kube_system(a: &Cluster, name: &'static str) -> Entry {
 each_product!(a_pipeline_without_rights_in_kube_system, |product| {
     let a = cluster("https://place.svc");
     let entries = [entry("a", &a), without_kube_system(&a, "ci")];
-    let place = Place::new(product, None);
+    let place = SharedMount::new(product, None);
     place.enroll("a", &[], &entries);
     let uid = a.uid().expect("a UID");
     place.begins();
@@ -126,7 +126,7 @@ fn an_issuer_of_a_provider_without_rights_in_kube_system() {
     let (_relay, gateway) = front(&a, "gateway");
     let entries = [without_kube_system(&a, "a"), gateway];
     for product in [Product::Vault, Product::OpenBao] {
-        let place = Place::new(product, Some(&web));
+        let place = SharedMount::new(product, Some(&web));
         place.begins();
         place.enroll("a", &[], &entries);
         place.lets_in(&a);

@@ -1,6 +1,6 @@
 //! A cluster whose issuer changes repeatedly keeps its roles, and gets no roles of others.
 
-use super::scene::{Place, cluster, entry, inhabit};
+use super::scene::{SharedMount, cluster, entry, inhabit};
 use crate::support::fixture::{Fixture, Owned, ROLE, Ran};
 use harness::NEVER_FLAKY;
 use harness::keys::Alg;
@@ -14,7 +14,7 @@ const SECOND: &str = "https://second.place.svc";
 const THIRD: &str = "https://third.place.svc";
 const FOURTH: &str = "https://fourth.place.svc";
 
-fn issuers(place: &Place, role: &str) -> Value {
+fn issuers(place: &SharedMount, role: &str) -> Value {
     place.scene.fixture.data(&format!("auth/jwt/role/{role}"))["bound_claims"]["iss"].clone()
 }
 
@@ -26,7 +26,7 @@ fn its_own_roles_and_no_others() {
     let staging = cluster("https://staging.place.svc");
     let stranger = || staging.token("shop", "app", &["vault"]).expect("a token");
     let entries = [entry("a", &a), entry("staging", &staging)];
-    let places = [Product::Vault, Product::OpenBao].map(|product| Place::new(product, None));
+    let places = [Product::Vault, Product::OpenBao].map(|product| SharedMount::new(product, None));
     for place in &places {
         place.enroll("a", &[], &entries);
         let also = ["--role", "also", "--service-account", "shop:app", "--policy", "app-read"];
@@ -40,7 +40,7 @@ fn its_own_roles_and_no_others() {
         role["bound_claims"]["/iss"] = json!(FIRST);
         place.scene.fixture.write("auth/jwt/role/pointer", role);
     }
-    let strays = |place: &Place, from: &str, role: &str| {
+    let strays = |place: &SharedMount, from: &str, role: &str| {
         let moved = format!("it has no keys of issuer \"{from}\" that this cluster could have moved from");
         for flags in [&["--role", role][..], &["--all-roles"]] {
             let words = [&["setup", "--context", "staging", "--move-from", from], flags].concat();

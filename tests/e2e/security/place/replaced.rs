@@ -1,6 +1,6 @@
 //! All keys of a cluster are replaced at once, and a cluster that no longer exists.
 
-use super::scene::{Place, cluster, entry, hinted};
+use super::scene::{SharedMount, cluster, entry, hinted};
 use crate::support::watching::Watching;
 use harness::each_product;
 use harness::keys::Alg;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 each_product!(all_keys_at_once, |product| {
     let a = cluster("https://place.svc");
-    let (place, entries) = (Place::new(product, None), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, None), [entry("a", &a)]);
     place.enroll("a", &[], &entries);
     let old = a.signing_key().kid();
     a.rotate(Alg::Rs256).expect("it rotates");
@@ -44,7 +44,7 @@ each_product!(all_keys_at_once, |product| {
 // Something between could answer too, and no key of before signs: it may be another cluster.
 each_product!(all_keys_at_once_behind_a_proxy, |product| {
     let a = cluster("https://place.svc");
-    let (place, entries) = (Place::new(product, None), [entry("a", &a).unnamed()]);
+    let (place, entries) = (SharedMount::new(product, None), [entry("a", &a).unnamed()]);
     place.enroll("a", &[], &entries);
     a.rotate(Alg::Rs256).expect("it rotates");
     a.drop_old_keys().expect("it drops its first key");
@@ -69,7 +69,7 @@ each_product!(all_keys_at_once_behind_a_proxy, |product| {
 // Nothing is left of it but its keys and roles on the mount.
 each_product!(a_cluster_that_is_gone, |product| {
     let a = cluster("https://place.svc");
-    let (place, entries) = (Place::new(product, None), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, None), [entry("a", &a)]);
     place.enroll("a", &[], &entries);
     let uid = a.uid().expect("a UID");
     let jwt = a.token("shop", "app", &["vault"]).expect("a token");

@@ -70,14 +70,14 @@ impl Web {
 }
 
 /// A mount with the neighbor on it, which logs in all the time.
-pub struct Place {
+pub struct SharedMount {
     pub scene: Scene,
     pub name: String,
     neighbor: Logins,
     typed: Cell<usize>,
 }
 
-impl Place {
+impl SharedMount {
     /// The neighbor is enrolled; `web` is where issuers are read.
     pub fn new(product: Product, web: Option<&Web>) -> Self {
         let mut scene = Scene::empty(product);
@@ -154,7 +154,7 @@ impl Place {
         self.typed.set(0);
     }
 
-    /// `typed` commands were typed since [`Place::begins`], and the neighbor was never refused.
+    /// `typed` commands were typed since [`SharedMount::begins`], and the neighbor was never refused.
     #[track_caller]
     pub fn end(self, typed: usize) {
         let (logins, refused) = self.neighbor.end();

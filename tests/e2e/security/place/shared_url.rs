@@ -1,6 +1,6 @@
 //! An issuer URL that several clusters share: the holder of any key there can log in as any of them.
 
-use super::scene::{ISSUER, KEYS, Place, Web, cluster, entry};
+use super::scene::{ISSUER, KEYS, SharedMount, Web, cluster, entry};
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
 use harness::server::Cluster;
@@ -17,7 +17,7 @@ fn forged(cluster: &Cluster, key: &SigningKey) -> Secret {
 
 each_product!(a_key_that_only_the_url_has_waits, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     let stranger = SigningKey::generate(Alg::Rs256).expect("a key");
     let with_stranger = |a: &Cluster| [a.signing_keys(), vec![stranger.clone()]].concat();
     web.site.add_keys(ISSUER, &with_stranger(&a));
@@ -62,7 +62,7 @@ each_product!(a_key_set_that_cannot_be_compared, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
     a.kubectl_ok(&["create", "clusterrole", "tokens", "--verb=create", "--resource=serviceaccounts/token"]).ok();
     a.kubectl_ok(&["create", "clusterrolebinding", "tokens", "--clusterrole=tokens", "--user=deployer"]).ok();
-    let place = Place::new(product, Some(&web));
+    let place = SharedMount::new(product, Some(&web));
     let deployer = a.authority().client("deployer", None).expect("a certificate");
     let mut near = entry("a", &a);
     near.credentials = harness::server::Credentials::Certificate(deployer);
@@ -100,7 +100,7 @@ each_product!(a_key_set_that_cannot_be_compared, |product| {
 // A copy of a key that somebody put there by hand, at a URL of one's own.
 each_product!(a_copied_key_is_not_adopted, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     let by_hand = SigningKey::generate(Alg::Rs256).expect("a key");
     place.scene.put(&[place.scene.elements(), vec![by_hand.public_pem().trim().to_owned()]].concat());
     web.site.add_keys(ISSUER, &[a.signing_keys(), vec![by_hand.clone()]].concat());

@@ -1,6 +1,6 @@
 //! Keys from a file or from the API server, and keys that a change ticket names.
 
-use super::scene::{ISSUER, Place, Web, cluster, entry, owners};
+use super::scene::{ISSUER, SharedMount, Web, cluster, entry, owners};
 use crate::support::fixture::ROLE;
 use harness::each_product;
 use harness::keys::{Alg, SigningKey};
@@ -23,7 +23,7 @@ each_product!(keys_from_a_file, |product| {
     let folder = Scratch::new("keys").expect("a folder is made");
     for at in 0..2 {
         let a = cluster("https://place.svc");
-        let (place, entries) = (Place::new(product, None), [entry("a", &a)]);
+        let (place, entries) = (SharedMount::new(product, None), [entry("a", &a)]);
         let file = &files(&folder, &a)[at];
         place.begins();
         place.enroll("a", &[file], &entries);
@@ -43,7 +43,7 @@ each_product!(keys_from_a_file, |product| {
 each_product!(what_a_file_must_not_be, |product| {
     let folder = Scratch::new("keys").expect("a folder is made");
     let a = cluster("https://place.svc");
-    let (place, entries) = (Place::new(product, None), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, None), [entry("a", &a)]);
     let key = a.signing_key();
     for (content, why) in [
         (key.private_pem(), "it has a private key (PEM block \""),
@@ -69,7 +69,7 @@ each_product!(what_a_file_must_not_be, |product| {
 
 each_product!(keys_from_the_api_server_though_the_url_answers, |product| {
     let (web, a) = (Web::start(), cluster(ISSUER));
-    let (place, entries) = (Place::new(product, Some(&web)), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, Some(&web)), [entry("a", &a)]);
     web.site.add(ISSUER, &a);
     place.begins();
     place.enroll("a", &["--keys-from=api-server"], &entries);
@@ -83,7 +83,7 @@ each_product!(keys_from_the_api_server_though_the_url_answers, |product| {
 
 each_product!(a_key_that_a_ticket_names, |product| {
     let a = cluster("https://place.svc");
-    let (place, entries) = (Place::new(product, None), [entry("a", &a)]);
+    let (place, entries) = (SharedMount::new(product, None), [entry("a", &a)]);
     let other = SigningKey::generate(Alg::Rs256).expect("a key").kid();
     let key = a.signing_key().kid();
     let setup = [&["setup", "--context", "a", "--same-trust-domain"], &ROLE[..]].concat();
