@@ -42,7 +42,6 @@ pub struct Message<'a> {
     /// What happened, on one line, safe to show.
     #[serde(rename = "message")]
     pub text: String,
-    /// What the refused token says about itself.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "claims")]
     pub jwt: Option<&'a DecodedJwt>,
     #[serde(skip_serializing_if = "Option::is_none")]

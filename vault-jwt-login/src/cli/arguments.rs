@@ -13,7 +13,6 @@ pub const VERSION: &str = concat!("vault-jwt-login ", env!("CARGO_PKG_VERSION"),
 
 #[derive(Debug, PartialEq, Eq)]
 pub enum Invocation {
-    /// Print a text: the help or the version.
     Print(&'static str),
     /// Log in once, and become the command where there is one.
     Login(Box<Settings>),

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 
-/// The flags as typed.
 #[derive(Default)]
 pub(crate) struct Flags {
     pub jwt_file: Option<OsString>,

@@ -20,38 +20,29 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything a login needs to know.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where and as what to log in.
     pub target: Target,
     pub jwt_file: PathBuf,
     /// Where the Vault token goes; `None` only where a command gets it.
     pub token_file: Option<PathBuf>,
     /// Where what is known about the token goes.
     pub info_file: Option<PathBuf>,
-    /// Who may read both.
     pub permissions: FilePermissions,
-    /// What this becomes after the login.
     pub command: Option<ExecCommand>,
     /// At most how long to wait before the first attempt, at random.
     pub splay: Option<Duration>,
-    /// Bound on everything together.
     pub timeout: Duration,
     /// Bound on one request (`VAULT_CLIENT_TIMEOUT`); `None` is only the bound above.
     pub request_timeout: Option<Duration>,
-    /// Whom to trust, and how to be trusted.
     pub tls: TlsSettings,
     pub proxy: Option<proxy::ProxySetting>,
-    /// Whether to say nothing unless it fails.
     pub quiet: bool,
-    /// How what is said looks.
     pub log_format: Format,
     /// Whether the token ends with the program that keeps it.
     pub revoke_on_exit: bool,
 }
 
-/// Puts flags, environment and defaults together.
 pub(crate) fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
     let vault = VaultEnv::read(&environment)?;
     let system_file = environment("SSL_CERT_FILE").filter(|path| !path.is_empty());

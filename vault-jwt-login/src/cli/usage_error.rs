@@ -11,7 +11,6 @@ pub enum UsageError {
     /// A flag or argument that is not known, or has no value.
     #[error("{0}")]
     Arguments(String),
-    /// A value that cannot be used.
     #[error("could not read {name}: {why}")]
     Value { name: String, why: String },
     #[error(transparent)]
@@ -20,7 +19,6 @@ pub enum UsageError {
     Address(#[from] AddressError),
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// Half of a client certificate.
     #[error("VAULT_CLIENT_CERT and VAULT_CLIENT_KEY are only of use together")]
     HalfAPair,
 }

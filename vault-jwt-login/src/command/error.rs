@@ -23,13 +23,10 @@ pub enum Error {
     Jwt(#[from] JwtFileError),
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Nothing to hand the token to.
     #[error(transparent)]
     Exec(#[from] ExecError),
-    /// Nowhere to put the token.
     #[error(transparent)]
     TokenFile(#[from] TokenFileError),
-    /// No token where one was left.
     #[error(transparent)]
     ExistingToken(#[from] ExistingTokenError),
 }
@@ -50,7 +47,6 @@ impl Error {
         }
     }
 
-    /// Whether and how waiting can help.
     pub fn retry_kind(&self) -> RetryKind {
         match self {
             Self::Jwt(error) if error.can_heal() => RetryKind::NeedsChange,

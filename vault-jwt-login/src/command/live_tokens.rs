@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub struct LiveToken {
     pub token: Secret,
-    /// For messages about it.
     pub accessor: String,
     /// When it expires; `None` is never.
     until: Option<Instant>,
@@ -44,7 +43,6 @@ pub struct LiveTokens {
 }
 
 impl LiveTokens {
-    /// What this process has sent to Vault.
     pub fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }
@@ -72,7 +70,6 @@ impl LiveTokens {
         self.all().push(LiveToken::new(granted, false, true));
     }
 
-    /// It was in place before.
     pub fn reused(&self, granted: &Granted) {
         self.all().push(LiveToken::new(granted, true, false));
     }
@@ -85,7 +82,6 @@ impl LiveTokens {
         all.push(LiveToken::new(granted, true, true));
     }
 
-    /// Those for which `which` holds.
     pub fn select(&self, which: impl Fn(&LiveToken) -> bool) -> Vec<LiveToken> {
         self.all().iter().filter(|live| which(live)).cloned().collect()
     }

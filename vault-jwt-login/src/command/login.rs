@@ -22,7 +22,6 @@ use shared::duration::about;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// What logins need, seen to be there.
 pub struct Login<'a> {
     settings: &'a Settings,
     live: &'a LiveTokens,
@@ -58,7 +57,6 @@ impl<'a> Login<'a> {
         self.client.for_connection()
     }
 
-    /// One attempt, within `left`.
     pub fn attempt(&mut self, left: Duration) -> Result<Granted, Error> {
         let jwt = jwt_file::read(&self.settings.jwt_file)?;
         let (started, live) = (Instant::now(), self.live);

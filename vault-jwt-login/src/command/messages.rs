@@ -11,7 +11,6 @@ use shared::text::one_line;
 use std::path::Path;
 use std::time::Duration;
 
-/// What is told where `--quiet` was not asked for.
 pub fn unless_quiet<'a>(settings: &Settings, say: &'a dyn Fn(&Message<'_>)) -> impl FnMut(&Message<'_>) + use<'a> {
     let quiet = settings.quiet;
     move |message: &Message<'_>| {

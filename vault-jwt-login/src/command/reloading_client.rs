@@ -19,7 +19,6 @@ pub struct ReloadingClient<'a> {
 }
 
 impl<'a> ReloadingClient<'a> {
-    /// Reads the certificates. `in_flight` is told of each request.
     pub fn new(settings: &'a Settings, in_flight: InFlight) -> Result<Self, Error> {
         let tls = trust(settings)?;
         let proxy = settings.proxy.as_ref().map(proxy::usable).transpose().map_err(UsageError::from)?;

@@ -12,16 +12,12 @@ use shared::Secret;
 use shared::duration::about;
 use std::time::Duration;
 
-/// What the loop does with a token.
 pub trait TokenLifecycle {
-    /// A new TTL, within this time.
     fn renew(&mut self, token: &Secret, time_left: Duration) -> Result<Lease, Error>;
     fn log_in(&mut self) -> Result<Granted, Error>;
-    /// Puts a new token where it is looked for.
     fn put(&mut self, granted: &Granted) -> Result<(), Error>;
     /// A token that a login granted is not needed after all, or could not be put in place.
     fn discard(&mut self, granted: &Granted);
-    /// The token in place has a new TTL.
     fn extended(&mut self, lease: Lease);
     fn say(&mut self, message: &Message<'_>);
     /// Whether it goes on. Outside tests a signal ends the whole program.
@@ -59,7 +55,6 @@ pub fn run(clock: &mut dyn Clock, lifecycle: &mut dyn TokenLifecycle, mut schedu
     }
 }
 
-/// Renews or replaces, as often as it takes.
 fn renew_or_replace(clock: &mut dyn Clock, lifecycle: &mut dyn TokenLifecycle, schedule: &mut RenewalSchedule) {
     let (began, mut failures, mut told) = (clock.elapsed(), 0u32, String::new());
     // A token that could not be put in place yet, and since when it lives.

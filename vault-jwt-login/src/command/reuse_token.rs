@@ -66,7 +66,6 @@ pub fn reusable_token(
     Ok(Some(Granted { token, lease: lease.lasts, role, accessor, policies, renewable: lease.renewable, uses: 0 }))
 }
 
-/// A token that is not reused.
 fn left(path: &Path, why: &str, tell: &mut dyn FnMut(&Message<'_>)) -> Option<Granted> {
     let path = path.display();
     tell(&Message::new(Level::Warn, format!("not reusing the token in \"{path}\": {why}; logging in")));

@@ -20,7 +20,6 @@ const AT_EXIT: Duration = Duration::from_secs(5);
 /// Bound on the first attempt of these: at a round trip of 300 ms, a connection
 /// with TLS and a request take 1.2 s.
 const FIRST_ATTEMPT: Duration = Duration::from_secs(3);
-/// The wait before the retry.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// A token that could not be revoked before the exit.

@@ -19,7 +19,6 @@ use crate::vault::login_response::Granted;
 use shared::Secret;
 use std::time::Duration;
 
-/// A login whose token stays in use.
 pub struct Sidecar<'a> {
     login: Login<'a>,
     settings: &'a Settings,
@@ -28,7 +27,6 @@ pub struct Sidecar<'a> {
     say: &'a dyn Fn(&Message<'_>),
     /// The token, as the info file has it.
     granted: Granted,
-    /// Since when it has its TTL.
     clock: SystemClock,
 }
 
@@ -70,7 +68,6 @@ impl<'a> Sidecar<'a> {
         Ok(sidecar)
     }
 
-    /// Puts a token in place, and says so.
     fn store(&mut self, granted: &Granted) -> Result<(), Error> {
         self.gate.undisturbed(|| {
             self.login.put(granted)?;
@@ -86,7 +83,6 @@ impl<'a> Sidecar<'a> {
         &self.granted.token
     }
 
-    /// Keeps it in use, for ever.
     pub fn run(mut self) {
         let schedule = RenewalSchedule::new(self.granted.token.clone(), self.granted.lease(), Duration::ZERO);
         let mut clock = self.clock;

@@ -13,7 +13,6 @@ pub struct Address {
     origin: Origin,
     /// Everything before `/v1`, without a slash at its end.
     base: String,
-    /// The socket to dial instead of the origin's host.
     socket: Option<PathBuf>,
 }
 
@@ -63,14 +62,12 @@ impl AddressError {
 
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RedirectError {
-    /// No `Location`, or one that is no URL.
     #[error("a redirect without a usable location")]
     Unreadable,
     #[error("a redirect to unencrypted \"{0}\"")]
     Downgrade(String),
     #[error("a redirect to another server, \"{0}\"")]
     OtherServer(String),
-    /// The place it led to redirects too.
     #[error("a second redirect")]
     Second,
 }
@@ -109,7 +106,6 @@ impl Address {
         Ok(Self { origin, base, socket: None })
     }
 
-    /// Where a login on `mount` is sent.
     pub fn login_url(&self, mount: &MountPath) -> String {
         self.url(&format!("auth/{mount}/login"))
     }
@@ -123,7 +119,6 @@ impl Address {
         self.origin.https
     }
 
-    /// The socket to dial, where there is no host.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_deref()
     }

@@ -25,7 +25,6 @@ impl InFlight {
         self.0.sent.store(true, Ordering::SeqCst);
     }
 
-    /// Its response was read, or it failed.
     pub fn over(&self) {
         self.0.sent.store(false, Ordering::SeqCst);
     }

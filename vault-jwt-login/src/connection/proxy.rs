@@ -10,7 +10,6 @@ use std::net::IpAddr;
 use thiserror::Error;
 use ureq::{Proxy, ProxyProtocol};
 
-/// A proxy, as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxySetting {
     pub given_by: String,
@@ -25,7 +24,6 @@ pub struct ProxyError {
     why: &'static str,
 }
 
-/// The proxy that the usual variables name for `address`.
 pub fn from_environment(address: &Address, environment: impl Fn(&str) -> Option<String>) -> Option<ProxySetting> {
     // In capitals first, as in Go. An empty one is none.
     let variable = |name: &str| {
@@ -50,7 +48,6 @@ fn is_direct(host: &str, port: u16, list: &str) -> bool {
     list.split(',').map(|entry| entry.trim().to_lowercase()).any(|entry| has(&entry, host, ip, port))
 }
 
-/// Whether an entry of `NO_PROXY` means this host.
 fn has(entry: &str, host: &str, ip: Option<IpAddr>, port: u16) -> bool {
     if entry == "*" {
         return true;
@@ -81,7 +78,6 @@ fn below(host: &str, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
-/// The client's proxy of what was given.
 pub fn usable(given: &ProxySetting) -> Result<Proxy, ProxyError> {
     let bad = |why| ProxyError { given_by: given.given_by.clone(), why };
     // The address may hold a password: it is not shown.

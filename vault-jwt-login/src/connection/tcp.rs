@@ -14,7 +14,6 @@ use ureq::{Error, Timeout};
 
 /// A connection that is silent for this long is probed.
 const IDLE: Duration = Duration::from_secs(10);
-/// The time from one probe to the next.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A host that acknowledges neither probes nor data for this long is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(30);

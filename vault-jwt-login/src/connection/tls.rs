@@ -24,7 +24,6 @@ const SYSTEM: &[&str] = &[
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsSettings {
-    /// The only authorities to trust.
     pub ca: Option<CaSource>,
     pub ca_given_by: String,
     /// `SSL_CERT_FILE`, as OpenSSL knows it: the system's authorities.
@@ -33,15 +32,12 @@ pub struct TlsSettings {
     pub client: Option<(String, String)>,
     /// Sent as SNI and verified in place of the host.
     pub server_name: Option<String>,
-    /// Whether to verify nothing at all.
     pub skip_verify: bool,
 }
 
-/// A ready TLS set-up.
 #[derive(Clone, Debug)]
 pub struct TlsConfig {
     pub config: Arc<ClientConfig>,
-    /// The name to verify in place of the host.
     pub server_name: Option<ServerName<'static>>,
     /// Whom it trusts, for error texts.
     pub trusted: String,
@@ -58,19 +54,13 @@ pub enum TlsError {
         given_by: String,
         source: io::Error,
     },
-    /// There is no usable certificate in what was given.
     #[error("the {what} holds no usable PEM certificate")]
-    NoCertificate {
-        /// What was given, and by which flag or variable.
-        what: String,
-        given_by: String,
-    },
+    NoCertificate { what: String, given_by: String },
     /// The client certificate and its key do not make a pair.
     #[error("the client certificate \"{certificate}\" cannot be used with the key \"{key}\": {why}")]
     Client { certificate: String, key: String, why: String },
     #[error("the TLS server name \"{0}\" is neither a DNS name nor an IP address")]
     ServerName(String),
-    /// The TLS library refuses its own defaults.
     #[error("could not set up TLS: {0}")]
     Library(rustls::Error),
 }
@@ -93,7 +83,6 @@ impl TlsError {
 }
 
 impl TlsConfig {
-    /// Reads the certificates and keys that `settings` name.
     pub fn new(settings: &TlsSettings) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let algorithms = provider.signature_verification_algorithms;

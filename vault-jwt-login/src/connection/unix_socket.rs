@@ -12,7 +12,6 @@ use std::time::Duration;
 use ureq::Error;
 use ureq::unversioned::transport::{ConnectionDetails, Connector};
 
-/// Dials one socket, whatever host is asked for.
 #[derive(Debug)]
 pub struct SocketConnector {
     path: PathBuf,

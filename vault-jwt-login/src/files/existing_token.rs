@@ -13,24 +13,19 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Far more than any token has.
 const LARGEST: u64 = 64 * 1_024;
 
-/// Far more than an info file has.
 const LARGEST_INFO: u64 = 1_024 * 1_024;
 
-/// Why there is no token in the file.
 #[derive(Debug, Error)]
 pub enum ExistingTokenError {
     #[error("could not read the token file \"{}\": {}", path.display(), os_cause(source))]
     Unreadable { path: PathBuf, source: io::Error },
-    /// Something else than one token.
     #[error("the token file \"{}\" {why}", path.display())]
     NoToken { path: PathBuf, why: &'static str },
     /// The file with what is known about it cannot be read.
     #[error("could not read the info file \"{}\": {why}", path.display())]
     NoInfo { path: PathBuf, why: String },
-    /// Its lease has ended.
     #[error("the token in \"{}\" is over since {ago}", path.display())]
     Expired { path: PathBuf, ago: String },
     #[error("could not remove \"{}\": {}", path.display(), os_cause(source))]
@@ -38,7 +33,6 @@ pub enum ExistingTokenError {
 }
 
 impl ExistingTokenError {
-    /// Whether it is only not there yet.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Unreadable { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }

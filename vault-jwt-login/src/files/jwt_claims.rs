@@ -36,7 +36,6 @@ impl DecodedJwt {
         )
     }
 
-    /// Whom the token is for, quoted.
     pub fn audiences(&self) -> String {
         match self.claims.aud.all() {
             [] => "none".to_owned(),

@@ -11,18 +11,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
-/// Where a projected token is expected.
 pub const PROJECTED: &str = "/var/run/secrets/tokens/vault-token";
 /// The token every pod has, unless switched off. It is a credential for the
 /// API server, so it is used only when asked for.
 pub const STANDARD: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// A JWT and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Jwt {
-    /// The token, without white space around it.
     pub secret: Secret,
-    /// What it says about itself.
     pub decoded: DecodedJwt,
 }
 
@@ -30,13 +26,11 @@ pub struct Jwt {
 pub enum JwtFileError {
     #[error("could not read the JWT file \"{}\": {}", path.display(), os_cause(source))]
     Unreadable { path: PathBuf, source: io::Error },
-    /// A directory, a device, a pipe.
     #[error("the JWT file \"{}\" is not a regular file", .0.display())]
     NotAFile(PathBuf),
     /// Empty or only white space: the kubelet has not written it yet.
     #[error("the JWT file \"{}\" is empty", .0.display())]
     Empty(PathBuf),
-    /// Something else than a JWT.
     #[error("the JWT file \"{}\" holds no JWT: {why}", path.display())]
     NotAJwt {
         path: PathBuf,
@@ -46,7 +40,6 @@ pub enum JwtFileError {
 }
 
 impl JwtFileError {
-    /// Whether waiting can help.
     pub fn can_heal(&self) -> bool {
         matches!(self, Self::Empty(_))
     }
@@ -86,7 +79,6 @@ pub fn read(path: &Path) -> Result<Jwt, JwtFileError> {
     })
 }
 
-/// Why bytes are no JWT.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoJwt {
     /// There are none, or only white space.

@@ -13,7 +13,6 @@ use std::path::Path;
 /// The sticky bit (inode(7)): only its owner, the directory's, and root may replace a file.
 const STICKY: u32 = 0o1000;
 
-/// Why a rename cannot replace a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Obstacle {
     /// Something is mounted there, such as a `subPath` of a volume.

@@ -15,7 +15,6 @@ pub fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The directory a file is in, from the root.
 pub fn absolute_parent_dir(file: &Path) -> PathBuf {
     absolute(parent_dir(file))
 }

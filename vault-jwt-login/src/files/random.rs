@@ -11,7 +11,6 @@ pub fn bits() -> io::Result<u64> {
     Ok(u64::from_le_bytes(bytes))
 }
 
-/// A duration anywhere from `low` to `high`.
 pub fn between(low: Duration, high: Duration) -> Duration {
     let span = high.saturating_sub(low);
     // Without random numbers every login fails anyway; waiting must not.

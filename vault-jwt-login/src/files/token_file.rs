@@ -21,7 +21,6 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Where the token goes unless told otherwise.
 pub const DEFAULT: &str = "/vault/token";
 
 /// A mode such as 0640, never above 0777.
@@ -64,7 +63,6 @@ impl fmt::Display for FileMode {
     }
 }
 
-/// Who may do what with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FilePermissions {
     pub mode: FileMode,
@@ -80,7 +78,6 @@ impl From<FileMode> for FilePermissions {
     }
 }
 
-/// A place that was seen to take a file.
 #[derive(Debug)]
 pub struct TokenFile {
     what: &'static str,
@@ -207,7 +204,6 @@ impl TokenFile {
         let _ = unlinkat(&self.directory, name, AtFlags::empty());
     }
 
-    /// The path of a file beside the target.
     pub fn beside(&self, name: &OsStr) -> PathBuf {
         paths::parent_dir(&self.path).join(name)
     }

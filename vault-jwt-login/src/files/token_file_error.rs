@@ -7,17 +7,14 @@ use std::io;
 use std::path::PathBuf;
 use thiserror::Error;
 
-/// What a file is for, in errors.
 pub const TOKEN_FILE: &str = "token file";
 /// The file with what is known about the token.
 pub const INFO_FILE: &str = "info file";
 
 #[derive(Debug, Error)]
 pub enum TokenFileError {
-    /// The path is a directory, or names none.
     #[error("could not write the {what} \"{}\": it is a directory", path.display())]
     Directory { what: &'static str, path: PathBuf },
-    /// What is there cannot be replaced.
     #[error("could not write the {what} \"{}\": {obstacle}", path.display())]
     Obstacle { what: &'static str, path: PathBuf, obstacle: Obstacle },
     #[error("could not write the {what} \"{}\": directory \"{}\": {}", path.display(), directory.display(), os_cause(source))]
@@ -25,7 +22,6 @@ pub enum TokenFileError {
     /// It cannot be given to whom it was asked to be.
     #[error("could not give the {what} \"{}\" to {to}: {}", path.display(), os_cause(source))]
     Owner { what: &'static str, path: PathBuf, to: String, source: io::Error },
-    /// A file cannot be created, written or renamed there.
     #[error("could not write the {what} \"{}\": {}", path.display(), os_cause(source))]
     Write { what: &'static str, path: PathBuf, source: io::Error },
 }
@@ -60,7 +56,6 @@ impl TokenFileError {
     }
 }
 
-/// How a file is named.
 fn flags(what: &str) -> &'static str {
     if what == INFO_FILE { "--info-file or VAULT_TOKEN_INFO_FILE" } else { "--token-file or VAULT_TOKEN_FILE" }
 }

@@ -24,14 +24,11 @@ pub struct RenewalSchedule {
     lease: Lease,
     /// The longest TTL that it ever had.
     full: Duration,
-    /// When the lease began.
     since: Duration,
-    /// What is done at the end of this lease.
     next: RenewalAction,
 }
 
 impl RenewalSchedule {
-    /// A token whose lease begins now.
     pub fn new(token: Secret, lease: Lease, now: Duration) -> Self {
         let next = if lease.renewable { RenewalAction::Renew } else { RenewalAction::LogIn };
         Self { token, lease, full: lease.lasts.unwrap_or_default(), since: now, next }
@@ -59,7 +56,6 @@ impl RenewalSchedule {
         self.lease.lasts.map(|lasts| (self.next, self.since + lasts.mul_f64(part)))
     }
 
-    /// When it expires; `None` is never.
     pub fn ends(&self) -> Option<Duration> {
         self.lease.lasts.map(|lasts| self.since + lasts)
     }

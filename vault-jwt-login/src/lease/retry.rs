@@ -4,7 +4,6 @@
 
 use std::time::Duration;
 
-/// What kind of waiting a failure asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryKind {
     /// None: the same attempt would fail the same way.
@@ -63,7 +62,6 @@ const UNANSWERED: Schedule = Schedule {
 /// whole interval, which can be longer than a token lives.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// How much of a `Retry-After` is obeyed.
 pub fn bounded(after: Duration) -> Duration {
     after.min(LONGEST_RETRY_AFTER)
 }
@@ -85,36 +83,28 @@ impl Schedule {
 /// What is kept for the last attempt, or a quarter of a timeout of few seconds.
 const LAST_ATTEMPT: Duration = Duration::from_secs(1);
 
-/// The time and the randomness that retries need.
 pub trait Clock {
     /// Time since the run began.
     fn elapsed(&self) -> Duration;
     fn sleep(&mut self, time: Duration);
-    /// A random duration between two bounds.
     fn between(&mut self, low: Duration, high: Duration) -> Duration;
 }
 
-/// A last failure, and how much was tried.
 #[derive(Debug, PartialEq, Eq)]
 pub struct GaveUp<E> {
     pub last: E,
     pub attempts: u32,
-    /// How long they took.
     pub after: Duration,
 }
 
-/// What happens after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryDelay {
-    /// The time until the next attempt.
     pub wait: Duration,
-    /// The time until the deadline.
     pub left: Duration,
     /// The `Retry-After` that the server sent.
     pub asked: Option<Duration>,
 }
 
-/// Failures so far, by their schedule.
 #[derive(Default)]
 struct Failures {
     outages: u32,

@@ -9,7 +9,6 @@ pub fn unix_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
 }
 
-/// Time since the run began.
 #[derive(Clone, Copy)]
 pub struct SystemClock {
     started: Instant,

@@ -17,7 +17,6 @@ pub struct ExecCommand {
     /// The program: a path, or a name to be looked for in PATH.
     pub program: OsString,
     pub arguments: Vec<OsString>,
-    /// Whether it gets the token as `VAULT_TOKEN`.
     pub environment: bool,
 }
 
@@ -75,7 +74,6 @@ impl ExecCommand {
         }
     }
 
-    /// Starts the program beside this one.
     pub fn start(&self, token: &Secret) -> Result<Child, ExecError> {
         self.prepared(token)?.spawn().map_err(|source| self.not_started(source))
     }

@@ -72,7 +72,6 @@ pub fn before_a_token(signal: i32) -> Message<'static> {
     Message::new(Level::Error, format!("ended by {} before the Vault token was stored", name(signal)))
 }
 
-/// The signals that end a run.
 pub const ENDING: [i32; 2] = [SIGTERM, SIGINT];
 
 /// Those of [`ENDING`] that the parent process does not ignore. A handler

@@ -40,7 +40,6 @@ const OUTPUT: usize = 8 * 1024;
 /// How the standard library words what the resolver says.
 const NOT_RESOLVED: &str = "failed to lookup address information: ";
 
-/// Sends logins to one mount.
 #[derive(Debug)]
 pub struct VaultClient {
     agent: Agent,
@@ -110,7 +109,6 @@ impl VaultClient {
         Self { agent, target, trusted, request_timeout, in_flight }
     }
 
-    /// Where and as what this logs in.
     pub fn target(&self) -> &Target {
         &self.target
     }

@@ -30,12 +30,10 @@ pub enum VaultError {
         /// it cannot forward to the leader.
         temporary: bool,
     },
-    /// An answer that is not one of Vault's.
     #[error("\"{address}\" did not answer the login as Vault does: {why}")]
     NotVault { address: Address, why: String },
     #[error("Vault at \"{address}\" answered with a wrapped token, which was not asked for")]
     Wrapped { address: Address },
-    /// Vault said no to a login, or not now.
     #[error(transparent)]
     LoginRefused(Box<LoginRefusal>),
     #[error(transparent)]
@@ -100,7 +98,6 @@ impl NoLogin {
     }
 }
 
-/// When the connection failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FailureStage {
     /// It was refused or reset before the request: nothing listens there, or it stops.

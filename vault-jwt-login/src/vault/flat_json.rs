@@ -36,7 +36,6 @@ impl<'de> Deserialize<'de> for FlatJson {
     }
 }
 
-/// What is at a path goes into the list.
 struct Below<'a> {
     path: &'a str,
     list: &'a mut Vec<(String, String)>,

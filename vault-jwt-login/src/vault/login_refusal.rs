@@ -9,7 +9,6 @@ use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub struct LoginRefusal {
-    /// Where and as what.
     pub target: Target,
     pub status: u16,
     /// What Vault said, on one line, safe to show; perhaps nothing.
@@ -18,7 +17,6 @@ pub struct LoginRefusal {
     pub retry_after: Option<Duration>,
     /// From the request to the response.
     pub took: Duration,
-    /// What the token says about itself.
     pub decoded: DecodedJwt,
 }
 
@@ -51,7 +49,6 @@ impl LoginRefusal {
         self.class == Refusal::Unavailable && self.status >= 500 && self.took >= LATE
     }
 
-    /// The command or setting that fixes it.
     pub fn hint(&self) -> Option<String> {
         if self.words.contains("HTTP request to an HTTPS server") {
             return Some(format!(
@@ -148,7 +145,6 @@ impl LoginRefusal {
         format!(" --role {role} --service-account {} --policy <POLICY>{audience}", self.service_account())
     }
 
-    /// The role as the subject of a sentence.
     fn role(&self) -> String {
         self.target.role.as_ref().map_or("the role".to_owned(), |role| format!("role \"{}\"", one_line(role)))
     }
@@ -157,7 +153,6 @@ impl LoginRefusal {
         plain_or(self.decoded.service_account(), "<NAMESPACE>:<NAME>")
     }
 
-    /// The command that shows the role.
     fn read_role(&self) -> String {
         let namespace = match self.target.namespace.as_deref() {
             Some(name) => format!("-namespace={} ", plain_or(Some(name), "<NAMESPACE>")),

@@ -35,9 +35,7 @@ impl Granted {
 pub enum NoLogin {
     /// It is none of Vault's; what it is.
     NotVault(String),
-    /// The token is in a wrapping token.
     Wrapped,
-    /// Vault said no, or not now.
     Refused {
         /// What it said, on one line, safe to show; perhaps nothing.
         words: String,

@@ -35,7 +35,6 @@ impl fmt::Display for NotRevoked {
 impl std::error::Error for NotRevoked {}
 
 impl NotRevoked {
-    /// The command that revokes it.
     pub fn hint(&self) -> String {
         let accessor = self.accessor.as_deref().filter(|accessor| {
             !accessor.is_empty() && accessor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')

@@ -8,7 +8,6 @@ use crate::vault::not_revoked::NotRevoked;
 use shared::Secret;
 use std::time::{Duration, Instant};
 
-/// Why there is nothing left to revoke.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RevokeOutcome {
     Revoked,
@@ -18,7 +17,6 @@ pub enum RevokeOutcome {
     BatchToken,
 }
 
-/// What is known of a token without asking Vault.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Expected {
     pub accessor: Option<String>,

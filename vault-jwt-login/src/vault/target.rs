@@ -3,7 +3,6 @@
 use crate::connection::address::Address;
 use shared::mount::MountPath;
 
-/// Where and as what to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub address: Address,

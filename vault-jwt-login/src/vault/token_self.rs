@@ -88,7 +88,6 @@ impl TokenCallRefusal {
         self.status == 403 && (self.words.contains("invalid token") || self.words.contains("bad token"))
     }
 
-    /// Whether this is a refusal without any reason.
     pub fn is_bare(&self) -> bool {
         self.status == 403 && self.words == "permission denied"
     }
@@ -109,10 +108,8 @@ impl TokenCallRefusal {
     }
 }
 
-/// What Vault knows of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenLookup {
-    /// Its lease, from now on.
     pub lease: Lease,
     /// The path it was made at, such as `auth/jwt/login`.
     pub path: String,
@@ -122,7 +119,6 @@ pub struct TokenLookup {
     pub display_name: String,
     /// The remaining number of uses; 0 for no limit, -1 where this lookup was the last one.
     pub uses: i64,
-    /// For the info file.
     pub accessor: String,
     pub policies: Vec<String>,
 }
