@@ -1,5 +1,5 @@
 //! What `kubectl vaultjwt` and `vault-jwt-login` both speak, and nothing else:
-//! the environment of a Vault client, mount paths, durations, unverified JWT
+//! the environment of a Vault client, mount paths, durations, leases, unverified JWT
 //! claims, the catalogue of Vault's refusals, secrets that do not print, and
 //! text that is safe on a terminal.
 //!
@@ -10,6 +10,7 @@
 pub mod duration;
 pub mod env;
 pub mod jwt;
+pub mod lease;
 pub mod mount;
 pub mod refusal;
 pub mod secret;

@@ -1,9 +1,9 @@
 //! Parses the arguments: commands and flags, and which of them go together.
 
-use crate::cli::flags::Flags;
+use crate::cli::flags::{self, Flags};
 use crate::cli::settings::{Settings, settings};
 use crate::cli::usage_error::{UsageError, bad};
-use lexopt::{Arg, Parser, ValueExt};
+use lexopt::{Arg, Parser};
 use shared::env;
 use shared::text::one_line;
 use std::ffi::OsString;
@@ -41,24 +41,7 @@ pub fn parse(
             Arg::Short('h') | Arg::Long("help") => return Ok(Invocation::Print(HELP)),
             Arg::Short('V') | Arg::Long("version") => return Ok(Invocation::Print(VERSION)),
             Arg::Short('q') | Arg::Long("quiet") => flags.quiet = true,
-            Arg::Long("jwt-file") => flags.jwt_file = Some(value(&mut parser, "--jwt-file")?),
-            Arg::Long("role") => flags.role = Some(text(&mut parser, "--role")?),
-            Arg::Long("mount") => flags.mount = Some(text(&mut parser, "--mount")?),
-            Arg::Long("token-file") => flags.token_file = Some(value(&mut parser, "--token-file")?),
-            Arg::Long("mode") => flags.mode = Some(text(&mut parser, "--mode")?),
-            Arg::Long("info-file") => flags.info_file = Some(value(&mut parser, "--info-file")?),
-            Arg::Long("owner") => flags.owner = Some(text(&mut parser, "--owner")?),
-            Arg::Long("group") => flags.group = Some(text(&mut parser, "--group")?),
-            Arg::Long("splay") => flags.splay = Some(text(&mut parser, "--splay")?),
             Arg::Long("no-env") => flags.no_env = true,
-            Arg::Long("log-format") => flags.log_format = Some(text(&mut parser, "--log-format")?),
-            Arg::Long("timeout") => flags.timeout = Some(text(&mut parser, "--timeout")?),
-            Arg::Long("vault-addr") => flags.vault_addr = Some(text(&mut parser, "--vault-addr")?),
-            Arg::Long("vault-namespace") => flags.vault_namespace = Some(text(&mut parser, "--vault-namespace")?),
-            Arg::Long("vault-ca-cert") => flags.vault_ca_cert = Some(text(&mut parser, "--vault-ca-cert")?),
-            Arg::Long("vault-tls-server-name") => {
-                flags.vault_tls_server_name = Some(text(&mut parser, "--vault-tls-server-name")?);
-            }
             Arg::Long("vault-skip-verify") => {
                 flags.vault_skip_verify = Some(match parser.optional_value() {
                     None => true,
@@ -77,14 +60,20 @@ pub fn parse(
                 named = NAMES.into_iter().find(|name| typed == *name);
             }
             Arg::Value(other) => return Err(UsageError::unknown(&other.to_string_lossy())),
-            Arg::Long(name) => return Err(UsageError::Arguments(format!("unknown flag \"--{}\"", one_line(name)))),
+            Arg::Long(name) => {
+                let Some(flag) = flags::WITH_VALUE.into_iter().find(|flag| flag.strip_prefix("--") == Some(name))
+                else {
+                    return Err(UsageError::Arguments(format!("unknown flag \"--{}\"", one_line(name))));
+                };
+                flags.set(flag, value(&mut parser, flag)?)?;
+            }
             Arg::Short(name) => {
                 return Err(UsageError::Arguments(format!("unknown flag \"-{}\"", one_line(&name.to_string()))));
             }
         }
     }
     let keeps = consistent(&flags, named)?;
-    let settings = Box::new(settings(flags, environment)?);
+    let settings = Box::new(settings(&flags, environment)?);
     Ok(match named {
         Some("check") => Invocation::Check(settings),
         Some("revoke") => Invocation::Revoke(settings),
@@ -123,10 +112,6 @@ fn consistent(flags: &Flags, named: Option<&str>) -> Result<bool, UsageError> {
 fn value(parser: &mut Parser, flag: &str) -> Result<OsString, UsageError> {
     let value = parser.value().map_err(arguments_error)?;
     if value.is_empty() { Err(UsageError::Arguments(format!("flag \"{flag}\" needs a value"))) } else { Ok(value) }
-}
-
-fn text(parser: &mut Parser, flag: &str) -> Result<String, UsageError> {
-    value(parser, flag)?.string().map_err(|_| bad(flag, "it is not UTF-8".to_owned()))
 }
 
 fn arguments_error(error: lexopt::Error) -> UsageError {

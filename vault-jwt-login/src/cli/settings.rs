@@ -43,73 +43,58 @@ pub struct Settings {
     pub revoke_on_exit: bool,
 }
 
-pub(crate) fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
+pub(crate) fn settings(flags: &Flags, environment: impl Fn(&str) -> Option<String>) -> Result<Settings, UsageError> {
     let vault = VaultEnv::read(&environment)?;
     let system_file = environment("SSL_CERT_FILE").filter(|path| !path.is_empty());
     let lookup = Lookup(environment);
-    let either = |flag: Option<String>, name: &str, variable: &str| {
-        flag.map(|value| (name.to_owned(), value)).or_else(|| lookup.named(variable))
+    let either = |flag: &str, variable: &str| {
+        flags.text(flag).map(|value| (flag.to_owned(), value)).or_else(|| lookup.named(variable))
     };
 
-    let mount = either(flags.mount, "--mount", "AUTH_MOUNT").or_else(|| lookup.named("AUTH_MOUNT_PATH"));
+    let mount = either("--mount", "AUTH_MOUNT").or_else(|| lookup.named("AUTH_MOUNT_PATH"));
     let mount = mount.unwrap_or_else(|| ("--mount".to_owned(), "jwt".to_owned()));
     let mount = MountPath::parse(&mount.1).map_err(|e| bad(&mount.0, e.to_string()))?;
-    let mode = match either(flags.mode, "--mode", "TOKEN_FILE_MODE") {
-        None => FileMode::PRIVATE,
-        Some((name, typed)) => FileMode::parse(&typed).ok_or_else(|| {
-            let typed = one_line(&typed);
-            bad(&name, format!("\"{typed}\" is not an octal mode with a leading zero, from 0000 to 0777, such as 0640"))
-        })?,
-    };
-    let timeout = match either(flags.timeout, "--timeout", "LOGIN_TIMEOUT") {
-        None => Duration::from_secs(120),
-        Some((name, typed)) => match duration::parse(&typed).map_err(|e| bad(&name, e.to_string()))? {
-            Duration::ZERO => return Err(bad(&name, "there is no login without time".to_owned())),
-            timeout => timeout,
-        },
-    };
-    let splay = match either(flags.splay, "--splay", "LOGIN_SPLAY") {
-        None => None,
-        Some((name, typed)) => match duration::parse(&typed).map_err(|e| bad(&name, e.to_string()))? {
-            Duration::ZERO => None,
-            splay if splay >= timeout => {
-                let why = format!("it leaves no time for the login within {}", duration::short(timeout));
-                return Err(bad(&name, why));
-            }
-            splay => Some(splay),
-        },
-    };
-    let log_format = match either(flags.log_format, "--log-format", "LOG_FORMAT") {
-        None => Format::default(),
-        Some((name, typed)) => Format::parse(&typed)
-            .ok_or_else(|| bad(&name, format!("\"{}\" is neither text nor json", one_line(&typed))))?,
-    };
-    let id = |flag: Option<String>, name: &str, variable: &str| {
-        either(flag, name, variable)
-            .map(|(name, typed)| {
-                let id = typed.parse().ok().filter(|id| *id != u32::MAX);
-                id.ok_or_else(|| bad(&name, format!("\"{}\" is not a numeric id", one_line(&typed))))
-            })
-            .transpose()
+    let mode = parsed(either("--mode", "TOKEN_FILE_MODE"), |typed| {
+        let wrong = "is not an octal mode with a leading zero, from 0000 to 0777, such as 0640";
+        FileMode::parse(typed).ok_or_else(|| format!("\"{}\" {wrong}", one_line(typed)))
+    })?;
+    let duration = |typed: &str| duration::parse(typed).map_err(|error| error.to_string());
+    let timeout = parsed(either("--timeout", "LOGIN_TIMEOUT"), |typed| match duration(typed)? {
+        Duration::ZERO => Err("there is no login without time".to_owned()),
+        timeout => Ok(timeout),
+    })?;
+    let timeout = timeout.unwrap_or(Duration::from_secs(120));
+    let splay = parsed(either("--splay", "LOGIN_SPLAY"), |typed| match duration(typed)? {
+        splay if splay >= timeout => {
+            Err(format!("it leaves no time for the login within {}", duration::short(timeout)))
+        }
+        splay => Ok(splay),
+    })?;
+    let log_format = parsed(either("--log-format", "LOG_FORMAT"), |typed| {
+        Format::parse(typed).ok_or_else(|| format!("\"{}\" is neither text nor json", one_line(typed)))
+    })?;
+    let id = |typed: &str| {
+        let id = typed.parse().ok().filter(|id| *id != u32::MAX);
+        id.ok_or_else(|| format!("\"{}\" is not a numeric id", one_line(typed)))
     };
     let permissions = FilePermissions {
-        mode,
-        owner: id(flags.owner, "--owner", "TOKEN_FILE_OWNER")?,
-        group: id(flags.group, "--group", "TOKEN_FILE_GROUP")?,
+        mode: mode.unwrap_or(FileMode::PRIVATE),
+        owner: parsed(either("--owner", "TOKEN_FILE_OWNER"), id)?,
+        group: parsed(either("--group", "TOKEN_FILE_GROUP"), id)?,
     };
-    let command = match flags.command {
+    let command = match &flags.command {
         None if flags.no_env => {
             return Err(UsageError::Arguments("flag \"--no-env\" needs a command after \"--\"".to_owned()));
         }
         None => None,
         Some(command) => {
-            let mut words = command.into_iter();
+            let mut words = command.iter().cloned();
             let program = words.next().filter(|program| !program.is_empty());
             let program = program.ok_or_else(|| UsageError::Arguments("\"--\" needs a command after it".to_owned()))?;
             Some(ExecCommand { program, arguments: words.collect(), environment: !flags.no_env })
         }
     };
-    let namespace = flags.vault_namespace.as_deref().map_or(vault.namespace, env::namespace);
+    let namespace = flags.text("--vault-namespace").as_deref().map_or(vault.namespace, env::namespace);
     if let Some(name) = namespace.as_deref().filter(|name| !name.bytes().all(|b| b.is_ascii_graphic() || b == b' ')) {
         let why = format!("\"{}\" holds characters that cannot be sent", one_line(name));
         return Err(bad("--vault-namespace or VAULT_NAMESPACE", why));
@@ -119,51 +104,60 @@ pub(crate) fn settings(flags: Flags, environment: impl Fn(&str) -> Option<String
         (None, None) => None,
         _ => return Err(UsageError::HalfAPair),
     };
-    let given = |flag: Option<OsString>, variable: &str| flag.or_else(|| lookup.value(variable).map(OsString::from));
+    let given = |flag: &str, variable: &str| flags.path(flag).or_else(|| lookup.value(variable).map(OsString::from));
     // As manifests of other login programs have it.
     let other = |variable: &str| (lookup.0)(variable).filter(|value| !value.is_empty()).map(OsString::from);
-    let jwt_file = given(flags.jwt_file, "JWT_FILE").or_else(|| other("SERVICE_ACCOUNT_TOKEN_PATH"));
+    let jwt_file = given("--jwt-file", "JWT_FILE").or_else(|| other("SERVICE_ACCOUNT_TOKEN_PATH"));
     let jwt_file = jwt_file.unwrap_or_else(|| jwt_file::PROJECTED.into());
-    let token_file = given(flags.token_file, "TOKEN_FILE").or_else(|| other("TOKEN_DEST_PATH"));
+    let token_file = given("--token-file", "TOKEN_FILE").or_else(|| other("TOKEN_DEST_PATH"));
     // A command that has the token in its environment needs no file.
     let needed = command.as_ref().is_none_or(|command| !command.environment);
     let token_file = token_file.or_else(|| needed.then(|| token_file::DEFAULT.into()));
 
     // In the order in which VaultEnv takes them.
     let ca_variable = || ["CACERT", "CACERT_BYTES", "CAPATH"].iter().find_map(|name| lookup.named(name));
-    let ca_given_by = match &flags.vault_ca_cert {
+    let ca_given_by = match flags.text("--vault-ca-cert") {
         Some(_) => "--vault-ca-cert".to_owned(),
         None => ca_variable().map(|(name, _)| name).unwrap_or_default(),
     };
 
-    let address =
-        Address::parse(&flags.vault_addr.or(vault.address).unwrap_or_else(|| env::DEFAULT_ADDRESS.to_owned()))?;
+    let address = Address::parse(
+        &flags.text("--vault-addr").or(vault.address).unwrap_or_else(|| env::DEFAULT_ADDRESS.to_owned()),
+    )?;
     // Vault's own counts for every request, whatever the others say.
     let proxy = (lookup.named("PROXY_ADDR").or_else(|| lookup.named("HTTP_PROXY")))
         .map(|(given_by, url)| proxy::ProxySetting { given_by, url: Secret::new(url) })
         .or_else(|| proxy::from_environment(&address, &lookup.0));
 
     Ok(Settings {
-        target: Target { address, namespace, mount, role: flags.role.or_else(|| lookup.value("ROLE")) },
+        target: Target { address, namespace, mount, role: flags.text("--role").or_else(|| lookup.value("ROLE")) },
         jwt_file: if jwt_file == "default" { jwt_file::STANDARD.into() } else { jwt_file.into() },
         token_file: token_file.map(PathBuf::from),
-        info_file: given(flags.info_file, "TOKEN_INFO_FILE").map(PathBuf::from),
+        info_file: given("--info-file", "TOKEN_INFO_FILE").map(PathBuf::from),
         permissions,
         command,
-        splay,
+        splay: splay.filter(|splay| !splay.is_zero()),
         timeout,
         request_timeout: vault.timeout.filter(|timeout| !timeout.is_zero()),
         tls: TlsSettings {
-            ca: flags.vault_ca_cert.map(CaSource::File).or(vault.ca),
+            ca: flags.text("--vault-ca-cert").map(CaSource::File).or(vault.ca),
             ca_given_by,
             system_file,
             client,
-            server_name: flags.vault_tls_server_name.or(vault.tls_server_name),
+            server_name: flags.text("--vault-tls-server-name").or(vault.tls_server_name),
             skip_verify: flags.vault_skip_verify.or(vault.skip_verify).unwrap_or_default(),
         },
         proxy,
         quiet: flags.quiet,
-        log_format,
+        log_format: log_format.unwrap_or_default(),
         revoke_on_exit: flags.revoke_on_exit,
     })
+}
+
+/// What was typed, with the flag or variable that it is from, as a value.
+fn parsed<T>(
+    typed: Option<(String, String)>,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, UsageError> {
+    typed.map(|(name, typed)| parse(&typed).map_err(|why| bad(&name, why))).transpose()
 }

@@ -63,8 +63,8 @@ pub fn warn(settings: &Settings, tell: &mut dyn FnMut(&Message<'_>)) {
     }
 }
 
-pub fn lease_text(lasts: Option<Duration>) -> String {
-    lasts.map_or_else(|| "without expiry".to_owned(), |lasts| format!("lease {}", duration::short(lasts)))
+pub fn lease_text(ttl: Option<Duration>) -> String {
+    ttl.map_or_else(|| "without expiry".to_owned(), |ttl| format!("lease {}", duration::short(ttl)))
 }
 
 pub fn login_text(settings: &Settings, granted: &Granted) -> String {

@@ -20,10 +20,8 @@ pub struct ReloadingClient<'a> {
 
 impl<'a> ReloadingClient<'a> {
     pub fn new(settings: &'a Settings, in_flight: InFlight) -> Result<Self, Error> {
-        let tls = trust(settings)?;
         let proxy = settings.proxy.as_ref().map(proxy::usable).transpose().map_err(UsageError::from)?;
-        let vault =
-            VaultClient::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone(), in_flight.clone());
+        let vault = client(settings, &proxy, &in_flight)?;
         Ok(Self { settings, in_flight, proxy, vault, used: false })
     }
 
@@ -32,17 +30,17 @@ impl<'a> ReloadingClient<'a> {
     /// written, what was read before stands.
     pub fn for_connection(&mut self) -> &VaultClient {
         if self.used
-            && let Ok(tls) = trust(self.settings)
+            && let Ok(vault) = client(self.settings, &self.proxy, &self.in_flight)
         {
-            let Settings { target, request_timeout, .. } = self.settings;
-            self.vault =
-                VaultClient::new(target.clone(), tls, *request_timeout, self.proxy.clone(), self.in_flight.clone());
+            self.vault = vault;
         }
         self.used = true;
         &self.vault
     }
 }
 
-fn trust(settings: &Settings) -> Result<Option<TlsConfig>, TlsError> {
-    settings.target.address.is_https().then(|| TlsConfig::new(&settings.tls)).transpose()
+fn client(settings: &Settings, proxy: &Option<Proxy>, in_flight: &InFlight) -> Result<VaultClient, TlsError> {
+    let Settings { target, request_timeout, tls, .. } = settings;
+    let tls = target.address.is_https().then(|| TlsConfig::new(tls)).transpose()?;
+    Ok(VaultClient::new(target.clone(), tls, *request_timeout, proxy.clone(), in_flight.clone()))
 }

@@ -5,11 +5,11 @@
 use crate::command::error::Error;
 use crate::lease::renewal_schedule::{RenewalAction, RenewalSchedule};
 use crate::lease::retry::{self, Clock, RetryKind};
-use crate::lease::ttl::Lease;
 use crate::log::{Level, Message};
 use crate::vault::login_response::Granted;
 use shared::Secret;
 use shared::duration::about;
+use shared::lease::Lease;
 use std::time::Duration;
 
 pub trait TokenLifecycle {

@@ -63,7 +63,7 @@ pub fn reusable_token(
     }
     let role = known.role().map(str::to_owned);
     let TokenLookup { lease, accessor, policies, .. } = known;
-    Ok(Some(Granted { token, lease: lease.lasts, role, accessor, policies, renewable: lease.renewable, uses: 0 }))
+    Ok(Some(Granted { token, lease: lease.ttl, role, accessor, policies, renewable: lease.renewable, uses: 0 }))
 }
 
 fn left(path: &Path, why: &str, tell: &mut dyn FnMut(&Message<'_>)) -> Option<Granted> {
@@ -101,7 +101,7 @@ fn foreign(known: &TokenLookup, target: &Target, claims: &FlatJson) -> Option<&'
     if known.uses != 0 {
         return Some("its number of uses is limited (token_num_uses)");
     }
-    known.lease.lasts.filter(|lasts| *lasts < SHORTEST_TTL).map(|_| "it is about to expire")
+    known.lease.ttl.filter(|ttl| *ttl < SHORTEST_TTL).map(|_| "it is about to expire")
 }
 
 /// Whether the alias of the token, which is the value of the role's `user_claim`, and
@@ -127,8 +127,8 @@ fn same_service_account(known: &TokenLookup, target: &Target, claims: &FlatJson)
 mod tests {
     use super::*;
     use crate::connection::address::Address;
-    use crate::lease::ttl::Lease;
     use serde_json::json;
+    use shared::lease::Lease;
     use shared::mount::MountPath;
 
     fn target(role: Option<&str>) -> Target {
@@ -151,7 +151,7 @@ mod tests {
     fn known(change: impl Fn(&mut TokenLookup)) -> TokenLookup {
         let metadata = [("role", "app"), ("service_account_name", "web"), ("service_account_namespace", "shop")];
         let mut known = TokenLookup {
-            lease: Lease { lasts: Some(Duration::from_secs(60)), renewable: true },
+            lease: Lease { ttl: Some(Duration::from_secs(60)), renewable: true },
             path: "auth/k8s/prod/login".to_owned(),
             metadata: metadata.iter().fold(FlatJson::default(), |flat, (name, value)| flat.with(name, value)),
             display_name: "k8s-prod-account-uid".to_owned(),
@@ -215,9 +215,9 @@ mod tests {
 
     #[test]
     fn a_token_without_a_future_is_not_reused() {
-        let lasts = |lasts: Option<u64>| why(Some("app"), |known| known.lease.lasts = lasts.map(Duration::from_secs));
-        assert_eq!(lasts(Some(0)), Some("it is about to expire"));
-        assert_eq!((lasts(Some(2)), lasts(None)), (None, None));
+        let ttl = |ttl: Option<u64>| why(Some("app"), |known| known.lease.ttl = ttl.map(Duration::from_secs));
+        assert_eq!(ttl(Some(0)), Some("it is about to expire"));
+        assert_eq!((ttl(Some(2)), ttl(None)), (None, None));
         for uses in [-1, 3] {
             let why = why(Some("app"), |known| known.uses = uses);
             assert_eq!(why, Some("its number of uses is limited (token_num_uses)"));

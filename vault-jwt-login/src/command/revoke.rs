@@ -6,7 +6,7 @@ use crate::command::error::{Error, Failure};
 use crate::command::info_file;
 use crate::command::messages::{once_per_text, unless_quiet};
 use crate::command::reloading_client::ReloadingClient;
-use crate::command::stored_files;
+use crate::command::revoke_at_exit::remove_files;
 use crate::connection::in_flight::InFlight;
 use crate::files::existing_token;
 use crate::lease::retry::until_done;
@@ -30,7 +30,7 @@ pub fn run(settings: &Settings, say: &dyn Fn(&Message<'_>)) -> Result<(), Failur
     let attempt = |left| revocation::revoke(client.for_connection(), &token, &expected, left).map_err(Error::from);
     let revoked =
         until_done(settings.timeout, &mut SystemClock::start(), attempt, Error::retry_kind, once_per_text(&mut tell))?;
-    stored_files::remove(settings, Some(&token))?;
+    remove_files(settings, Some(&token))?;
     let path = path.display();
     tell(&Message::new(
         Level::Info,

@@ -1,17 +1,21 @@
-//! Revokes tokens before the program exits, and those that cannot be stored or handed over.
+//! Ends a run: revokes tokens before the program exits, and those that cannot be stored or
+//! handed over, and removes their files.
 
 use crate::cli::settings::Settings;
 use crate::command::error::Error;
 use crate::command::live_tokens::{LiveToken, LiveTokens};
 use crate::command::reloading_client::ReloadingClient;
-use crate::command::stored_files;
 use crate::connection::in_flight::InFlight;
+use crate::files::existing_token::{self, ExistingTokenError};
 use crate::lease::retry::{Clock as _, RetryKind};
 use crate::log::{Level, Message};
 use crate::process::clock::SystemClock;
 use crate::vault::error::VaultError;
 use crate::vault::revocation::{RevokeOutcome, revoke};
+use shared::Secret;
 use shared::text::one_line;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 /// Bound on a revocation before the program exits, its retry included. A pod has
@@ -83,7 +87,7 @@ pub fn withdraw(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_
     let stored = live.is_own_stored();
     match revoke_all(settings, live, |live| live.own) {
         Ok(_) if stored => {
-            if let Err(error) = stored_files::remove(settings, None) {
+            if let Err(error) = remove_files(settings, None) {
                 say(&error.message(Level::Warn, ""));
             }
         }
@@ -106,5 +110,66 @@ pub fn discard(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>
             Err(unrevoked) => say(&unrevoked.message(Level::Warn)),
         }
         live.forget(&token.token);
+    }
+}
+
+/// What a signal does, and the exit code: the token in use is revoked and its files are
+/// removed where that was asked for. A token that is not in place yet is revoked in any
+/// case. `None` where no token is in place.
+pub fn on_signal(settings: &Settings, live: &LiveTokens, name: &str, say: &dyn Fn(&Message<'_>)) -> Option<u8> {
+    let stored = live.is_stored();
+    let revoked = revoke_all(settings, live, |live| settings.revoke_on_exit || !live.stored);
+    let tell = |text: String| {
+        if !settings.quiet {
+            say(&Message::new(Level::Info, text));
+        }
+    };
+    match (revoked, stored && settings.revoke_on_exit) {
+        // The files of a token that lives are kept: the next start reuses it.
+        (Err(unrevoked), true) => {
+            say(&unrevoked.message(Level::Error));
+            return Some(unrevoked.error.exit_code());
+        }
+        (Err(unrevoked), false) => say(&unrevoked.message(Level::Warn)),
+        (Ok(revoked), true) => {
+            if let Err(error) = remove_files(settings, None) {
+                say(&error.message(Level::Error, ""));
+                return Some(error.exit_code());
+            }
+            tell(match revoked {
+                Some(RevokeOutcome::BatchToken) => {
+                    format!("ended by {name}: the Vault token is a batch token, which expires and cannot be revoked")
+                }
+                _ => format!("ended by {name}: the Vault token is revoked"),
+            });
+            return Some(0);
+        }
+        (Ok(_), false) => {}
+    }
+    if stored {
+        tell(format!("ended by {name}"));
+    }
+    stored.then_some(0)
+}
+
+/// Removes the token file and the info file; with `only`, not if another token was put in place
+/// meanwhile.
+pub fn remove_files(settings: &Settings, only: Option<&Secret>) -> Result<(), Error> {
+    let other = |path: &Path| {
+        existing_token::read(path).is_ok_and(|found| only.is_some_and(|only| only.expose() != found.expose()))
+    };
+    if settings.token_file.as_deref().is_some_and(other) {
+        return Ok(());
+    }
+    for path in [&settings.token_file, &settings.info_file].into_iter().flatten() {
+        remove_if_present(path).map_err(|source| ExistingTokenError::NotRemoved { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+fn remove_if_present(path: &Path) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }

@@ -11,12 +11,12 @@ use crate::command::reuse_token::reusable_token;
 use crate::command::revoke_at_exit::discard;
 use crate::lease::renewal_schedule::RenewalSchedule;
 use crate::lease::retry::Clock as _;
-use crate::lease::ttl::Lease;
 use crate::log::{Level, Message};
 use crate::process::clock::SystemClock;
 use crate::process::signals::SignalGate;
 use crate::vault::login_response::Granted;
 use shared::Secret;
+use shared::lease::Lease;
 use std::time::Duration;
 
 pub struct Sidecar<'a> {
@@ -115,13 +115,13 @@ impl TokenLifecycle for Sidecar<'_> {
     }
 
     fn extended(&mut self, lease: Lease) {
-        (self.granted.lease, self.granted.renewable) = (lease.lasts, lease.renewable);
-        self.live.extended(lease.lasts);
+        (self.granted.lease, self.granted.renewable) = (lease.ttl, lease.renewable);
+        self.live.extended(lease.ttl);
         let written = self.gate.undisturbed(|| {
             self.login.put_info(&self.granted)?;
             self.login.put_again(&self.granted)
         });
-        self.say(&Message::new(Level::Info, format!("renewed: {}", lease_text(lease.lasts))));
+        self.say(&Message::new(Level::Info, format!("renewed: {}", lease_text(lease.ttl))));
         match (written, &self.settings.token_file) {
             (Err(error), _) => self.say(&Error::from(error).message(Level::Warn, "")),
             (Ok(true), Some(path)) => {

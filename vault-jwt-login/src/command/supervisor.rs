@@ -5,8 +5,7 @@
 use crate::cli::settings::Settings;
 use crate::command::error::Failure;
 use crate::command::live_tokens::LiveTokens;
-use crate::command::on_signal::on_signal;
-use crate::command::revoke_at_exit::withdraw;
+use crate::command::revoke_at_exit::{on_signal, withdraw};
 use crate::command::sidecar::Sidecar;
 use crate::log::{Level, Message};
 use crate::process::exec::{ExecCommand, ExecError};

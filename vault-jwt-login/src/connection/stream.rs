@@ -1,39 +1,18 @@
 //! The HTTP client's side of a connection: reads and writes with the client's
 //! timeouts.
 
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use std::fmt::Debug;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::net::UnixStream;
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 use ureq::Error;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, LazyBuffers, NextTimeout, Transport};
 
-pub trait Stream: Read + Write + Debug + Send + Sync + 'static {
-    /// Bounds each read; `None` for no bound.
-    fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()>;
-    fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()>;
-}
+/// A TCP or Unix stream.
+pub trait Stream: Read + Write + AsFd + Debug + Send + Sync + 'static {}
 
-impl Stream for TcpStream {
-    fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(bound)
-    }
-
-    fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()> {
-        self.set_write_timeout(bound)
-    }
-}
-
-impl Stream for UnixStream {
-    fn bound_reads(&self, bound: Option<Duration>) -> io::Result<()> {
-        self.set_read_timeout(bound)
-    }
-
-    fn bound_writes(&self, bound: Option<Duration>) -> io::Result<()> {
-        self.set_write_timeout(bound)
-    }
-}
+impl<S: Read + Write + AsFd + Debug + Send + Sync + 'static> Stream for S {}
 
 #[derive(Debug)]
 pub struct StreamTransport {
@@ -56,7 +35,7 @@ impl Transport for StreamTransport {
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
         in_time(timeout)?;
-        self.stream.bound_writes(left(timeout))?;
+        set_socket_timeout(&self.stream, Timeout::Send, left(timeout)).map_err(io::Error::from)?;
         // Goes on after an interruption by itself.
         self.stream.write_all(&self.buffers.output()[..amount]).map_err(|error| timed(error, timeout))
     }
@@ -66,7 +45,7 @@ impl Transport for StreamTransport {
         let (bound, started) = (left(timeout), Instant::now());
         let mut rest = bound;
         loop {
-            self.stream.bound_reads(rest)?;
+            set_socket_timeout(&self.stream, Timeout::Recv, rest).map_err(io::Error::from)?;
             match self.stream.read(self.buffers.input_append_buf()) {
                 Ok(amount) => {
                     self.buffers.input_appended(amount);

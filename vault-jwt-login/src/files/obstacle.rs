@@ -6,31 +6,23 @@ use crate::files::proc_status;
 use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, fstat, statat, statx};
 use rustix::process::geteuid;
 use std::ffi::OsStr;
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
+use thiserror::Error;
 
 /// The sticky bit (inode(7)): only its owner, the directory's, and root may replace a file.
 const STICKY: u32 = 0o1000;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Obstacle {
-    /// Something is mounted there, such as a `subPath` of a volume.
+    /// Such as a `subPath` of a volume.
+    #[error("it is a mount point, which cannot be replaced")]
     MountPoint,
+    #[error(
+        "it belongs to user {0}, and its directory has the sticky bit: only that user, the directory's owner, and \
+         root can replace it"
+    )]
     OwnedBy(u32),
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MountPoint => f.write_str("it is a mount point, which cannot be replaced"),
-            Self::OwnedBy(user) => write!(
-                f,
-                "it belongs to user {user}, and its directory has the sticky bit: only that user, the directory's \
-                 owner, and root can replace it"
-            ),
-        }
-    }
 }
 
 impl Obstacle {

@@ -2,4 +2,3 @@
 
 pub mod renewal_schedule;
 pub mod retry;
-pub mod ttl;

@@ -1,8 +1,8 @@
 //! Decides when a token is renewed (at about two thirds of its TTL) and when it
 //! is replaced. It has no clock and sends nothing.
 
-use crate::lease::ttl::Lease;
 use shared::Secret;
+use shared::lease::{Lease, renew_after};
 use std::time::Duration;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,12 +10,6 @@ pub enum RenewalAction {
     Renew,
     LogIn,
 }
-
-/// The fractions of the TTL after which a token is renewed or replaced, at random between
-/// the two: not for all pods of a deployment at once, and with a third of the TTL left for
-/// an outage. (Vault Agent renews after 0.70 to 0.73 of the TTL.)
-const EARLIEST: f64 = 0.62;
-const LATEST: f64 = 0.70;
 
 /// A token in use. Times are those of the run.
 #[derive(Clone, Debug)]
@@ -31,16 +25,16 @@ pub struct RenewalSchedule {
 impl RenewalSchedule {
     pub fn new(token: Secret, lease: Lease, now: Duration) -> Self {
         let next = if lease.renewable { RenewalAction::Renew } else { RenewalAction::LogIn };
-        Self { token, lease, full: lease.lasts.unwrap_or_default(), since: now, next }
+        Self { token, lease, full: lease.ttl.unwrap_or_default(), since: now, next }
     }
 
     /// A renewal. Where the lease it gives is less than half of what there
     /// was, the maximum is near (Vault cuts the lease down to it), and the
     /// next thing is a new token.
     pub fn renewed(&mut self, lease: Lease, now: Duration) {
-        let lasts = lease.lasts.unwrap_or(Duration::MAX);
-        let near_its_end = lasts.is_zero() || lasts < self.full / 2;
-        self.full = self.full.max(lasts);
+        let ttl = lease.ttl.unwrap_or(Duration::MAX);
+        let near_its_end = ttl.is_zero() || ttl < self.full / 2;
+        self.full = self.full.max(ttl);
         self.next = if lease.renewable && !near_its_end { RenewalAction::Renew } else { RenewalAction::LogIn };
         (self.lease, self.since) = (lease, now);
     }
@@ -52,12 +46,11 @@ impl RenewalSchedule {
     /// What comes next, and when; `None` for a token that never ends.
     /// `share` is anything from 0 to 1.
     pub fn next(&self, share: f64) -> Option<(RenewalAction, Duration)> {
-        let part = EARLIEST + (LATEST - EARLIEST) * share.clamp(0.0, 1.0);
-        self.lease.lasts.map(|lasts| (self.next, self.since + lasts.mul_f64(part)))
+        self.lease.ttl.map(|ttl| (self.next, self.since + renew_after(ttl, share)))
     }
 
     pub fn ends(&self) -> Option<Duration> {
-        self.lease.lasts.map(|lasts| self.since + lasts)
+        self.lease.ttl.map(|ttl| self.since + ttl)
     }
 }
 
@@ -66,7 +59,7 @@ mod tests {
     use super::*;
 
     fn lease(seconds: u64) -> Lease {
-        Lease { lasts: Some(Duration::from_secs(seconds)), renewable: true }
+        Lease { ttl: Some(Duration::from_secs(seconds)), renewable: true }
     }
 
     fn at(schedule: &RenewalSchedule) -> Option<(RenewalAction, u64)> {
@@ -96,7 +89,7 @@ mod tests {
         assert_eq!(at(&schedule), Some((RenewalAction::Renew, 396)));
         schedule.replace();
         assert_eq!(at(&schedule), Some((RenewalAction::LogIn, 396)));
-        let forever = Lease { lasts: None, renewable: false };
+        let forever = Lease { ttl: None, renewable: false };
         assert_eq!(at(&RenewalSchedule::new(Secret::new("t"), forever, Duration::ZERO)), None);
     }
 

@@ -44,12 +44,7 @@ const OUTAGE: Schedule = Schedule {
 };
 
 /// A pod must be ready 3 s after Vault is back; its probes take up to 1 s of that.
-const REFUSED: Schedule = Schedule {
-    shortest: Duration::from_millis(250),
-    first_ceiling: Duration::from_millis(500),
-    longest: Duration::from_millis(1_250),
-    patient: false,
-};
+const REFUSED: Schedule = Schedule { longest: Duration::from_millis(1_250), ..OUTAGE };
 
 const UNANSWERED: Schedule = Schedule {
     shortest: Duration::from_secs(10),

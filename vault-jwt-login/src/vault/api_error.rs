@@ -26,3 +26,8 @@ pub fn read(status: u16, content: &[u8], sent: &Secret) -> (Refusal, String) {
     let words: Vec<&str> = said.iter().flat_map(|text| text.split_whitespace()).collect();
     (refusal::classify(status, &said), one_line(&words.join(" ")))
 }
+
+/// What Vault said.
+pub fn or_no_reason(words: &str) -> &str {
+    if words.is_empty() { "no reason given" } else { words }
+}

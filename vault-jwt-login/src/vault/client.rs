@@ -9,7 +9,6 @@ use crate::connection::tls::TlsConfig;
 use crate::connection::tls_connector::TlsConnector;
 use crate::connection::unix_socket::SocketConnector;
 use crate::files::jwt_file::Jwt;
-use crate::lease::ttl::Lease;
 use crate::vault::error::{FailureStage, VaultError, shown};
 use crate::vault::login_refusal::LATE;
 use crate::vault::login_response::{self, Granted};
@@ -17,6 +16,7 @@ use crate::vault::target::Target;
 use crate::vault::token_self::{self, TokenCall, TokenCallRefusal, TokenLookup};
 use serde::Serialize;
 use shared::Secret;
+use shared::lease::Lease;
 use shared::text::{one_line, os_cause};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -47,12 +47,6 @@ pub struct VaultClient {
     trusted: String,
     request_timeout: Option<Duration>,
     in_flight: InFlight,
-}
-
-#[derive(Clone, Copy)]
-enum Request<'a> {
-    Get,
-    Post(&'a [u8]),
 }
 
 struct Reply {
@@ -120,7 +114,7 @@ impl VaultClient {
         let body = serde_json::to_vec(&login).map_err(|e| self.unreachable(e.to_string()))?;
         let url = self.target.address.login_url(&self.target.mount);
         let started = Instant::now();
-        let reply = self.exchange(&url, Request::Post(&body), None, time_left);
+        let reply = self.exchange(&url, Some(&body), None, time_left);
         let granted = reply.map(|reply| (login_response::read(reply.status, &reply.content, &jwt.secret), reply));
         if let Ok((Ok(granted), _)) = &granted {
             note(granted);
@@ -147,8 +141,8 @@ impl VaultClient {
 
     fn call(&self, call: TokenCall, token: &Secret, time_left: Duration) -> Result<Vec<u8>, VaultError> {
         let url = self.target.address.url(call.path());
-        let request = if call == TokenCall::LookUp { Request::Get } else { Request::Post(b"{}") };
-        let reply = self.exchange(&url, request, Some(token), time_left);
+        let body = (call != TokenCall::LookUp).then_some(&b"{}"[..]);
+        let reply = self.exchange(&url, body, Some(token), time_left);
         self.in_flight.over();
         let Reply { status, retry_after, content } = reply?;
         match status {
@@ -164,18 +158,18 @@ impl VaultClient {
         }
     }
 
-    /// Sends a request, again where a redirect of the same server leads.
+    /// Sends a POST, or a GET where there is no body; again where a redirect of the same server leads.
     fn exchange(
         &self,
         url: &str,
-        request: Request<'_>,
+        body: Option<&[u8]>,
         token: Option<&Secret>,
         time_left: Duration,
     ) -> Result<Reply, VaultError> {
         let bound = self.request_timeout.map_or(time_left, |own| own.min(time_left));
         let started = Instant::now();
         self.in_flight.begins(token.is_none());
-        match self.ask(url, request, token, bound, started) {
+        match self.ask(url, body, token, bound, started) {
             Err(VaultError::Unreachable { address, why, stage: FailureStage::AfterRequest })
                 if started.elapsed() >= LATE =>
             {
@@ -188,14 +182,14 @@ impl VaultClient {
     fn ask(
         &self,
         url: &str,
-        request: Request<'_>,
+        body: Option<&[u8]>,
         token: Option<&Secret>,
         bound: Duration,
         started: Instant,
     ) -> Result<Reply, VaultError> {
-        let mut response = self.send(url, request, token, bound, bound)?;
+        let mut response = self.send(url, body, token, bound, bound)?;
         if let Some(next) = self.redirect(&response)? {
-            response = self.send(&next, request, token, bound.saturating_sub(started.elapsed()), bound)?;
+            response = self.send(&next, body, token, bound.saturating_sub(started.elapsed()), bound)?;
             if self.redirect(&response)?.is_some() {
                 return Err(self.redirected(RedirectError::Second, false));
             }
@@ -209,30 +203,27 @@ impl VaultClient {
     fn send(
         &self,
         url: &str,
-        request: Request<'_>,
+        body: Option<&[u8]>,
         token: Option<&Secret>,
         left: Duration,
         bound: Duration,
     ) -> Result<Response<Body>, VaultError> {
-        let short = Some(CONNECT_TIMEOUT.min(left));
-        let sent = match request {
-            Request::Get => {
-                let config = self.agent.get(url).config().timeout_global(Some(left));
-                let timed = config.timeout_resolve(short).timeout_connect(short).build();
-                self.headers(timed, token).call()
-            }
-            Request::Post(body) => {
-                let config = self.agent.post(url).config().timeout_global(Some(left));
-                let timed = config.timeout_resolve(short).timeout_connect(short).build();
-                self.headers(timed, token).header(header::CONTENT_TYPE, "application/json").send(body)
+        let sent = match body {
+            None => self.prepared(self.agent.get(url), token, left).call(),
+            Some(body) => {
+                let request = self.prepared(self.agent.post(url), token, left);
+                request.header(header::CONTENT_TYPE, "application/json").send(body)
             }
         };
         sent.map_err(|e| self.failed(e, bound))
     }
 
-    fn headers<B>(&self, request: RequestBuilder<B>, token: Option<&Secret>) -> RequestBuilder<B> {
+    /// With its bounds and headers.
+    fn prepared<B>(&self, request: RequestBuilder<B>, token: Option<&Secret>, left: Duration) -> RequestBuilder<B> {
+        let short = Some(CONNECT_TIMEOUT.min(left));
+        let config = request.config().timeout_global(Some(left)).timeout_resolve(short).timeout_connect(short);
         // Vault refuses requests without it where it is set to (SSRF guard).
-        let mut request = request.header("X-Vault-Request", "true");
+        let mut request = config.build().header("X-Vault-Request", "true");
         if let Some(namespace) = &self.target.namespace {
             request = request.header("X-Vault-Namespace", namespace);
         }

@@ -42,8 +42,9 @@ struct Below<'a> {
 }
 
 impl Below<'_> {
-    fn is(self, value: String) {
-        self.list.push((self.path.to_owned(), value));
+    fn is<E>(self, value: impl ToString) -> Result<(), E> {
+        self.list.push((self.path.to_owned(), value.to_string()));
+        Ok(())
     }
 }
 
@@ -63,18 +64,15 @@ impl<'de> Visitor<'de> for Below<'_> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<(), E> {
-        self.is(value.to_owned());
-        Ok(())
+        self.is(value)
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<(), E> {
-        self.is(value.to_string());
-        Ok(())
+        self.is(value)
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<(), E> {
-        self.is(value.to_string());
-        Ok(())
+        self.is(value)
     }
 
     fn visit_f64<E>(self, _: f64) -> Result<(), E> {
@@ -82,8 +80,7 @@ impl<'de> Visitor<'de> for Below<'_> {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<(), E> {
-        self.is(value.to_string());
-        Ok(())
+        self.is(value)
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {

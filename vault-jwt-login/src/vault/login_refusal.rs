@@ -1,6 +1,7 @@
 //! A refused login: Vault's words, and the one command or setting that fixes it.
 
 use crate::files::jwt_claims::DecodedJwt;
+use crate::vault::api_error::or_no_reason;
 use crate::vault::target::Target;
 use shared::refusal::Refusal;
 use shared::text::one_line;
@@ -36,8 +37,7 @@ impl fmt::Display for LoginRefusal {
         if let Some(namespace) = namespace {
             write!(f, ", namespace \"{namespace}\"")?;
         }
-        f.write_str("): ")?;
-        f.write_str(if self.words.is_empty() { "no reason given" } else { &self.words })
+        write!(f, "): {}", or_no_reason(&self.words))
     }
 }
 

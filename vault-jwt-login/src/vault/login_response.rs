@@ -1,10 +1,10 @@
 //! Reads the response to a login: a Vault token, or the reason why there is none. Nothing is
 //! sent here, so that it can be fuzzed.
 
-use crate::lease::ttl::{self, Lease};
 use crate::vault::api_error;
 use serde::Deserialize;
 use shared::Secret;
+use shared::lease::{self, Lease};
 use shared::refusal::Refusal;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ impl Granted {
     /// What it begins with. A renewal is a use: a token with a limited number of them is
     /// left to the application.
     pub fn lease(&self) -> Lease {
-        Lease { lasts: self.lease, renewable: self.renewable && self.uses == 0 }
+        Lease { ttl: self.lease, renewable: self.renewable && self.uses == 0 }
     }
 }
 
@@ -101,7 +101,7 @@ fn granted(status: u16, content: &[u8]) -> Result<Granted, NoLogin> {
     }
     Ok(Granted {
         token: Secret::new(auth.client_token),
-        lease: (auth.lease_duration > 0).then(|| ttl::from_seconds(auth.lease_duration)),
+        lease: (auth.lease_duration > 0).then(|| lease::from_seconds(auth.lease_duration)),
         role: auth.metadata.and_then(|m| m.role),
         accessor: auth.accessor,
         policies: auth.policies.unwrap_or_default(),

@@ -6,7 +6,6 @@ pub mod error;
 pub mod flat_json;
 pub mod login_refusal;
 pub mod login_response;
-pub mod not_revoked;
 pub mod revocation;
 pub mod target;
 pub mod token_self;

@@ -4,7 +4,7 @@
 
 use crate::vault::client::VaultClient;
 use crate::vault::error::VaultError;
-use crate::vault::not_revoked::NotRevoked;
+use crate::vault::token_self::NotRevoked;
 use shared::Secret;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,7 @@ pub fn revoke(
     };
     match vault.look_up(token, time_left.saturating_sub(started.elapsed())) {
         Ok(known) => {
-            not_revoked.valid = Some(known.lease.lasts);
+            not_revoked.valid = Some(known.lease.ttl);
             not_revoked.accessor = Some(known.accessor).filter(|a| !a.is_empty()).or(not_revoked.accessor);
         }
         Err(VaultError::TokenCallRefused(denied)) if denied.is_of_an_invalid_token() => {

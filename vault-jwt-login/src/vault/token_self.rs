@@ -2,14 +2,16 @@
 //! paths, and what the responses mean. Nothing is sent here.
 
 use crate::connection::address::Address;
-use crate::lease::ttl::{self, Lease};
-use crate::vault::api_error;
+use crate::vault::api_error::{self, or_no_reason};
 use crate::vault::flat_json::FlatJson;
 use serde::Deserialize;
 use shared::Secret;
+use shared::duration::about;
+use shared::lease::{self, Lease};
 use shared::refusal::Refusal;
-use std::fmt;
+use shared::text::one_line;
 use std::time::Duration;
+use thiserror::Error;
 
 /// A call with a token about itself (Vault's token auth method). The policy
 /// "default" allows all three.
@@ -43,7 +45,8 @@ impl TokenCall {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("Vault at \"{address}\" {} (status {status}): {}", self.what(), or_no_reason(.words))]
 pub struct TokenCallRefusal {
     pub call: TokenCall,
     pub address: Address,
@@ -55,21 +58,12 @@ pub struct TokenCallRefusal {
     pub retry_after: Option<Duration>,
 }
 
-impl fmt::Display for TokenCallRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (verb, words) = (self.call.verb(), if self.words.is_empty() { "no reason given" } else { &self.words });
-        let Self { address, status, .. } = self;
-        if self.unavailable {
-            write!(f, "Vault at \"{address}\" cannot {verb} the token now (status {status}): {words}")
-        } else {
-            write!(f, "Vault at \"{address}\" did not {verb} the token (status {status}): {words}")
-        }
-    }
-}
-
-impl std::error::Error for TokenCallRefusal {}
-
 impl TokenCallRefusal {
+    fn what(&self) -> String {
+        let verb = self.call.verb();
+        if self.unavailable { format!("cannot {verb} the token now") } else { format!("did not {verb} the token") }
+    }
+
     pub fn read(
         call: TokenCall,
         address: &Address,
@@ -105,6 +99,43 @@ impl TokenCallRefusal {
                  does, unless the role sets token_no_default_policy"
             ),
         }
+    }
+}
+
+/// Vault did not revoke a token that is, or may be, still valid.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{denied}; the token {}{}", self.validity(), self.named())]
+pub struct NotRevoked {
+    pub denied: TokenCallRefusal,
+    /// What the token can be revoked by; it is no secret.
+    pub accessor: Option<String>,
+    /// Whether Vault said that it is valid: `Some` with its TTL, which is `None` for a
+    /// token that never expires.
+    pub valid: Option<Option<Duration>>,
+}
+
+impl NotRevoked {
+    fn validity(&self) -> String {
+        match self.valid {
+            Some(Some(ttl)) => format!("is still valid for {}", about(ttl)),
+            Some(None) => "is still valid and does not expire".to_owned(),
+            None => "may still be valid".to_owned(),
+        }
+    }
+
+    fn named(&self) -> String {
+        self.accessor.as_ref().map(|accessor| format!(" (accessor \"{}\")", one_line(accessor))).unwrap_or_default()
+    }
+
+    pub fn hint(&self) -> String {
+        let accessor = self.accessor.as_deref().filter(|accessor| {
+            !accessor.is_empty() && accessor.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+        });
+        format!(
+            "run: vault token revoke -accessor {}; to allow it from the pod, grant \"update\" on \
+             auth/token/revoke-self with a policy of the role",
+            accessor.unwrap_or("<ACCESSOR>")
+        )
     }
 }
 
@@ -170,7 +201,7 @@ struct LookedUp {
 pub fn renewed(content: &[u8]) -> Result<Lease, String> {
     let RenewResponse { auth } = json(content, "renewal")?;
     // A token that never expires cannot be renewed: 0 is one whose max TTL is reached.
-    Ok(Lease { lasts: Some(ttl::from_seconds(auth.lease_duration)), renewable: auth.renewable })
+    Ok(Lease { ttl: Some(lease::from_seconds(auth.lease_duration)), renewable: auth.renewable })
 }
 
 /// Reads the answer to a look-up; the error says what it is instead.
@@ -178,7 +209,7 @@ pub fn looked_up(content: &[u8]) -> Result<TokenLookup, String> {
     let LookUpResponse { data } = json(content, "look-up")?;
     Ok(TokenLookup {
         lease: Lease {
-            lasts: (data.ttl > 0 || data.expire_time.is_some()).then(|| ttl::from_seconds(data.ttl)),
+            ttl: (data.ttl > 0 || data.expire_time.is_some()).then(|| lease::from_seconds(data.ttl)),
             renewable: data.renewable,
         },
         path: data.path,
@@ -204,7 +235,7 @@ mod tests {
     #[test]
     fn answers_are_read() {
         let renewal = br#"{"auth":{"client_token":"hvs.x","lease_duration":3600,"renewable":true},"warnings":["w"]}"#;
-        assert_eq!(renewed(renewal), Ok(Lease { lasts: Some(Duration::from_secs(3_600)), renewable: true }));
+        assert_eq!(renewed(renewal), Ok(Lease { ttl: Some(Duration::from_secs(3_600)), renewable: true }));
         let look_up = br#"{"data":{"accessor":"a","path":"auth/jwt/login","ttl":59,"renewable":true,
             "expire_time":"2026-11-30T14:38:48Z","meta":{"role":"app"},"display_name":"jwt-s","policies":["default"]}}"#;
         let known = looked_up(look_up).unwrap();
@@ -212,11 +243,11 @@ mod tests {
             (known.path.as_str(), known.role(), known.accessor.as_str(), known.display_name.as_str()),
             ("auth/jwt/login", Some("app"), "a", "jwt-s")
         );
-        assert_eq!(known.lease, Lease { lasts: Some(Duration::from_secs(59)), renewable: true });
+        assert_eq!(known.lease, Lease { ttl: Some(Duration::from_secs(59)), renewable: true });
         let root = br#"{"data":{"accessor":"a","path":"auth/token/root","ttl":0,"expire_time":null,"meta":null,
             "policies":["root"]}}"#;
         let root = looked_up(root).unwrap();
-        assert_eq!((root.role(), root.lease.lasts), (None, None));
+        assert_eq!((root.role(), root.lease.ttl), (None, None));
         for (content, why) in [
             (&b"<html>hvs.secret"[..], "something that is no JSON"),
             (br#"{"data":{"ttl":"hvs.secret"}}"#, "JSON that is no look-up"),
@@ -226,11 +257,11 @@ mod tests {
         // In its last second, and at its max TTL: not a token that never expires.
         let last = br#"{"data":{"path":"auth/jwt/login","ttl":0,"expire_time":"2026-11-30T14:38:48Z","num_uses":-1}}"#;
         let last = looked_up(last).unwrap();
-        assert_eq!((last.lease.lasts, last.uses), (Some(Duration::ZERO), -1));
+        assert_eq!((last.lease.ttl, last.uses), (Some(Duration::ZERO), -1));
         let ended = renewed(br#"{"auth":{"lease_duration":0,"renewable":true}}"#).unwrap();
-        assert_eq!(ended.lasts, Some(Duration::ZERO));
+        assert_eq!(ended.ttl, Some(Duration::ZERO));
         let absurd = format!("{{\"auth\":{{\"lease_duration\":{}}}}}", u64::MAX);
-        assert_eq!(renewed(absurd.as_bytes()).unwrap().lasts, Some(ttl::LONGEST_TTL));
+        assert_eq!(renewed(absurd.as_bytes()).unwrap().ttl, Some(lease::LONGEST_TTL));
         assert_eq!(renewed(br#"{"auth":null}"#), Err("JSON that is no renewal".to_owned()));
     }
 
@@ -266,5 +297,31 @@ mod tests {
         let hint = denied(TokenCall::Renew, 429, "").1;
         assert_eq!(hint, "raise the rate limit quota, or renew less often with a longer token_ttl of the role");
         assert!(unavailable);
+    }
+
+    #[test]
+    fn an_accessor_puts_no_words_into_the_command() {
+        let denied = TokenCallRefusal::read(
+            TokenCall::Revoke,
+            &Address::parse("https://vault").unwrap(),
+            403,
+            b"{\"errors\":[\"no\"]}",
+            None,
+            &Secret::new("t"),
+        );
+        let hint = |accessor: Option<&str>| {
+            let accessor = accessor.map(str::to_owned);
+            NotRevoked { denied: denied.clone(), accessor, valid: None }.hint()
+        };
+        let told = |accessor: &str| {
+            format!(
+                "run: vault token revoke -accessor {accessor}; to allow it from the pod, grant \"update\" on \
+             auth/token/revoke-self with a policy of the role"
+            )
+        };
+        assert_eq!(hint(Some("abC1")), told("abC1"));
+        for odd in [None, Some("a; id"), Some("-h")] {
+            assert_eq!(hint(odd), told("<ACCESSOR>"), "{odd:?}");
+        }
     }
 }

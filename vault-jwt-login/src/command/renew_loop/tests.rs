@@ -137,7 +137,7 @@ impl TokenLifecycle for Simulation {
             return Err(VaultError::TokenCallRefused(Box::new(denied)).into());
         }
         let left = scene.maximum.saturating_sub((scene.now - scene.born).as_secs());
-        Ok(Lease { lasts: Some(Duration::from_secs(scene.lease.min(left))), renewable: true })
+        Ok(Lease { ttl: Some(Duration::from_secs(scene.lease.min(left))), renewable: true })
     }
 
     fn log_in(&mut self) -> Result<Granted, Error> {
@@ -284,7 +284,7 @@ fn a_token_that_has_no_place_waits_for_one_and_is_not_asked_for_again() {
         &mut simulation.clone(),
         RenewalSchedule::new(
             Secret::new("t1"),
-            Lease { lasts: Some(Duration::from_secs(600)), renewable: false },
+            Lease { ttl: Some(Duration::from_secs(600)), renewable: false },
             Duration::ZERO,
         ),
     );
@@ -351,7 +351,7 @@ fn a_token_that_waits_for_too_long_is_discarded() {
     simulation.run(1);
     simulation.0.borrow_mut().full_until = 1_000;
     simulation.0.borrow_mut().until = Duration::from_secs(1_100);
-    let lease = Lease { lasts: Some(Duration::from_secs(600)), renewable: false };
+    let lease = Lease { ttl: Some(Duration::from_secs(600)), renewable: false };
     run(
         &mut simulation.clone(),
         &mut simulation.clone(),
