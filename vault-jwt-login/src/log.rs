@@ -53,6 +53,14 @@ impl<'a> Message<'a> {
         Self { level, text: text.into(), jwt: None, hint: None }
     }
 
+    pub fn info(text: impl Into<String>) -> Self {
+        Self::new(Level::Info, text)
+    }
+
+    pub fn warn(text: impl Into<String>) -> Self {
+        Self::new(Level::Warn, text)
+    }
+
     pub fn hint(self, hint: impl Into<Option<String>>) -> Self {
         Self { hint: hint.into(), ..self }
     }
@@ -152,8 +160,8 @@ mod tests {
              token: iss \"https://i\", sub none, aud \"vault\", kid \"k1\\u{1b}\", exp 1000 (10s from now by this clock)\n\
              hint: look\n"
         );
-        assert_eq!(Message::new(Level::Warn, "hm").shown(Format::Text, 0), "warning: hm\n");
-        assert_eq!(Message::new(Level::Info, "done").shown(Format::Text, 0), "done\n");
+        assert_eq!(Message::warn("hm").shown(Format::Text, 0), "warning: hm\n");
+        assert_eq!(Message::info("done").shown(Format::Text, 0), "done\n");
     }
 
     #[test]
@@ -167,7 +175,7 @@ mod tests {
              \"hint\":\"look\"}\n"
         );
         assert_eq!(
-            Message::new(Level::Info, "done").shown(Format::Json, -5),
+            Message::info("done").shown(Format::Json, -5),
             "{\"time\":\"1970-01-01T00:00:00Z\",\"level\":\"info\",\"message\":\"done\"}\n"
         );
     }

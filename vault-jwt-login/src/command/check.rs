@@ -6,7 +6,7 @@ use crate::command::error::Failure;
 use crate::command::info_file;
 use crate::command::messages::unless_quiet;
 use crate::files::existing_token::{self, ExistingTokenError};
-use crate::log::{Level, Message};
+use crate::log::Message;
 use crate::process::clock::unix_now;
 use shared::duration;
 use std::time::Duration;
@@ -37,6 +37,6 @@ pub fn run(settings: &Settings, say: &dyn Fn(&Message<'_>)) -> Result<(), Failur
             }
         }
     };
-    unless_quiet(settings, say)(&Message::new(Level::Info, text));
+    unless_quiet(settings, say)(&Message::info(text));
     Ok(())
 }

@@ -39,18 +39,10 @@ impl LiveToken {
 #[derive(Debug, Default)]
 pub struct LiveTokens {
     tokens: Mutex<Vec<LiveToken>>,
-    in_flight: InFlight,
+    pub in_flight: InFlight,
 }
 
 impl LiveTokens {
-    pub fn in_flight(&self) -> &InFlight {
-        &self.in_flight
-    }
-
-    pub fn holds(&self, token: &Secret) -> bool {
-        self.all().iter().any(|live| live.token.expose() == token.expose())
-    }
-
     /// Waits for the response to a login that was sent, so that its token can be revoked too.
     pub fn wait_for_a_login(&self, bound: Duration) {
         let mut clock = SystemClock::start();
@@ -86,13 +78,8 @@ impl LiveTokens {
         self.all().iter().filter(|live| which(live)).cloned().collect()
     }
 
-    /// Whether one that this process logged in for is in place.
-    pub fn is_own_stored(&self) -> bool {
-        self.all().iter().any(|live| live.own && live.stored)
-    }
-
-    pub fn is_stored(&self) -> bool {
-        self.all().iter().any(|live| live.stored)
+    pub fn any(&self, which: impl Fn(&LiveToken) -> bool) -> bool {
+        self.all().iter().any(which)
     }
 
     pub fn forget(&self, token: &Secret) {
@@ -134,6 +121,6 @@ mod tests {
         live.granted(&granted("third"));
         live.forget(&Secret::new("third"));
         assert_eq!(of(false), Vec::<String>::new());
-        assert!(live.is_stored());
+        assert!(live.any(|live| live.stored));
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Login<'a> {
     /// files can be written. `gate` keeps signals out of the moments in which
     /// there is a temporary file. Granted tokens are noted in `live`.
     pub fn prepare(settings: &'a Settings, gate: &SignalGate, live: &'a LiveTokens) -> Result<Self, Failure> {
-        let client = ReloadingClient::new(settings, live.in_flight().clone())?;
+        let client = ReloadingClient::new(settings, live.in_flight.clone())?;
         if let Some(command) = &settings.command {
             command.find()?;
         }
@@ -80,7 +80,7 @@ impl<'a> Login<'a> {
         let clock = SystemClock::start();
         for (name, token) in file.leftovers() {
             let path = file.beside(name).display().to_string();
-            if self.live.holds(&token) {
+            if self.live.any(|live| live.token.expose() == token.expose()) {
                 file.remove_leftover(name);
                 continue;
             }
@@ -91,7 +91,7 @@ impl<'a> Login<'a> {
             match revocation::revoke(self.vault(), &token, &Expected::default(), left) {
                 Ok(RevokeOutcome::Revoked) => {
                     let text = format!("revoked the Vault token in \"{path}\", which an interrupted run left behind");
-                    tell(&Message::new(Level::Info, text));
+                    tell(&Message::info(text));
                 }
                 Ok(RevokeOutcome::AlreadyInvalid | RevokeOutcome::BatchToken) => {}
                 Err(error) => {
@@ -108,13 +108,13 @@ impl<'a> Login<'a> {
     /// Puts the token in place again if its file was removed; whether it was.
     pub fn put_again(&self, granted: &Granted) -> Result<bool, TokenFileError> {
         match &self.token_file {
-            Some(file) if file.is_missing() => file.write(&granted.token).map(|()| true),
+            Some(file) if file.is_missing() => file.write(granted.token.expose()).map(|()| true),
             _ => Ok(false),
         }
     }
 
     pub fn put_info(&self, granted: &Granted) -> Result<(), TokenFileError> {
-        let text = |file: &TokenFile| file.write_text(&info_file::text(&self.settings.target, granted, unix_now()));
+        let text = |file: &TokenFile| file.write(&info_file::text(&self.settings.target, granted, unix_now()));
         self.info_file.as_ref().map_or(Ok(()), text)
     }
 }
@@ -141,7 +141,7 @@ pub fn run(
         return Err(error.into());
     }
     live.stored(&granted);
-    tell(&Message::new(Level::Info, login_text(settings, &granted)));
+    tell(&Message::info(login_text(settings, &granted)));
     login.remove_leftovers(&mut tell);
     Ok(granted)
 }
@@ -159,7 +159,7 @@ pub fn log_in_with_retries(
     if let Some(splay) = settings.splay {
         // Less where a lookup has taken most of the time.
         let wait = clock.between(Duration::ZERO, splay.saturating_sub(settings.timeout.saturating_sub(timeout)));
-        tell(&Message::new(Level::Info, format!("waiting {} before the login (--splay)", about(wait))));
+        tell(&Message::info(format!("waiting {} before the login (--splay)", about(wait))));
         clock.sleep(wait);
     }
     let attempt = |left| login.attempt(left);

@@ -38,7 +38,7 @@ pub fn once_per_text(tell: &mut dyn FnMut(&Message<'_>)) -> impl FnMut(&Error, R
 }
 
 pub fn warn(settings: &Settings, tell: &mut dyn FnMut(&Message<'_>)) {
-    let mut warning = |text: String, hint: &str| tell(&Message::new(Level::Warn, text).hint(hint.to_owned()));
+    let mut warning = |text: String, hint: &str| tell(&Message::warn(text).hint(hint.to_owned()));
     if let Some(right) = settings.permissions.mode.right_of_others().filter(|_| settings.token_file.is_some()) {
         warning(
             format!("mode {} lets every user of the pod {right} the Vault token", settings.permissions.mode),

@@ -79,7 +79,7 @@ fn renew_or_replace(clock: &mut dyn Clock, lifecycle: &mut dyn TokenLifecycle, s
             if failures > 0 {
                 let after = about(clock.elapsed().saturating_sub(began));
                 let times = if failures == 1 { "1 failure".to_owned() } else { format!("{failures} failures") };
-                lifecycle.say(&Message::new(Level::Info, format!("works again after {after} ({times})")));
+                lifecycle.say(&Message::info(format!("works again after {after} ({times})")));
             }
             return;
         };

@@ -9,7 +9,7 @@ use crate::command::messages::once_per_text;
 use crate::files::existing_token;
 use crate::files::jwt_file;
 use crate::lease::retry::until_done;
-use crate::log::{Level, Message};
+use crate::log::Message;
 use crate::process::clock::SystemClock;
 use crate::vault::flat_json::FlatJson;
 use crate::vault::login_response::Granted;
@@ -35,7 +35,7 @@ pub fn reusable_token(
         Ok(Err(why)) => return Ok(left(path, why, tell)),
         Err(error) if error.is_absent() => return Ok(None),
         Err(error) => {
-            tell(&Message::new(Level::Warn, format!("{error}; logging in")));
+            tell(&Message::warn(format!("{error}; logging in")));
             return Ok(None);
         }
     };
@@ -68,7 +68,7 @@ pub fn reusable_token(
 
 fn left(path: &Path, why: &str, tell: &mut dyn FnMut(&Message<'_>)) -> Option<Granted> {
     let path = path.display();
-    tell(&Message::new(Level::Warn, format!("not reusing the token in \"{path}\": {why}; logging in")));
+    tell(&Message::warn(format!("not reusing the token in \"{path}\": {why}; logging in")));
     None
 }
 

@@ -10,7 +10,7 @@ use crate::command::revoke_at_exit::remove_files;
 use crate::connection::in_flight::InFlight;
 use crate::files::existing_token;
 use crate::lease::retry::until_done;
-use crate::log::{Level, Message};
+use crate::log::Message;
 use crate::process::clock::{SystemClock, unix_now};
 use crate::vault::revocation::{self, RevokeOutcome};
 
@@ -20,7 +20,7 @@ pub fn run(settings: &Settings, say: &dyn Fn(&Message<'_>)) -> Result<(), Failur
     let token = match existing_token::read(path) {
         Ok(token) => token,
         Err(error) if error.is_absent() => {
-            tell(&Message::new(Level::Info, format!("there is no token in \"{}\"", path.display())));
+            tell(&Message::info(format!("there is no token in \"{}\"", path.display())));
             return Ok(());
         }
         Err(error) => return Err(error.into()),
@@ -32,15 +32,12 @@ pub fn run(settings: &Settings, say: &dyn Fn(&Message<'_>)) -> Result<(), Failur
         until_done(settings.timeout, &mut SystemClock::start(), attempt, Error::retry_kind, once_per_text(&mut tell))?;
     remove_files(settings, Some(&token))?;
     let path = path.display();
-    tell(&Message::new(
-        Level::Info,
-        match revoked {
-            RevokeOutcome::Revoked => format!("revoked the Vault token and removed \"{path}\""),
-            RevokeOutcome::AlreadyInvalid => format!("the Vault token had expired or been revoked; removed \"{path}\""),
-            RevokeOutcome::BatchToken => {
-                format!("the Vault token is a batch token, which expires and cannot be revoked; removed \"{path}\"")
-            }
-        },
-    ));
+    tell(&Message::info(match revoked {
+        RevokeOutcome::Revoked => format!("revoked the Vault token and removed \"{path}\""),
+        RevokeOutcome::AlreadyInvalid => format!("the Vault token had expired or been revoked; removed \"{path}\""),
+        RevokeOutcome::BatchToken => {
+            format!("the Vault token is a batch token, which expires and cannot be revoked; removed \"{path}\"")
+        }
+    }));
     Ok(())
 }

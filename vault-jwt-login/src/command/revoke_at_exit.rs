@@ -84,7 +84,7 @@ pub fn revoke_all(
 /// Revokes every token that this process logged in for, before it exits because its command
 /// does not run, and removes their files.
 pub fn withdraw(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>)) {
-    let stored = live.is_own_stored();
+    let stored = live.any(|live| live.own && live.stored);
     match revoke_all(settings, live, |live| live.own) {
         Ok(_) if stored => {
             if let Err(error) = remove_files(settings, None) {
@@ -103,10 +103,10 @@ pub fn discard(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>
             Ok(RevokeOutcome::BatchToken) => {
                 let text =
                     "the Vault token could not be used; it is a batch token, which expires and cannot be revoked";
-                say(&Message::new(Level::Warn, text));
+                say(&Message::warn(text));
             }
             Ok(_) if settings.quiet => {}
-            Ok(_) => say(&Message::new(Level::Info, "revoked the Vault token that could not be used")),
+            Ok(_) => say(&Message::info("revoked the Vault token that could not be used")),
             Err(unrevoked) => say(&unrevoked.message(Level::Warn)),
         }
         live.forget(&token.token);
@@ -117,11 +117,11 @@ pub fn discard(settings: &Settings, live: &LiveTokens, say: &dyn Fn(&Message<'_>
 /// removed where that was asked for. A token that is not in place yet is revoked in any
 /// case. `None` where no token is in place.
 pub fn on_signal(settings: &Settings, live: &LiveTokens, name: &str, say: &dyn Fn(&Message<'_>)) -> Option<u8> {
-    let stored = live.is_stored();
+    let stored = live.any(|live| live.stored);
     let revoked = revoke_all(settings, live, |live| settings.revoke_on_exit || !live.stored);
     let tell = |text: String| {
         if !settings.quiet {
-            say(&Message::new(Level::Info, text));
+            say(&Message::info(text));
         }
     };
     match (revoked, stored && settings.revoke_on_exit) {

@@ -46,7 +46,7 @@ impl<'a> Sidecar<'a> {
             live.reused(&granted);
             gate.undisturbed(|| login.put_info(&granted))?;
             let lease = lease_text(granted.lease);
-            tell(&Message::new(Level::Info, format!("reusing the existing token: {lease}")));
+            tell(&Message::info(format!("reusing the existing token: {lease}")));
             login.remove_leftovers(&mut tell);
             return Ok(Self { login, settings, gate, live, say, granted, clock });
         }
@@ -56,7 +56,7 @@ impl<'a> Sidecar<'a> {
             let uses = if granted.uses == 1 { "1 use".to_owned() } else { format!("{} uses", granted.uses) };
             let text = format!("the token is limited to {uses} (token_num_uses of the role)");
             let hint = "a new token replaces it before it expires; it is not renewed, since a renewal is a use";
-            tell(&Message::new(Level::Warn, text).hint(hint.to_owned()));
+            tell(&Message::warn(text).hint(hint.to_owned()));
         }
         let clock = SystemClock::start();
         let mut sidecar = Self { login, settings, gate, live, say, granted: granted.clone(), clock };
@@ -75,7 +75,7 @@ impl<'a> Sidecar<'a> {
             Ok::<_, Error>(())
         })?;
         self.granted = granted.clone();
-        self.say(&Message::new(Level::Info, login_text(self.settings, granted)));
+        self.say(&Message::info(login_text(self.settings, granted)));
         Ok(())
     }
 
@@ -109,7 +109,7 @@ impl TokenLifecycle for Sidecar<'_> {
             let text = "the command still uses its first token, which expires soon";
             let hint =
                 "give the role a longer token_max_ttl, or a token_period; or let the command read a --token-file";
-            self.say(&Message::new(Level::Warn, text).hint(hint.to_owned()));
+            self.say(&Message::warn(text).hint(hint.to_owned()));
         }
         Ok(())
     }
@@ -121,12 +121,12 @@ impl TokenLifecycle for Sidecar<'_> {
             self.login.put_info(&self.granted)?;
             self.login.put_again(&self.granted)
         });
-        self.say(&Message::new(Level::Info, format!("renewed: {}", lease_text(lease.ttl))));
+        self.say(&Message::info(format!("renewed: {}", lease_text(lease.ttl))));
         match (written, &self.settings.token_file) {
             (Err(error), _) => self.say(&Error::from(error).message(Level::Warn, "")),
             (Ok(true), Some(path)) => {
                 let text = format!("the token file \"{}\" was gone; written again", path.display());
-                self.say(&Message::new(Level::Warn, text));
+                self.say(&Message::warn(text));
             }
             (Ok(_), _) => {}
         }

@@ -72,12 +72,6 @@ pub struct FilePermissions {
     pub group: Option<u32>,
 }
 
-impl From<FileMode> for FilePermissions {
-    fn from(mode: FileMode) -> Self {
-        Self { mode, owner: None, group: None }
-    }
-}
-
 #[derive(Debug)]
 pub struct TokenFile {
     what: &'static str,
@@ -145,11 +139,7 @@ impl TokenFile {
         matches!(statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW), Err(Errno::NOENT))
     }
 
-    pub fn write(&self, token: &Secret) -> Result<(), TokenFileError> {
-        self.write_text(token.expose())
-    }
-
-    pub fn write_text(&self, text: &str) -> Result<(), TokenFileError> {
+    pub fn write(&self, text: &str) -> Result<(), TokenFileError> {
         self.put_in_place(self.stage(text)?)
     }
 

@@ -5,6 +5,12 @@ use crate::files::token_file_error::INFO_FILE;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::sync::Mutex;
 
+impl From<FileMode> for FilePermissions {
+    fn from(mode: FileMode) -> Self {
+        Self { mode, owner: None, group: None }
+    }
+}
+
 /// The umask is the process's: the tests that set it take turns.
 static UMASK: Mutex<()> = Mutex::new(());
 
@@ -63,7 +69,7 @@ fn the_mode_is_the_asked_one_whatever_the_umask() {
             under_umask(mask, || {
                 let file = TokenFile::prepare(TOKEN_FILE, &path, FileMode(mode).into()).unwrap();
                 assert_eq!(names(dir.path()), Vec::<String>::new());
-                file.write(&Secret::new("hvs.new")).unwrap();
+                file.write("hvs.new").unwrap();
             });
             assert_eq!(mode_of(&path), mode, "mode {mode:o} under umask {mask:o}");
             assert_eq!(std::fs::read(&path).unwrap(), b"hvs.new");
@@ -92,7 +98,7 @@ fn an_old_file_is_replaced_not_rewritten() {
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     let old = std::fs::metadata(&path).unwrap().ino();
     let reader = std::fs::File::open(&path).unwrap();
-    TokenFile::prepare(TOKEN_FILE, &path, FileMode::PRIVATE.into()).unwrap().write(&Secret::new("new")).unwrap();
+    TokenFile::prepare(TOKEN_FILE, &path, FileMode::PRIVATE.into()).unwrap().write("new").unwrap();
     assert_eq!(io::read_to_string(reader).unwrap(), "old and longer");
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
     assert_ne!(std::fs::metadata(&path).unwrap().ino(), old);
@@ -106,7 +112,7 @@ fn a_link_is_replaced_and_what_it_points_to_stays() {
     let (path, victim) = (dir.path().join("token"), dir.path().join("victim"));
     std::fs::write(&victim, "untouched").unwrap();
     std::os::unix::fs::symlink(&victim, &path).unwrap();
-    TokenFile::prepare(TOKEN_FILE, &path, FileMode::PRIVATE.into()).unwrap().write(&Secret::new("new")).unwrap();
+    TokenFile::prepare(TOKEN_FILE, &path, FileMode::PRIVATE.into()).unwrap().write("new").unwrap();
     assert_eq!(std::fs::read_to_string(&victim).unwrap(), "untouched");
     assert!(std::fs::symlink_metadata(&path).unwrap().is_file());
 }
@@ -117,7 +123,7 @@ fn a_failed_rename_leaves_nothing_behind() {
     let path = dir.path().join("token");
     let file = TokenFile::prepare(TOKEN_FILE, &path, FileMode::PRIVATE.into()).unwrap();
     std::fs::create_dir(&path).unwrap();
-    let error = file.write(&Secret::new("new")).unwrap_err();
+    let error = file.write("new").unwrap_err();
     assert_eq!(error.to_string(), format!("could not write the token file \"{}\": is a directory", path.display()));
     assert_eq!(names(dir.path()), ["token"]);
 }
@@ -189,13 +195,13 @@ fn a_file_is_given_to_whom_it_was_asked_to_be() {
     let permissions = |owner, group| FilePermissions { mode: FileMode(0o640), owner, group };
     // To oneself anybody may.
     let file = TokenFile::prepare(TOKEN_FILE, &path, permissions(Some(mine.uid()), Some(mine.gid()))).unwrap();
-    file.write(&Secret::new("t")).unwrap();
+    file.write("t").unwrap();
     assert_eq!(mode_of(&path), 0o640);
     let foreign = TokenFile::prepare(INFO_FILE, &path, permissions(Some(12_345), Some(54_321)));
     match foreign {
         // Root may, to anybody.
         Ok(file) => {
-            file.write(&Secret::new("t")).unwrap();
+            file.write("t").unwrap();
             let found = std::fs::metadata(&path).unwrap();
             assert_eq!((found.uid(), found.gid(), mode_of(&path)), (12_345, 54_321, 0o640));
         }
