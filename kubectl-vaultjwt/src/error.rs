@@ -30,13 +30,10 @@ pub enum Error {
     /// `issuer` found nothing, or a contradiction.
     #[error(transparent)]
     Issuer(#[from] FindError),
-    /// The kubeconfig or its cluster.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// Vault's settings or client.
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// The client for issuers' sites.
     #[error(transparent)]
     Site(#[from] SiteError),
     /// The file of `--keys-from`.
@@ -49,11 +46,7 @@ pub enum Error {
     Output(#[from] std::io::Error),
     /// Flags that exclude each other in a way clap cannot say.
     #[error("{why}")]
-    Usage {
-        command: &'static str,
-        /// Why it is a usage error.
-        why: String,
-    },
+    Usage { command: &'static str, why: String },
     /// Ctrl-C or TERM.
     #[error("interrupted; what was written until now stands, and running the command again completes it")]
     Interrupted,
@@ -95,7 +88,6 @@ impl Error {
     }
 }
 
-/// The address cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("could not listen on {address} for metrics: {}", shared::text::os_cause(source))]
 pub struct ListenError {

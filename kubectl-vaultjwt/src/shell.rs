@@ -15,8 +15,5 @@ pub fn quoted(text: &str) -> String {
 
 /// The vault CLI's flag for a namespace, as a word of a shell.
 pub fn in_namespace(namespace: Option<&str>) -> String {
-    match namespace {
-        Some(namespace) => format!(" -namespace={}", word(namespace)),
-        None => String::new(),
-    }
+    namespace.map(|namespace| format!(" -namespace={}", word(namespace))).unwrap_or_default()
 }

@@ -1,9 +1,10 @@
 //! Flags that identify a cluster at its cloud provider, and the credentials used to query
 //! the provider.
 
+use crate::cli::values::text_if;
 use crate::cloud::evidence::Cloud;
 use crate::cloud::overrides::{CloudOverrides, ClusterId};
-use crate::cloud_api::CloudCredentials;
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 /// The cluster's cloud, where the kubeconfig is silent or contradicts itself.
@@ -12,7 +13,7 @@ use clap::{Args, ValueEnum};
 pub struct CloudFlags {
     /// Whose cluster it is, where the kubeconfig points to two clouds or to none. One of: (eks, aks, gke, generic)
     #[arg(long, value_name = "CLOUD", value_enum, hide_possible_values = true)]
-    pub cloud: Option<CloudName>,
+    pub cloud: Option<Cloud>,
 
     /// The cluster in its cloud: an EKS ARN, an Azure resource id, projects/P/locations/L/clusters/C of GKE, or a name
     #[arg(long, value_name = "ID", value_parser = parse_text)]
@@ -35,17 +36,20 @@ pub struct CloudFlags {
     pub azure_resource_group: Option<String>,
 }
 
-/// `--cloud`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CloudName {
-    /// Amazon EKS
-    Eks,
-    /// Azure AKS
-    Aks,
-    /// Google GKE
-    Gke,
-    /// None of them: the API server alone says who the issuer is
-    Generic,
+impl ValueEnum for Cloud {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Eks, Self::Aks, Self::Gke, Self::Generic]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let (name, help) = match self {
+            Self::Eks => ("eks", "Amazon EKS"),
+            Self::Aks => ("aks", "Azure AKS"),
+            Self::Gke => ("gke", "Google GKE"),
+            Self::Generic => ("generic", "None of them: the API server alone says who the issuer is"),
+        };
+        Some(PossibleValue::new(name).help(help))
+    }
 }
 
 impl CloudFlags {
@@ -57,12 +61,7 @@ impl CloudFlags {
     /// What they say about the cluster.
     pub fn given(&self) -> CloudOverrides {
         CloudOverrides {
-            cloud: self.cloud.map(|cloud| match cloud {
-                CloudName::Eks => Cloud::Eks,
-                CloudName::Aks => Cloud::Aks,
-                CloudName::Gke => Cloud::Gke,
-                CloudName::Generic => Cloud::Generic,
-            }),
+            cloud: self.cloud,
             cluster: self.cloud_cluster.as_deref().map(ClusterId::read),
             aws_region: self.aws_region.clone(),
             aws_profile: self.aws_profile.clone(),
@@ -70,14 +69,9 @@ impl CloudFlags {
             azure_resource_group: self.azure_resource_group.clone(),
         }
     }
-
-    /// As whom a cloud is asked.
-    pub fn credentials(&self) -> CloudCredentials {
-        CloudCredentials { aws_profile: self.aws_profile.clone() }
-    }
 }
 
 /// Never empty: `--aws-profile "$PROFILE"` without one must not pass for none.
 fn parse_text(typed: &str) -> Result<String, String> {
-    if typed.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(typed.to_owned()) }
+    text_if(!typed.trim().is_empty(), typed, "it is empty")
 }

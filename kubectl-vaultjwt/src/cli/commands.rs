@@ -1,6 +1,6 @@
 //! The commands of the program.
 
-use crate::cli::{completion, diff, issuer_command, remove, setup, status, sync};
+use crate::cli::{completion, issuer, remove, setup, status, sync};
 use clap::Subcommand;
 
 /// The commands. Their groups are in `program_help`.
@@ -13,11 +13,11 @@ pub enum Command {
     /// Show the keys on a JWT auth mount, and whose they are
     Status(Box<status::StatusArgs>),
     /// Show what setup or sync would change in Vault
-    Diff(Box<diff::DiffArgs>),
+    Diff(Box<setup::DiffArgs>),
     /// Take one cluster's keys, and only those, off a JWT auth mount
     Remove(Box<remove::RemoveArgs>),
     /// Show who issues the cluster's tokens, and how that was found
-    Issuer(Box<issuer_command::IssuerArgs>),
+    Issuer(Box<issuer::IssuerArgs>),
     /// Print what makes TAB complete commands, flags and names
     Completion(completion::CompletionArgs),
     /// Print the version

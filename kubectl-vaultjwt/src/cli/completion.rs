@@ -22,7 +22,6 @@ pub struct CompletionArgs {
     pub shell: Shell,
 }
 
-/// Who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Shell {
     /// 'kubectl vaultjwt' in any shell with kubectl's completion (kubectl 1.26 and later)

@@ -11,96 +11,73 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const HEADING: &str = "Kubernetes";
-
 /// Which cluster to talk to, and as whom.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Kubernetes")]
 pub struct KubeFlags {
     /// Path to the kubeconfig file to use for CLI requests.
-    #[arg(long, value_name = "FILE", global = true, help_heading = HEADING, verbatim_doc_comment)]
+    #[arg(long, value_name = "FILE", global = true, verbatim_doc_comment)]
     pub kubeconfig: Option<PathBuf>,
 
     /// The name of the kubeconfig context to use
-    #[arg(long, value_name = "NAME", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "NAME", global = true)]
     pub context: Option<String>,
 
     /// The name of the kubeconfig cluster to use
-    #[arg(long, value_name = "NAME", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "NAME", global = true)]
     pub cluster: Option<String>,
 
     /// The name of the kubeconfig user to use
-    #[arg(long, value_name = "NAME", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "NAME", global = true)]
     pub user: Option<String>,
 
     /// If present, the namespace scope for this CLI request
-    #[arg(short, long, value_name = "NAMESPACE", global = true, help_heading = HEADING)]
+    #[arg(short, long, value_name = "NAMESPACE", global = true)]
     pub namespace: Option<String>,
 
     /// The address and port of the Kubernetes API server
-    #[arg(short, long, value_name = "URL", global = true, help_heading = HEADING)]
+    #[arg(short, long, value_name = "URL", global = true)]
     pub server: Option<String>,
 
     /// Path to a cert file for the certificate authority
-    #[arg(long, value_name = "FILE", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "FILE", global = true)]
     pub certificate_authority: Option<PathBuf>,
 
     /// Path to a client certificate file for TLS
-    #[arg(long, value_name = "FILE", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "FILE", global = true)]
     pub client_certificate: Option<PathBuf>,
 
     /// Path to a client key file for TLS
-    #[arg(long, value_name = "FILE", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "FILE", global = true)]
     pub client_key: Option<PathBuf>,
 
     /// Server name to use for server certificate validation. If it is not provided, the hostname used to contact the server is used
-    #[arg(long, value_name = "NAME", global = true, help_heading = HEADING)]
+    #[arg(long, value_name = "NAME", global = true)]
     pub tls_server_name: Option<String>,
 
     /// Read as kubectl reads it, and refused by every command (`cluster::kubeconfig`): the help does not offer it
-    #[arg(
-        long,
-        value_name = "BOOL",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide = true,
-        global = true,
-        help_heading = HEADING
-    )]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(hide = true, global = true)]
     pub insecure_skip_tls_verify: Option<bool>,
 
     /// Username to impersonate for the operation. User could be a regular user or a service account in a namespace.
-    #[arg(long = "as", value_name = "USER", global = true, help_heading = HEADING, verbatim_doc_comment)]
+    #[arg(long = "as", value_name = "USER", global = true, verbatim_doc_comment)]
     pub impersonate: Option<String>,
 
     /// UID to impersonate for the operation.
-    #[arg(long = "as-uid", value_name = "UID", global = true, help_heading = HEADING, verbatim_doc_comment)]
+    #[arg(long = "as-uid", value_name = "UID", global = true, verbatim_doc_comment)]
     pub impersonate_uid: Option<String>,
 
     /// Group to impersonate for the operation, this flag can be repeated to specify multiple groups.
-    #[arg(long = "as-group", value_name = "GROUP", global = true, help_heading = HEADING, verbatim_doc_comment)]
+    #[arg(long = "as-group", value_name = "GROUP", global = true, verbatim_doc_comment)]
     pub impersonate_groups: Vec<String>,
 
     /// User extras to impersonate for the operation, this flag can be repeated to specify multiple values for the same key.
-    #[arg(
-        long = "as-user-extra",
-        value_name = "KEY=VALUE",
-        value_parser = key_value,
-        global = true,
-        help_heading = HEADING,
-        verbatim_doc_comment
-    )]
+    #[arg(long = "as-user-extra", value_name = "KEY=VALUE", value_parser = key_value, global = true, verbatim_doc_comment)]
     pub impersonate_user_extra: Vec<(String, String)>,
 
     /// The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests. [default: 30s]
-    #[arg(
-        long,
-        value_name = "DURATION",
-        value_parser = shared::duration::parse,
-        global = true,
-        help_heading = HEADING,
-        verbatim_doc_comment
-    )]
+    #[arg(long, value_name = "DURATION", value_parser = shared::duration::parse, global = true, verbatim_doc_comment)]
     pub request_timeout: Option<Duration>,
 }
 

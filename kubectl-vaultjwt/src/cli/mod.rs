@@ -3,17 +3,14 @@
 pub mod cloud;
 pub mod commands;
 pub mod completion;
-pub mod diff;
 pub mod help;
 pub mod issuer;
-pub mod issuer_command;
 pub mod keys;
 pub mod kube;
 pub mod program_help;
 pub mod remove;
 pub mod role;
 pub mod setup;
-pub mod sharing;
 pub mod status;
 pub mod sync;
 pub mod values;
@@ -33,14 +30,15 @@ use clap::{Args, ColorChoice, Parser};
     help_template = program_help::program(),
     after_help = program_help::PROGRAM_END,
     max_term_width = help::WIDTH,
+    // The texts of the flags list them. Where the values have texts, too, the flag says it
+    // again: clap looks for a longer help before it comes to this.
+    hide_possible_values = true,
     help_expected = true
 )]
 pub struct Cli {
-    /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
 
-    /// Flags of every command.
     #[command(flatten)]
     pub common: CommonFlags,
 }
@@ -49,31 +47,13 @@ pub struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 pub struct CommonFlags {
     /// Level of detail on stderr: 1 says what is decided, 6 (and -v alone) shows each request to Vault, never a token
-    #[arg(
-        short = 'v',
-        long = "v",
-        value_name = "LEVEL",
-        value_parser = parse_level,
-        global = true,
-        display_order = 900,
-        num_args = 0..=1,
-        default_value_t = 0,
-        default_missing_value = "6",
-        hide_default_value = true
-    )]
+    #[arg(short = 'v', long = "v", value_name = "LEVEL", value_parser = parse_level, global = true, display_order = 900)]
+    #[arg(num_args = 0..=1, default_value_t = 0, default_missing_value = "6", hide_default_value = true)]
     pub verbosity: u8,
 
     /// When to use colour. One of: (auto, always, never); auto is on a terminal, unless NO_COLOR is set
-    #[arg(
-        long,
-        value_name = "WHEN",
-        value_enum,
-        hide_possible_values = true,
-        global = true,
-        display_order = 901,
-        default_value = "auto",
-        hide_default_value = true
-    )]
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "auto", hide_default_value = true)]
+    #[arg(global = true, display_order = 901)]
     pub color: ColorChoice,
 }
 

@@ -12,32 +12,28 @@ const GROUPS: [(&str, &[&str]); 3] =
 
 /// The help of the program: its commands in groups, as kubectl has them.
 pub fn program() -> String {
-    let commands = Command::augment_subcommands(clap::Command::new("kubectl-vaultjwt"));
-    let mut listed: Vec<(String, String)> = commands
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set())
-        .map(|command| {
-            (command.get_name().to_owned(), command.get_about().map(ToString::to_string).unwrap_or_default())
-        })
-        .collect();
+    let program = Command::augment_subcommands(clap::Command::new("kubectl-vaultjwt"));
     // clap makes it later.
-    listed.push(("help".to_owned(), HELP.to_owned()));
+    let program = program.subcommand(clap::Command::new("help").about(HELP));
+    let listed: Vec<_> = program.get_subcommands().filter(|command| !command.is_hide_set()).collect();
     let styles = Styles::styled();
     let (header, literal) = (styles.get_header(), styles.get_literal());
-    let width = listed.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
-    let grouped = |name: &str| GROUPS.iter().any(|(_, names)| names.contains(&name));
+    let width = listed.iter().map(|command| command.get_name().len()).max().unwrap_or_default();
+    let grouped = |name| GROUPS.iter().any(|(_, names)| names.contains(&name));
     let mut text = "{about-with-newline}\n".to_owned();
-    let mut group = |title: &str, members: Vec<&(String, String)>| {
+    let mut group = |title: &str, members: Vec<&clap::Command>| {
         text.push_str(&format!("{header}{title}:{header:#}\n"));
-        for (name, about) in members {
+        for command in members {
+            let name = command.get_name();
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
             text.push_str(&format!("  {literal}{name:width$}{literal:#}  {about}\n"));
         }
         text.push('\n');
     };
     for (title, names) in GROUPS {
-        group(title, names.iter().filter_map(|name| listed.iter().find(|(listed, _)| listed == name)).collect());
+        group(title, names.iter().filter_map(|name| program.find_subcommand(name)).collect());
     }
-    group("Other", listed.iter().filter(|(name, _)| !grouped(name)).collect());
+    group("Other", listed.iter().copied().filter(|command| !grouped(command.get_name())).collect());
     // All arguments would be with clap's own list of commands.
     text + &format!("{{usage-heading}} {{usage}}\n\n{header}Options:{header:#}\n{{options}}{{after-help}}")
 }

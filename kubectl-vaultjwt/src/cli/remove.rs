@@ -2,11 +2,11 @@
 
 use crate::cli::issuer::parse_uid;
 use crate::cli::kube::KubeFlags;
-use crate::cli::values::{DryRun, parse_authority, parse_dry_run};
+use crate::cli::values::{DryRun, OneOf, no_dry_run, no_format};
 use crate::cli::vault::VaultFlags;
 use crate::command::remove::input::Uid;
 use crate::keychain::authority::Authority;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use shared::mount::MountPath;
 
 /// `kubectl vaultjwt remove`
@@ -33,7 +33,7 @@ pub struct RemoveArgs {
     pub cluster_uid: Option<Uid>,
 
     /// Remove one recorded way to a cluster, and no keys: the text that 'status -o json' prints
-    #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority, conflicts_with_all = ["roles", "context"])]
+    #[arg(long, value_name = "AUTHORITY", conflicts_with_all = ["roles", "context"])]
     pub authority: Option<Authority>,
 
     /// Delete the roles that are bound to this issuer alone, and remove the issuer from roles that accept others too
@@ -45,18 +45,16 @@ pub struct RemoveArgs {
     pub yes: bool,
 
     /// Must be "none" or "client". If client, only print what would be removed. Vault has no server-side dry run
-    #[arg(long, value_name = "STRATEGY", value_parser = parse_dry_run, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
+    #[arg(long, value_name = "STRATEGY", value_parser = OneOf(no_dry_run), default_value = "none", num_args = 0..=1, default_missing_value = "client")]
     pub dry_run: DryRun,
 
     /// Output format. One of: (json)
-    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = OneOf(no_format::<RemoveOutput>))]
     pub output: Option<RemoveOutput>,
 
-    /// Which cluster, and as whom.
     #[command(flatten)]
     pub kube: KubeFlags,
 
-    /// Which Vault.
     #[command(flatten)]
     pub vault: VaultFlags,
 }
@@ -70,10 +68,8 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong call, 130 interrupted.";
 
-/// What goes to stdout in place of text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RemoveOutput {
-    /// The whole report.
     Json,
 }
 
@@ -81,12 +77,5 @@ fn parse_cluster_uid(typed: &str) -> Result<Uid, String> {
     match typed {
         "none" => Ok(Uid::None),
         _ => parse_uid(typed).map(Uid::Of),
-    }
-}
-
-fn parse_output(typed: &str) -> Result<RemoveOutput, String> {
-    match typed {
-        "json" => Ok(RemoveOutput::Json),
-        _ => Err("allowed formats are: json".to_owned()),
     }
 }

@@ -1,14 +1,13 @@
 //! Flags that describe a role: which service accounts can log in, and what they get.
 
+use crate::cli::values::text_if;
 use crate::cluster::service_account::ServiceAccount;
 use clap::Args;
 use std::time::Duration;
 
-const HEADING: &str = "Role";
-
 /// The role that is wanted.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = HEADING)]
+#[command(next_help_heading = "Role")]
 pub struct RoleFlags {
     /// Name of the role to write; without it, only the keys are put on the mount
     #[arg(long, value_name = "NAME", value_parser = parse_role_name)]
@@ -96,12 +95,9 @@ fn parse_service_account(typed: &str) -> Result<ServiceAccount, String> {
 fn parse_role_name(typed: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c);
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    if typed.chars().all(plain) && edge(typed.chars().next()) && edge(typed.chars().last()) {
-        Ok(typed.to_owned())
-    } else {
-        Err("a role name has lower-case letters, digits, '-', '_' and '.', and a letter or digit at its ends"
-            .to_owned())
-    }
+    let fit = typed.chars().all(plain) && edge(typed.chars().next()) && edge(typed.chars().last());
+    let why = "a role name has lower-case letters, digits, '-', '_' and '.', and a letter or digit at its ends";
+    text_if(fit, typed, why)
 }
 
 fn parse_policy(typed: &str) -> Result<String, String> {
@@ -114,10 +110,8 @@ fn parse_policy(typed: &str) -> Result<String, String> {
 }
 
 fn parse_audience(typed: &str) -> Result<String, String> {
-    if typed.is_empty() || typed.chars().any(char::is_control) {
-        return Err("an audience is a text without control characters".to_owned());
-    }
-    Ok(typed.to_owned())
+    let fit = !typed.is_empty() && !typed.chars().any(char::is_control);
+    text_if(fit, typed, "an audience is a text without control characters")
 }
 
 fn parse_lease(typed: &str) -> Result<Duration, String> {
@@ -129,10 +123,7 @@ fn parse_lease(typed: &str) -> Result<Duration, String> {
 }
 
 fn parse_claim(typed: &str) -> Result<String, String> {
-    if typed.is_empty() || typed.chars().any(|c| c.is_control() || c == ' ') {
-        return Err(
-            "a claim is a name like \"sub\", or a JSON pointer like \"/kubernetes.io/serviceaccount/uid\"".to_owned()
-        );
-    }
-    Ok(typed.to_owned())
+    let fit = !typed.is_empty() && !typed.chars().any(|c| c.is_control() || c == ' ');
+    let why = "a claim is a name like \"sub\", or a JSON pointer like \"/kubernetes.io/serviceaccount/uid\"";
+    text_if(fit, typed, why)
 }

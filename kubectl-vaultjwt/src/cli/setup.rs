@@ -1,11 +1,10 @@
-//! Flags of `setup`.
+//! Flags of `setup`, and of `diff`, which shows the same plan.
 
 use crate::cli::issuer::IssuerFlags;
-use crate::cli::keys::KeysFlags;
+use crate::cli::keys::{KeysFlags, SharingFlags};
 use crate::cli::kube::KubeFlags;
 use crate::cli::role::RoleFlags;
-use crate::cli::sharing::SharingFlags;
-use crate::cli::values::{DryRun, parse_authority, parse_dry_run};
+use crate::cli::values::{DryRun, OneOf, no_dry_run, no_format};
 use crate::cli::vault::VaultFlags;
 use crate::keychain::authority::Authority;
 use clap::{Args, ValueEnum};
@@ -32,40 +31,19 @@ pub struct SetupArgs {
     pub verify: Verify,
 
     /// Must be "none" or "client". If client, only print what would change. Vault has no server-side dry run
-    #[arg(long, value_name = "STRATEGY", value_parser = parse_dry_run, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
+    #[arg(long, value_name = "STRATEGY", value_parser = OneOf(no_dry_run), default_value = "none", num_args = 0..=1, default_missing_value = "client")]
     pub dry_run: DryRun,
 
     /// Output format. One of: (json, commands); commands prints the plan as vault CLI commands and needs --dry-run=client
-    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
+    #[arg(short, long, value_name = "FORMAT", value_parser = OneOf(no_format::<SetupOutput>))]
     pub output: Option<SetupOutput>,
 
     /// Record this way to an enrolled cluster; must equal the way of this run (see 'kubectl vaultjwt issuer')
-    #[arg(long, value_name = "AUTHORITY", value_parser = parse_authority)]
+    #[arg(long, value_name = "AUTHORITY")]
     pub authority: Option<Authority>,
 
-    /// The role.
     #[command(flatten)]
-    pub role: RoleFlags,
-
-    /// The issuer.
-    #[command(flatten)]
-    pub issuer: IssuerFlags,
-
-    /// How the mount gets its keys.
-    #[command(flatten)]
-    pub keys: KeysFlags,
-
-    /// Keys, and who shares the mount.
-    #[command(flatten)]
-    pub chain: SharingFlags,
-
-    /// Which cluster, and as whom.
-    #[command(flatten)]
-    pub kube: KubeFlags,
-
-    /// Which Vault.
-    #[command(flatten)]
-    pub vault: VaultFlags,
+    pub plan: PlanFlags,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -97,7 +75,6 @@ which wins.
 Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong call,
 130 interrupted.";
 
-/// How a role is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Verify {
     /// Log in with a token of one of the service accounts, then revoke
@@ -106,22 +83,61 @@ pub enum Verify {
     None,
 }
 
-/// What goes to stdout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SetupOutput {
-    /// The whole report.
     Json,
-    /// The plan as vault CLI commands.
     Commands,
 }
 
-fn parse_output(typed: &str) -> Result<SetupOutput, String> {
-    match typed {
-        "json" => Ok(SetupOutput::Json),
-        "commands" => Ok(SetupOutput::Commands),
-        _ => Err("allowed formats are: json, commands".to_owned()),
-    }
+/// What the plan of `setup` and of `diff` follows from.
+#[derive(Args, Debug)]
+pub struct PlanFlags {
+    #[command(flatten)]
+    pub role: RoleFlags,
+
+    #[command(flatten)]
+    pub issuer: IssuerFlags,
+
+    #[command(flatten)]
+    pub keys: KeysFlags,
+
+    #[command(flatten)]
+    pub chain: SharingFlags,
+
+    #[command(flatten)]
+    pub kube: KubeFlags,
+
+    #[command(flatten)]
+    pub vault: VaultFlags,
 }
+
+/// `kubectl vaultjwt diff`
+#[derive(Args, Debug)]
+#[command(
+    help_template = crate::cli::help::COMMAND,
+    before_help = "Shows what 'setup' with the same flags (for an enrolled cluster, without a role: also 'sync') would change in the mount's \
+                  configuration and in the role, as a unified diff. Changes nothing. Keys of other clusters are left \
+                  out of the diff where they do not change.",
+    after_help = DIFF_EXAMPLES
+)]
+pub struct DiffArgs {
+    /// Path of the auth mount
+    #[arg(long, value_name = "PATH", default_value = "jwt")]
+    pub mount: MountPath,
+
+    #[command(flatten)]
+    pub plan: PlanFlags,
+}
+
+const DIFF_EXAMPLES: &str = "Examples:
+  # Has the current cluster rotated its keys?
+  kubectl vaultjwt diff
+
+  # What would this role change?
+  kubectl vaultjwt diff --role app --service-account shop:app --policy app-read
+
+Exit codes, as kubectl diff has them: 0 no difference, 1 differences, more than 1
+failed (2 wrong call, 3 failed, 130 interrupted).";
 
 #[cfg(test)]
 mod tests {
@@ -142,7 +158,7 @@ mod tests {
     #[test]
     fn both_forms_of_a_service_account() {
         let args = parse(&[&ROLE[..], &["--service-account", "shop/job"]].concat()).unwrap();
-        let written: Vec<String> = args.role.service_accounts.iter().map(ToString::to_string).collect();
+        let written: Vec<String> = args.plan.role.service_accounts.iter().map(ToString::to_string).collect();
         assert_eq!(written, ["shop:app", "shop:job"]);
     }
 
@@ -162,7 +178,8 @@ mod tests {
     fn a_fingerprint_may_begin_with_a_hyphen() {
         let id = "-4DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU";
         for flags in [&["--expect-key", id][..], &[&format!("--expect-key={id}")]] {
-            let ids: Vec<String> = parse(flags).unwrap().keys.expected_keys.iter().map(ToString::to_string).collect();
+            let ids: Vec<String> =
+                parse(flags).unwrap().plan.keys.expected_keys.iter().map(ToString::to_string).collect();
             assert_eq!(ids, [id]);
         }
         // A flag in its place is no fingerprint.
@@ -174,7 +191,7 @@ mod tests {
     fn a_role_is_described_unless_the_issuer_moves() {
         let check = |flags: &[&str]| {
             let args = parse(flags).unwrap();
-            args.role.check(args.keys.move_from.is_some())
+            args.plan.role.check(args.plan.keys.move_from.is_some())
         };
         let account = ["--role", "app", "--service-account", "shop:app"];
         assert_eq!(check(&ROLE), Ok(()));

@@ -1,8 +1,9 @@
 //! Flags of `status`.
 
 use crate::cli::kube::KubeFlags;
+use crate::cli::values::{OneOf, no_format};
 use crate::cli::vault::VaultFlags;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use shared::mount::MountPath;
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub struct StatusArgs {
     pub mount: MountPath,
 
     /// Output format. One of: (table, wide, json, yaml, name)
-    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output, default_value = "table")]
+    #[arg(short, long, value_name = "FORMAT", value_parser = OneOf(no_format::<StatusOutput>), default_value = "table")]
     pub output: StatusOutput,
 
     /// Compare the keys with what the clusters of the kubeconfig publish now (with --context: one of them)
@@ -33,11 +34,9 @@ pub struct StatusArgs {
     #[arg(long, value_name = "FILE", requires = "check_clusters")]
     pub issuer_ca_cert: Option<PathBuf>,
 
-    /// Which clusters, and as whom.
     #[command(flatten)]
     pub kube: KubeFlags,
 
-    /// Which Vault.
     #[command(flatten)]
     pub vault: VaultFlags,
 }
@@ -55,28 +54,11 @@ const EXAMPLES: &str = "Examples:
 Exit codes: 0 done, 1 failed, or a cluster could not be checked, 2 wrong call,
 130 interrupted.";
 
-/// How the chain is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StatusOutput {
-    /// Columns.
     Table,
-    /// More columns.
     Wide,
-    /// JSON.
     Json,
-    /// YAML.
     Yaml,
-    /// One name a line.
     Name,
-}
-
-fn parse_output(typed: &str) -> Result<StatusOutput, String> {
-    Ok(match typed {
-        "table" => StatusOutput::Table,
-        "wide" => StatusOutput::Wide,
-        "json" => StatusOutput::Json,
-        "yaml" => StatusOutput::Yaml,
-        "name" => StatusOutput::Name,
-        _ => return Err("allowed formats are: table, wide, json, yaml, name".to_owned()),
-    })
 }

@@ -1,9 +1,9 @@
 //! Flags of `sync`.
 
 use crate::cli::issuer::IssuerFlags;
+use crate::cli::keys::SharingFlags;
 use crate::cli::kube::KubeFlags;
-use crate::cli::sharing::SharingFlags;
-use crate::cli::values::{DryRun, parse_dry_run};
+use crate::cli::values::{DryRun, Format, OneOf, no_dry_run, no_format};
 use crate::cli::vault::VaultFlags;
 use crate::cli::watch::WatchFlags;
 use clap::Args;
@@ -51,30 +51,25 @@ pub struct SyncArgs {
     pub rewrite: bool,
 
     /// Must be "none" or "client". If client, only print what would change. Vault has no server-side dry run
-    #[arg(long, value_name = "STRATEGY", value_parser = parse_dry_run, default_value = "none", num_args = 0..=1, default_missing_value = "client")]
+    #[arg(long, value_name = "STRATEGY", value_parser = OneOf(no_dry_run), default_value = "none", num_args = 0..=1, default_missing_value = "client")]
     pub dry_run: DryRun,
 
     /// Output format. One of: (json, yaml)
-    #[arg(short, long, value_name = "FORMAT", value_parser = parse_output)]
-    pub output: Option<SyncOutput>,
+    #[arg(short, long, value_name = "FORMAT", value_parser = OneOf(no_format::<Format>))]
+    pub output: Option<Format>,
 
-    /// The issuer.
     #[command(flatten)]
     pub issuer: IssuerFlags,
 
-    /// Going on.
     #[command(flatten)]
     pub watch: WatchFlags,
 
-    /// Keys, and who shares the mount.
     #[command(flatten)]
     pub chain: SharingFlags,
 
-    /// Which cluster, and as whom.
     #[command(flatten)]
     pub kube: KubeFlags,
 
-    /// Which Vault.
     #[command(flatten)]
     pub vault: VaultFlags,
 }
@@ -98,20 +93,3 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 done (also when there was nothing to do), 1 at least one cluster
 failed, 2 wrong call, 130 interrupted. With --watch: 0 stopped by TERM or Ctrl-C.";
-
-/// What goes to stdout in place of the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncOutput {
-    /// The whole report as JSON.
-    Json,
-    /// The whole report as YAML.
-    Yaml,
-}
-
-fn parse_output(typed: &str) -> Result<SyncOutput, String> {
-    match typed {
-        "json" => Ok(SyncOutput::Json),
-        "yaml" => Ok(SyncOutput::Yaml),
-        _ => Err("allowed formats are: json, yaml".to_owned()),
-    }
-}

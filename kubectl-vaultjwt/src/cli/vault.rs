@@ -1,52 +1,40 @@
 //! Flags that say which Vault is used and how to connect to it, as typed. There is no flag
 //! for the token: every process of the machine can read the arguments.
 
-use crate::vault::settings::overrides::VaultOverrides;
+use crate::vault::settings::VaultOverrides;
 use std::time::Duration;
 
 /// The flags of the group "Vault". Each one beats its environment variable.
 #[derive(clap::Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Vault")]
 pub struct VaultFlags {
     /// Address of Vault or OpenBao, for example https://vault.example.com:8200 [env: VAULT_ADDR]
-    #[arg(id = "vault_addr", long = "vault-addr", value_name = "URL", help_heading = "Vault")]
+    #[arg(id = "vault_addr", long = "vault-addr", value_name = "URL")]
     pub addr: Option<String>,
 
     /// Vault namespace, for example admin/team [env: VAULT_NAMESPACE]
-    #[arg(id = "vault_namespace", long = "vault-namespace", value_name = "NAMESPACE", help_heading = "Vault")]
+    #[arg(id = "vault_namespace", long = "vault-namespace", value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
     /// PEM file with the only certificate authorities to trust [env: VAULT_CACERT]
-    #[arg(
-        id = "vault_ca_cert",
-        long = "vault-ca-cert",
-        value_name = "FILE",
-        help_heading = "Vault",
-        conflicts_with = "vault_ca_path"
-    )]
+    #[arg(id = "vault_ca_cert", long = "vault-ca-cert", value_name = "FILE", conflicts_with = "vault_ca_path")]
     pub ca_cert: Option<String>,
 
     /// Directory of PEM files with the only certificate authorities to trust [env: VAULT_CAPATH]
-    #[arg(id = "vault_ca_path", long = "vault-ca-path", value_name = "DIR", help_heading = "Vault")]
+    #[arg(id = "vault_ca_path", long = "vault-ca-path", value_name = "DIR")]
     pub ca_path: Option<String>,
 
     /// Do not verify Vault's certificate. Whoever is on the way can then read and change everything [env: VAULT_SKIP_VERIFY]
-    #[arg(
-        id = "vault_skip_verify", long = "vault-skip-verify",
-        value_name = "BOOL",
-        help_heading = "Vault",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        hide_possible_values = true
-    )]
+    #[arg(id = "vault_skip_verify", long = "vault-skip-verify", value_name = "BOOL")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub skip_verify: Option<bool>,
 
     /// Name that Vault's certificate must bear where it is not the address's host; connects without a proxy [env: VAULT_TLS_SERVER_NAME]
-    #[arg(id = "vault_tls_server_name", long = "vault-tls-server-name", value_name = "NAME", help_heading = "Vault")]
+    #[arg(id = "vault_tls_server_name", long = "vault-tls-server-name", value_name = "NAME")]
     pub tls_server_name: Option<String>,
 
     /// Longest time for one request with its retries, 60s if not given; 0 for no limit [env: VAULT_CLIENT_TIMEOUT]
-    #[arg(id = "vault_timeout", long = "vault-timeout", value_name = "DURATION", help_heading = "Vault", value_parser = shared::duration::parse)]
+    #[arg(id = "vault_timeout", long = "vault-timeout", value_name = "DURATION", value_parser = shared::duration::parse)]
     pub timeout: Option<Duration>,
 }
 

@@ -1,6 +1,7 @@
 //! Flags of `sync --watch`.
 
-use clap::Args;
+use crate::cli::values::{OneOf, no_format};
+use clap::{Args, ValueEnum};
 use shared::mount::MountPath;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -45,16 +46,13 @@ pub struct WatchFlags {
     pub metrics_addr: Option<SocketAddr>,
 
     /// Format of the log on stderr. One of: (text, json)
-    #[arg(long, value_name = "FORMAT", value_parser = parse_format, default_value = "text", requires = "watch")]
+    #[arg(long, value_name = "FORMAT", value_parser = OneOf(no_format::<LogFormat>), default_value = "text", requires = "watch")]
     pub log_format: LogFormat,
 }
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
     Text,
-    /// One JSON object each.
     Json,
 }
 
@@ -63,22 +61,13 @@ pub enum LogFormat {
 pub enum Fallback {
     /// With a service account token.
     Jwt {
-        /// The auth mount.
         mount: MountPath,
-        /// The role.
         role: String,
         /// The file with the token; that of --auth-jwt-file if not given.
         jwt_file: Option<PathBuf>,
     },
     /// With `AppRole`.
-    AppRole {
-        /// The auth mount.
-        mount: MountPath,
-        /// The file with the role id.
-        role_id_file: PathBuf,
-        /// The file with the secret id.
-        secret_id_file: Option<PathBuf>,
-    },
+    AppRole { mount: MountPath, role_id_file: PathBuf, secret_id_file: Option<PathBuf> },
 }
 
 impl FromStr for Fallback {
@@ -134,14 +123,6 @@ fn parse_address(typed: &str) -> Result<SocketAddr, String> {
     let all = all.map(|port: u16| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)));
     all.map_or_else(|| typed.parse(), Ok)
         .map_err(|_| "it is not of the form 127.0.0.1:9102, [::1]:9102 or :9102".to_owned())
-}
-
-fn parse_format(typed: &str) -> Result<LogFormat, String> {
-    match typed {
-        "text" => Ok(LogFormat::Text),
-        "json" => Ok(LogFormat::Json),
-        _ => Err("allowed formats are: text, json".to_owned()),
-    }
 }
 
 #[cfg(test)]

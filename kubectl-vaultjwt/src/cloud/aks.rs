@@ -3,37 +3,50 @@
 
 use crate::cloud::kubeconfig_entry::{AuthProvider, Exec};
 use serde::Serialize;
+use shared::text::one_line;
+use std::fmt;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum AzureCloud {
-    /// The public cloud.
+    #[default]
     Public,
     China,
     UsGovernment,
 }
 
-/// What a trace says about an AKS cluster; nothing where it is silent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AksClaim {
+/// An AKS cluster, as far as it is known: by one trace, or by all together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AksCluster {
+    /// Set in each verdict; a trace can be silent.
     pub cloud: Option<AzureCloud>,
-    pub region: Option<String>,
     /// The API server's name, which is the cluster's `fqdn` or `privateFQDN`.
     pub fqdn: Option<String>,
     pub subscription: Option<String>,
     pub tenant: Option<String>,
-    /// What resource group and name can be: `_` may be in both.
+    /// What resource group and name can be (`_` may be in both), the likeliest first; where
+    /// there is none, it is looked for by its fqdn.
     pub names: Vec<AksName>,
-    /// The folder of az's configuration.
+    /// What flags say of resource group and name: no other cluster is meant.
+    #[serde(skip)]
+    pub wanted: AksWanted,
+    /// The folder of az's configuration that the kubeconfig names.
+    #[serde(skip)]
     pub config_dir: Option<String>,
 }
 
-/// A resource group and a name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AksName {
     pub resource_group: String,
     pub name: String,
+}
+
+impl fmt::Display for AksName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" in resource group \"{}\"", one_line(&self.name), one_line(&self.resource_group))
+    }
 }
 
 /// What flags say of a cluster's resource group and name.
@@ -53,12 +66,10 @@ impl AksWanted {
         same(&self.resource_group, &found.resource_group) && same(&self.name, &found.name)
     }
 
-    /// Resource group and name, where both are given.
     pub fn whole(&self) -> Option<AksName> {
         Some(AksName { resource_group: self.resource_group.clone()?, name: self.name.clone()? })
     }
 
-    /// Whether nothing is given.
     pub fn is_open(&self) -> bool {
         self.resource_group.is_none() && self.name.is_none()
     }
@@ -68,7 +79,7 @@ impl AksWanted {
 const SERVER_ID: &str = "6dae42f8-4368-4678-94ff-3960e28e3630";
 
 /// `….hcp.<region>.azmk8s.io` and the private forms, of each cloud.
-pub fn host(host: &str) -> Option<AksClaim> {
+pub fn host(host: &str) -> Option<AksCluster> {
     let (rest, cloud) = [
         (".azmk8s.io", AzureCloud::Public),
         (".cx.prod.service.azk8s.cn", AzureCloud::China),
@@ -79,18 +90,13 @@ pub fn host(host: &str) -> Option<AksClaim> {
     let (before, region) = rest.rsplit_once('.')?;
     let kind = before.rsplit('.').next().unwrap_or_default();
     let is = !region.is_empty() && matches!(kind, "hcp" | "privatelink" | "private");
-    is.then(|| AksClaim {
-        cloud: Some(cloud),
-        region: Some(region.to_owned()),
-        fqdn: Some(host.to_owned()),
-        ..AksClaim::default()
-    })
+    is.then(|| AksCluster { cloud: Some(cloud), fqdn: Some(host.to_owned()), ..AksCluster::default() })
 }
 
 /// `clusterUser_<resource group>_<name>` and `clusterAdmin_…`, which keep their
 /// names when the context is given another one. The name of the cluster entry
 /// says where to split, where it was not renamed.
-pub fn user(user: &str, cluster: Option<&str>) -> Option<AksClaim> {
+pub fn user(user: &str, cluster: Option<&str>) -> Option<AksCluster> {
     let rest = user.strip_prefix("clusterUser_").or_else(|| user.strip_prefix("clusterAdmin_"))?;
     let mut names: Vec<AksName> = rest
         .match_indices('_')
@@ -99,7 +105,7 @@ pub fn user(user: &str, cluster: Option<&str>) -> Option<AksClaim> {
         .collect();
     // The likeliest first.
     names.sort_by_key(|found| cluster != Some(found.name.as_str()));
-    (!names.is_empty()).then(|| AksClaim { names, ..AksClaim::default() })
+    (!names.is_empty()).then(|| AksCluster { names, ..AksCluster::default() })
 }
 
 /// As Azure restricts them: letters, digits, `-` and `_`, none of these at an end.
@@ -111,7 +117,7 @@ fn is_name(name: &str) -> bool {
 
 /// Azure's kubelogin. Another program of the same name (int128's) has neither
 /// `get-token` with a server id nor Azure's ways to log in.
-pub fn exec(exec: &Exec) -> Option<AksClaim> {
+pub fn exec(exec: &Exec) -> Option<AksCluster> {
     let server = exec.flag(&["--server-id"])?;
     if exec.program() != "kubelogin" || server != SERVER_ID {
         return None;
@@ -127,12 +133,12 @@ pub fn exec(exec: &Exec) -> Option<AksClaim> {
 }
 
 /// The auth provider that came before kubelogin.
-pub fn auth_provider(provider: &AuthProvider) -> Option<AksClaim> {
+pub fn auth_provider(provider: &AuthProvider) -> Option<AksCluster> {
     let of = |name: &str| provider.config.get(name).cloned();
-    (provider.name == "azure" && of("apiserver-id").is_none_or(|id| id == SERVER_ID)).then(|| AksClaim {
+    (provider.name == "azure" && of("apiserver-id").is_none_or(|id| id == SERVER_ID)).then(|| AksCluster {
         tenant: of("tenant-id"),
         cloud: of("environment").as_deref().and_then(environment),
-        ..AksClaim::default()
+        ..AksCluster::default()
     })
 }
 
@@ -147,7 +153,7 @@ fn environment(name: &str) -> Option<AzureCloud> {
 
 /// `/subscriptions/…/resourceGroups/…/providers/Microsoft.ContainerService/managedClusters/…`;
 /// ARM itself varies the case of its words.
-pub fn resource_id(id: &str) -> Option<AksClaim> {
+pub fn resource_id(id: &str) -> Option<AksCluster> {
     let words: Vec<&str> = id.trim_matches('/').split('/').collect();
     let [subscriptions, subscription, groups, group, providers, provider, clusters, name] = words.as_slice() else {
         return None;
@@ -157,9 +163,9 @@ pub fn resource_id(id: &str) -> Option<AksClaim> {
         && providers.eq_ignore_ascii_case("providers")
         && provider.eq_ignore_ascii_case("Microsoft.ContainerService")
         && clusters.eq_ignore_ascii_case("managedClusters");
-    is.then(|| AksClaim {
+    is.then(|| AksCluster {
         subscription: Some((*subscription).to_owned()),
         names: vec![AksName { resource_group: (*group).to_owned(), name: (*name).to_owned() }],
-        ..AksClaim::default()
+        ..AksCluster::default()
     })
 }

@@ -2,41 +2,47 @@
 //! write, and the shape of EKS endpoints.
 
 use crate::cloud::kubeconfig_entry::Exec;
+use serde::Serialize;
 
-/// What a trace says about an EKS cluster; nothing where it is silent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EksClaim {
+/// An EKS cluster, as far as it is known: by one trace, or by all together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EksCluster {
     /// `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: Option<String>,
     pub region: Option<String>,
     pub account: Option<String>,
+    /// The name, or the id of a local cluster on Outposts; without either, it is
+    /// looked for by its endpoint.
     pub name: Option<String>,
-    /// The id of a local cluster on Outposts, in place of a name.
-    pub id: Option<String>,
-    /// The role that the token is asked for with.
+    /// Host of its endpoint, where the kubeconfig leads there directly; known of all traces
+    /// together only.
+    pub endpoint: Option<String>,
+    /// The role that tokens are asked for with.
     pub role: Option<String>,
-    /// The profile of AWS's configuration that the entry names.
+    /// The profile of AWS's configuration that the kubeconfig names.
     pub profile: Option<String>,
     /// Whether it is an argument, which goes before keys in the environment, and
     /// no variable, which does not.
+    #[serde(skip)]
     pub profile_is_argument: bool,
 }
 
 /// `arn:<partition>:eks:<region>:<account>:cluster/<name>`, which update-kubeconfig
 /// gives the cluster entry even where the context has an alias.
-pub fn arn(text: &str) -> Option<EksClaim> {
-    let mut parts = text.splitn(6, ':');
-    let (prefix, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
-    let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+pub fn arn(text: &str) -> Option<EksCluster> {
+    let ["arn", partition, "eks", region, account, resource] = text.splitn(6, ':').collect::<Vec<_>>()[..] else {
+        return None;
+    };
     let name = resource.strip_prefix("cluster/").filter(|name| !name.is_empty() && !name.contains('/'))?;
-    let is = prefix == "arn" && service == "eks" && partition.starts_with("aws") && !region.is_empty();
+    let is = partition.starts_with("aws") && !region.is_empty();
     let number = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
-    (is && number).then(|| EksClaim {
+    (is && number).then(|| EksCluster {
         partition: Some(partition.to_owned()),
         region: Some(region.to_owned()),
         account: Some(account.to_owned()),
         name: Some(name.to_owned()),
-        ..EksClaim::default()
+        ..EksCluster::default()
     })
 }
 
@@ -52,7 +58,7 @@ const ENDPOINTS: &[(&str, &str)] = &[
 
 /// `<32 hex>.<2 or 3 characters>.<region>.eks.amazonaws.com` and, since the end
 /// of 2024, `<…>.eks-cluster.<region>.api.aws`.
-pub fn endpoint(host: &str) -> Option<EksClaim> {
+pub fn endpoint(host: &str) -> Option<EksCluster> {
     let (rest, partition) =
         ENDPOINTS.iter().find_map(|(suffix, partition)| Some((host.strip_suffix(suffix)?, *partition)))?;
     let labels: Vec<&str> = rest.split('.').collect();
@@ -64,48 +70,39 @@ pub fn endpoint(host: &str) -> Option<EksClaim> {
         _ => return None,
     };
     let partition = if region.starts_with("us-gov-") { "aws-us-gov" } else { partition };
-    Some(EksClaim { partition: Some(partition.to_owned()), region: Some(region.to_owned()), ..EksClaim::default() })
+    Some(EksCluster { partition: Some(partition.to_owned()), region: Some(region.to_owned()), ..EksCluster::default() })
 }
 
 /// `<name>.<region>.eksctl.io`
-pub fn eksctl(cluster: &str) -> Option<EksClaim> {
+pub fn eksctl(cluster: &str) -> Option<EksCluster> {
     let (name, region) = cluster.strip_suffix(".eksctl.io")?.rsplit_once('.')?;
     let named = !name.is_empty() && !region.is_empty();
-    named.then(|| EksClaim { name: Some(name.to_owned()), region: Some(region.to_owned()), ..EksClaim::default() })
+    named.then(|| EksCluster { name: Some(name.to_owned()), region: Some(region.to_owned()), ..EksCluster::default() })
 }
 
 /// The call of `aws eks get-token` or `aws-iam-authenticator token`.
-pub fn exec(exec: &Exec) -> Option<EksClaim> {
+pub fn exec(exec: &Exec) -> Option<EksCluster> {
     let text = |value: Option<&str>| value.map(str::to_owned);
     let (cluster, role) = match exec.program() {
         "aws" if exec.has("eks") && exec.has("get-token") => {
+            let cluster = exec.flag(&["--cluster-id"]).or(exec.flag(&["--cluster-name"]));
             // `--role` is how update-kubeconfig abbreviates it.
-            (exec.flag(&["--cluster-name"]), exec.flag(&["--role-arn", "--role"]))
+            (cluster, exec.flag(&["--role-arn", "--role"]))
         }
+        // It has one flag for name and id.
         "aws-iam-authenticator" if exec.has("token") => {
             (exec.flag(&["-i", "--cluster-id"]), exec.flag(&["-r", "--role"]))
         }
         _ => return None,
     };
-    let id = match exec.program() {
-        "aws" => exec.flag(&["--cluster-id"]),
-        // It has one flag for both.
-        _ => cluster.filter(|cluster| is_uuid(cluster)),
-    };
     let argument = exec.flag(&["--profile"]);
     let region = exec.flag(&["--region"]).or(exec.variable("AWS_REGION")).or(exec.variable("AWS_DEFAULT_REGION"));
-    Some(EksClaim {
+    Some(EksCluster {
         region: text(region),
-        name: text(cluster.filter(|cluster| Some(*cluster) != id)),
-        id: text(id),
+        name: text(cluster),
         role: text(role),
         profile: text(argument.or(exec.variable("AWS_PROFILE"))),
         profile_is_argument: argument.is_some(),
-        ..EksClaim::default()
+        ..EksCluster::default()
     })
-}
-
-fn is_uuid(text: &str) -> bool {
-    let lengths: Vec<usize> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
 }

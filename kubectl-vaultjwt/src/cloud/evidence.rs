@@ -1,10 +1,12 @@
 //! Collects what points to a cloud, the strongest evidence first.
 
-use crate::cloud::aks::{self, AksClaim};
-use crate::cloud::eks::{self, EksClaim};
-use crate::cloud::gke::{self, GkeClaim};
+use crate::cloud::aks::{self, AksCluster};
+use crate::cloud::eks::{self, EksCluster};
+use crate::cloud::gke::{self, GkeCluster};
 use crate::cloud::kubeconfig_entry::{Entry, host};
 use serde::Serialize;
+use shared::text::one_line;
+use std::fmt;
 
 /// Where a piece was found. What comes first counts more: a host name cannot be
 /// chosen, the tools write arguments and the cluster entry for themselves, and
@@ -12,7 +14,6 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Source {
-    /// The user, by flags.
     Flag,
     /// The host of `server`.
     Server,
@@ -20,13 +21,9 @@ pub enum Source {
     TlsServerName,
     /// The cluster entry's name, where it is an ARN.
     ClusterArn,
-    /// The user's exec plugin.
     ExecPlugin,
-    /// The user's auth provider.
     AuthProvider,
-    /// The user entry's name.
     UserName,
-    /// The cluster entry's name.
     ClusterName,
     ContextName,
 }
@@ -52,16 +49,34 @@ impl Source {
     }
 }
 
+/// `--cloud`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cloud {
+    Eks,
+    Aks,
+    Gke,
+    Generic,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloudClaim {
-    Eks(EksClaim),
-    Aks(AksClaim),
-    Gke(GkeClaim),
+    Eks(EksCluster),
+    Aks(AksCluster),
+    Gke(GkeCluster),
     /// None of the clouds, but a tool that is known.
     Other(&'static str),
 }
 
 impl CloudClaim {
+    pub fn cloud(&self) -> Option<Cloud> {
+        match self {
+            Self::Eks(_) => Some(Cloud::Eks),
+            Self::Aks(_) => Some(Cloud::Aks),
+            Self::Gke(_) => Some(Cloud::Gke),
+            Self::Other(_) => None,
+        }
+    }
+
     /// The name people have for it.
     pub fn words(&self) -> &'static str {
         match self {
@@ -79,6 +94,12 @@ pub struct CloudEvidence {
     /// What is written there. Never a credential.
     pub found: String,
     pub claim: CloudClaim,
+}
+
+impl fmt::Display for CloudEvidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the {} \"{}\" ({})", self.source.words(), one_line(&self.found), self.claim.words())
+    }
 }
 
 /// Everything in `entry` that points somewhere, the strongest first.
@@ -154,23 +175,4 @@ fn of_name(name: &str) -> Option<CloudClaim> {
         _ => None,
     };
     of_cloud.or_else(|| of_tool().map(CloudClaim::Other))
-}
-
-/// `--cloud`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cloud {
-    Eks,
-    Aks,
-    Gke,
-    Generic,
-}
-
-/// The cloud that a claim is about.
-pub fn cloud_of(claim: &CloudClaim) -> Option<Cloud> {
-    match claim {
-        CloudClaim::Eks(_) => Some(Cloud::Eks),
-        CloudClaim::Aks(_) => Some(Cloud::Aks),
-        CloudClaim::Gke(_) => Some(Cloud::Gke),
-        CloudClaim::Other(_) => None,
-    }
 }

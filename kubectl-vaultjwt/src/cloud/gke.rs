@@ -2,26 +2,36 @@
 //! endpoints.
 
 use crate::cloud::kubeconfig_entry::{AuthProvider, Exec};
+use serde::Serialize;
 
-/// What a trace says about a GKE cluster; nothing where it is silent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GkeClaim {
+/// A GKE cluster, as far as it is known: by one trace, or by all together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GkeCluster {
     pub project: Option<String>,
     /// The zone or region.
     pub location: Option<String>,
     pub name: Option<String>,
 }
 
+impl GkeCluster {
+    /// The issuer that GKE gives the cluster, where all of it is known
+    /// (`projects.locations.clusters.well-known` of Google's API).
+    pub fn issuer(&self) -> Option<String> {
+        let (project, location, name) = (self.project.as_ref()?, self.location.as_ref()?, self.name.as_ref()?);
+        Some(format!("https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}"))
+    }
+}
+
 /// `gke_<project>_<zone or region>_<name>`: none of the three has a `_`.
-pub fn name(entry: &str) -> Option<GkeClaim> {
-    let mut parts = entry.strip_prefix("gke_")?.split('_');
-    let (project, location, name) = (parts.next()?, parts.next()?, parts.next()?);
-    let all = [project, location, name];
+pub fn name(entry: &str) -> Option<GkeCluster> {
+    let all: Vec<&str> = entry.strip_prefix("gke_")?.split('_').collect();
+    let [project, location, name] = all[..] else { return None };
     // A domain-scoped project is `example.com:project`.
     let legal =
         |part: &str| part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.' | ':'));
-    let is = parts.next().is_none() && all.iter().all(|part| !part.is_empty() && legal(part));
-    is.then(|| GkeClaim {
+    let is = all.iter().all(|part| !part.is_empty() && legal(part));
+    is.then(|| GkeCluster {
         project: Some(project.to_owned()),
         location: Some(location.to_owned()),
         name: Some(name.to_owned()),
@@ -29,20 +39,20 @@ pub fn name(entry: &str) -> Option<GkeClaim> {
 }
 
 /// gcloud's exec plugin, which says no more than that.
-pub fn exec(exec: &Exec) -> Option<GkeClaim> {
-    (exec.program() == "gke-gcloud-auth-plugin").then(GkeClaim::default)
+pub fn exec(exec: &Exec) -> Option<GkeCluster> {
+    (exec.program() == "gke-gcloud-auth-plugin").then(GkeCluster::default)
 }
 
 /// The auth provider that came before it.
-pub fn auth_provider(provider: &AuthProvider) -> Option<GkeClaim> {
-    (provider.name == "gcp").then(GkeClaim::default)
+pub fn auth_provider(provider: &AuthProvider) -> Option<GkeCluster> {
+    (provider.name == "gcp").then(GkeCluster::default)
 }
 
 /// `gke-….<location>.gke.goog`
-pub fn host(host: &str) -> Option<GkeClaim> {
+pub fn host(host: &str) -> Option<GkeCluster> {
     let (first, location) = host.strip_suffix(".gke.goog")?.rsplit_once('.')?;
     (first.starts_with("gke-") && !location.is_empty())
-        .then(|| GkeClaim { location: Some(location.to_owned()), ..GkeClaim::default() })
+        .then(|| GkeCluster { location: Some(location.to_owned()), ..GkeCluster::default() })
 }
 
 /// Connect gateway, a proxy to the clusters of a fleet, which can be of any provider.
@@ -52,9 +62,9 @@ pub fn is_connect_gateway(host: &str) -> bool {
 }
 
 /// `projects/<project>/locations/<location>/clusters/<name>`
-pub fn resource(id: &str) -> Option<GkeClaim> {
+pub fn resource(id: &str) -> Option<GkeCluster> {
     let words: Vec<&str> = id.trim_matches('/').split('/').collect();
     let ["projects", project, "locations", location, "clusters", name] = words.as_slice() else { return None };
     let text = |word: &&str| Some((**word).to_owned()).filter(|word| !word.is_empty());
-    Some(GkeClaim { project: text(project), location: text(location), name: text(name) })
+    Some(GkeCluster { project: text(project), location: text(location), name: text(name) })
 }

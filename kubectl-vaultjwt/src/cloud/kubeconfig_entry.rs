@@ -7,11 +7,9 @@ use url::Url;
 /// The entries of one context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// The context's name; `None` in a pod.
+    /// `None` in a pod.
     pub context: Option<String>,
-    /// The cluster entry's name.
     pub cluster: Option<String>,
-    /// The user entry's name.
     pub user: Option<String>,
     /// URL of the API server.
     pub server: String,
@@ -22,9 +20,8 @@ pub struct Entry {
     pub authorities: Vec<Vec<u8>>,
     /// Whether there is no kubeconfig: a pod and its own cluster.
     pub in_pod: bool,
-    /// The user's exec plugin.
     pub exec: Option<Exec>,
-    /// The user's auth provider, as kubectl had them before 1.26.
+    /// As kubectl had them before 1.26.
     pub auth_provider: Option<AuthProvider>,
 }
 
@@ -46,7 +43,7 @@ pub struct AuthProvider {
 }
 
 impl Entry {
-    /// Host of the API server in lower case, without a trailing dot.
+    /// Host of the API server, as [`host`] gives it.
     pub fn host(&self) -> Option<String> {
         host(&self.server)
     }
@@ -147,7 +144,6 @@ impl Exec {
         self.args.iter().any(|arg| arg == word)
     }
 
-    /// A variable of the entry's environment.
     pub fn variable(&self, name: &str) -> Option<&str> {
         self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }

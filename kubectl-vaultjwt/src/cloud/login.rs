@@ -1,16 +1,17 @@
-//! The command with which a person logs in to a cluster's cloud. Pure.
+//! Commands of the clouds' own tools, foremost the one with which a person logs in to a
+//! cluster's cloud. Pure.
 
 use crate::cloud::{CloudOverrides, Entry, Verdict, identify};
 use crate::shell::word;
 
 /// For EKS, with the profile that is used.
 pub fn aws(profile: Option<&str>) -> String {
-    with("aws sso login", "--profile", profile)
+    command("aws sso login", &[("--profile", profile)])
 }
 
 /// For AKS, in the tenant that the kubeconfig names.
 pub fn azure(tenant: Option<&str>) -> String {
-    with("az login", "--tenant", tenant)
+    command("az login", &[("--tenant", tenant)])
 }
 
 /// For the cluster that `entry` points to; `None` where it is of no cloud, or
@@ -24,8 +25,15 @@ pub fn of(entry: &Entry) -> Option<String> {
     }
 }
 
-fn with(command: &str, flag: &str, value: Option<&str>) -> String {
-    value.map_or_else(|| command.to_owned(), |value| format!("{command} {flag} {}", word(value)))
+/// A command with its flags, where they have a value.
+pub fn command(base: &str, flags: &[(&str, Option<&str>)]) -> String {
+    let mut command = base.to_owned();
+    for (flag, value) in flags {
+        if let Some(value) = value {
+            command.push_str(&format!(" {flag} {}", word(value)));
+        }
+    }
+    command
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@ pub mod login;
 pub mod overrides;
 pub mod verdict;
 
-pub use evidence::CloudEvidence;
 pub use kubeconfig_entry::Entry;
 pub use overrides::{CloudOverrides, Identity, identify};
 pub use verdict::{Contradiction, Verdict};

@@ -1,22 +1,19 @@
 //! What the user says about the cluster by flags, and what it decides: where a kubeconfig
 //! contradicts itself or does not identify a cloud, a flag decides.
 
-use crate::cloud::aks::{self, AksClaim, AksWanted};
-use crate::cloud::eks::{self, EksClaim};
-use crate::cloud::evidence::{self, Cloud, CloudClaim, CloudEvidence, Source, cloud_of};
-use crate::cloud::gke::{self, GkeClaim};
+use crate::cloud::aks::{self, AksCluster, AksWanted};
+use crate::cloud::eks::{self, EksCluster};
+use crate::cloud::evidence::{self, Cloud, CloudClaim, CloudEvidence, Source};
+use crate::cloud::gke::{self, GkeCluster};
 use crate::cloud::kubeconfig_entry::Entry;
 use crate::cloud::verdict::{self, Contradiction, Verdict};
 
 /// `--cloud-cluster`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterId {
-    /// An ARN.
-    Eks(EksClaim),
-    /// ARM's resource id.
-    Aks(AksClaim),
-    /// `projects/<project>/locations/<location>/clusters/<name>`
-    Gke(GkeClaim),
+    /// A full id: an ARN, ARM's resource id, or
+    /// `projects/<project>/locations/<location>/clusters/<name>`.
+    Full(CloudClaim),
     /// A name alone, in the cloud that the rest points to.
     Name(String),
 }
@@ -24,17 +21,10 @@ pub enum ClusterId {
 impl ClusterId {
     /// Reads what was typed; whatever is no full id of a cloud is a name.
     pub fn read(typed: &str) -> Self {
-        let full = eks::arn(typed).map(Self::Eks).or_else(|| aks::resource_id(typed).map(Self::Aks));
-        full.or_else(|| gke::resource(typed).map(Self::Gke)).unwrap_or_else(|| Self::Name(typed.to_owned()))
-    }
-
-    fn cloud(&self) -> Option<Cloud> {
-        match self {
-            Self::Eks(_) => Some(Cloud::Eks),
-            Self::Aks(_) => Some(Cloud::Aks),
-            Self::Gke(_) => Some(Cloud::Gke),
-            Self::Name(_) => None,
-        }
+        let full = (eks::arn(typed).map(CloudClaim::Eks))
+            .or_else(|| aks::resource_id(typed).map(CloudClaim::Aks))
+            .or_else(|| gke::resource(typed).map(CloudClaim::Gke));
+        full.map_or_else(|| Self::Name(typed.to_owned()), Self::Full)
     }
 }
 
@@ -61,30 +51,30 @@ pub struct CloudOverrides {
 pub struct Identity {
     /// Every piece, the strongest first.
     pub evidence: Vec<CloudEvidence>,
-    /// What follows from them.
     pub verdict: Result<Verdict, Box<Contradiction>>,
 }
 
 /// Collects what the kubeconfig and the flags say, and decides.
 pub fn identify(entry: &Entry, given: &CloudOverrides) -> Identity {
     let mut evidence = evidence::collect(entry);
-    let decided = given.cloud.or_else(|| given.cluster.as_ref().and_then(ClusterId::cloud));
-    let verdict = match decided {
-        Some(Cloud::Generic) => Ok(Verdict::Generic),
-        Some(cloud) => {
-            evidence.retain(|piece| cloud_of(&piece.claim).is_none_or(|of| of == cloud));
-            evidence.insert(0, given.piece(cloud));
-            verdict::decide(&evidence)
-        }
-        None => match verdict::cloud(&evidence) {
-            Ok(Some(cloud)) if given.says_more_of(cloud) => {
-                evidence.insert(0, given.piece(cloud));
-                verdict::decide(&evidence)
-            }
-            _ => verdict::decide(&evidence),
-        },
+    let by_id = match &given.cluster {
+        Some(ClusterId::Full(claim)) => claim.cloud(),
+        _ => None,
     };
-    Identity { evidence, verdict: verdict.map(|verdict| given.narrow(verdict)) }
+    let flagged = match given.cloud.or(by_id) {
+        Some(Cloud::Generic) => return Identity { evidence, verdict: Ok(Verdict::Generic) },
+        Some(cloud) => {
+            evidence.retain(|piece| piece.claim.cloud().is_none_or(|of| of == cloud));
+            Some(cloud)
+        }
+        None => {
+            let cloud = verdict::deciding(&evidence).ok().flatten().and_then(CloudClaim::cloud);
+            cloud.filter(|cloud| given.says_more_of(*cloud))
+        }
+    };
+    evidence.splice(..0, flagged.map(|cloud| given.piece(cloud)));
+    let verdict = verdict::decide(&evidence).map(|verdict| given.narrow(verdict));
+    Identity { evidence, verdict }
 }
 
 impl CloudOverrides {
@@ -111,36 +101,36 @@ impl CloudOverrides {
         };
         let claim = match cloud {
             Cloud::Aks => {
-                let mut claim = match &self.cluster {
-                    Some(ClusterId::Aks(claim)) => claim.clone(),
-                    _ => AksClaim::default(),
+                let mut aks = match &self.cluster {
+                    Some(ClusterId::Full(CloudClaim::Aks(aks))) => aks.clone(),
+                    _ => AksCluster::default(),
                 };
-                says("--cloud-cluster", &name.or_else(|| claim.names.first().map(|n| n.name.clone())));
+                says("--cloud-cluster", &name.or_else(|| aks.names.first().map(|n| n.name.clone())));
                 says("--azure-subscription", &self.azure_subscription);
                 says("--azure-resource-group", &self.azure_resource_group);
-                claim.subscription = self.azure_subscription.clone().or(claim.subscription);
-                CloudClaim::Aks(claim)
+                aks.subscription = self.azure_subscription.clone().or(aks.subscription);
+                CloudClaim::Aks(aks)
             }
             Cloud::Gke => {
-                let claim = match &self.cluster {
-                    Some(ClusterId::Gke(claim)) => claim.clone(),
-                    _ => GkeClaim { name, ..GkeClaim::default() },
+                let gke = match &self.cluster {
+                    Some(ClusterId::Full(CloudClaim::Gke(gke))) => gke.clone(),
+                    _ => GkeCluster { name, ..GkeCluster::default() },
                 };
-                says("--cloud-cluster", &claim.name);
-                CloudClaim::Gke(claim)
+                says("--cloud-cluster", &gke.name);
+                CloudClaim::Gke(gke)
             }
             Cloud::Eks | Cloud::Generic => {
-                let mut claim = match &self.cluster {
-                    Some(ClusterId::Eks(claim)) => claim.clone(),
-                    _ => EksClaim { name, ..EksClaim::default() },
+                let mut eks = match &self.cluster {
+                    Some(ClusterId::Full(CloudClaim::Eks(eks))) => eks.clone(),
+                    _ => EksCluster { name, ..EksCluster::default() },
                 };
-                says("--cloud-cluster", &claim.name);
+                says("--cloud-cluster", &eks.name);
                 says("--aws-region", &self.aws_region);
                 says("--aws-profile", &self.aws_profile);
-                claim.region = self.aws_region.clone().or(claim.region);
-                claim.profile = self.aws_profile.clone();
-                claim.profile_is_argument = claim.profile.is_some();
-                CloudClaim::Eks(claim)
+                eks.region = self.aws_region.clone().or(eks.region);
+                eks.profile = self.aws_profile.clone();
+                eks.profile_is_argument = eks.profile.is_some();
+                CloudClaim::Eks(eks)
             }
         };
         if found.is_empty() {
@@ -155,7 +145,9 @@ impl CloudOverrides {
         let Verdict::Aks(mut aks) = verdict else { return verdict };
         let (group, name) = match &self.cluster {
             Some(ClusterId::Name(name)) => (None, Some(name.clone())),
-            Some(ClusterId::Aks(claim)) => claim.names.first().cloned().map(|n| (n.resource_group, n.name)).unzip(),
+            Some(ClusterId::Full(CloudClaim::Aks(aks))) => {
+                aks.names.first().cloned().map(|n| (n.resource_group, n.name)).unzip()
+            }
             _ => (None, None),
         };
         aks.wanted = AksWanted { resource_group: self.azure_resource_group.clone().or(group), name };

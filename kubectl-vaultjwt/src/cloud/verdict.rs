@@ -1,10 +1,10 @@
 //! What follows from the evidence: one cluster of one cloud, or two pieces of evidence that
 //! cannot both be true.
 
-use crate::cloud::aks::{AksClaim, AksName, AksWanted, AzureCloud};
-use crate::cloud::eks::EksClaim;
-use crate::cloud::evidence::{Cloud, CloudClaim, CloudEvidence, Source, cloud_of};
-use crate::cloud::gke::GkeClaim;
+use crate::cloud::aks::{AksCluster, AksWanted, AzureCloud};
+use crate::cloud::eks::EksCluster;
+use crate::cloud::evidence::{CloudClaim, CloudEvidence, Source};
+use crate::cloud::gke::GkeCluster;
 use serde::Serialize;
 use shared::text::one_line;
 use std::fmt;
@@ -34,14 +34,8 @@ impl fmt::Display for Verdict {
             }
             Self::Aks(aks) => match aks.names.as_slice() {
                 [] => write!(f, "AKS cluster at {}", or(&aks.fqdn, "an unknown address")),
-                [only] => {
-                    let (name, group) = (one_line(&only.name), one_line(&only.resource_group));
-                    write!(f, "AKS cluster \"{name}\" in resource group \"{group}\"")
-                }
-                [first, ..] => {
-                    let (name, group) = (one_line(&first.name), one_line(&first.resource_group));
-                    write!(f, "AKS cluster, perhaps \"{name}\" in resource group \"{group}\"")
-                }
+                [only] => write!(f, "AKS cluster {only}"),
+                [first, ..] => write!(f, "AKS cluster, perhaps {first}"),
             },
             Self::Gke(gke) => {
                 write!(f, "GKE cluster {}{}", or(&gke.name, "of unknown name"), of("in", &gke.location))?;
@@ -52,86 +46,14 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// An EKS cluster, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct EksCluster {
-    /// `aws`, `aws-cn`, `aws-us-gov`, …
-    pub partition: Option<String>,
-    pub region: Option<String>,
-    pub account: Option<String>,
-    /// The name, or the id of a local cluster on Outposts; without either, it is
-    /// looked for by its endpoint.
-    pub name: Option<String>,
-    /// Host of its endpoint, where the kubeconfig leads there directly.
-    pub endpoint: Option<String>,
-    /// The role that tokens are asked for with.
-    pub role: Option<String>,
-    /// The profile that the kubeconfig names.
-    pub profile: Option<String>,
-    /// Whether as an argument: it goes before keys in the environment then.
-    #[serde(skip)]
-    pub profile_is_argument: bool,
-}
-
-/// An AKS cluster, as far as it is known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AksCluster {
-    pub cloud: AzureCloud,
-    /// The API server's name.
-    pub fqdn: Option<String>,
-    pub subscription: Option<String>,
-    pub tenant: Option<String>,
-    /// What resource group and name can be, the likeliest first; where there is
-    /// none, it is looked for by its fqdn.
-    pub names: Vec<AksName>,
-    /// What flags say of resource group and name: no other cluster is meant.
-    #[serde(skip)]
-    pub wanted: AksWanted,
-    /// The folder of az's configuration that the kubeconfig names.
-    #[serde(skip)]
-    pub config_dir: Option<String>,
-}
-
-/// A GKE cluster, as far as it is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct GkeCluster {
-    pub project: Option<String>,
-    /// The zone or region.
-    pub location: Option<String>,
-    pub name: Option<String>,
-}
-
-impl GkeCluster {
-    /// The issuer that GKE gives the cluster, where all of it is known
-    /// (`projects.locations.clusters.well-known` of Google's API).
-    pub fn issuer(&self) -> Option<String> {
-        let (project, location, name) = (self.project.as_ref()?, self.location.as_ref()?, self.name.as_ref()?);
-        Some(format!("https://container.googleapis.com/v1/projects/{project}/locations/{location}/clusters/{name}"))
-    }
-}
-
 /// Two pieces that cannot both be true.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{first} and {second} differ in the {about}")]
 pub struct Contradiction {
     pub first: CloudEvidence,
     pub second: CloudEvidence,
-    /// What they differ in.
     pub about: &'static str,
 }
-
-impl fmt::Display for Contradiction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let piece = |evidence: &CloudEvidence| {
-            format!("the {} \"{}\" ({})", evidence.source.words(), one_line(&evidence.found), evidence.claim.words())
-        };
-        write!(f, "{} and {} differ in the {}", piece(&self.first), piece(&self.second), self.about)
-    }
-}
-
-impl std::error::Error for Contradiction {}
 
 impl Contradiction {
     /// The flag that decides, where one can.
@@ -164,120 +86,95 @@ const AZURE_CLOUD: &str = "Azure cloud";
 
 /// Decides on what was collected, the strongest first.
 pub fn decide(evidence: &[CloudEvidence]) -> Result<Verdict, Box<Contradiction>> {
-    let Some(first) = first(evidence)? else { return Ok(Verdict::Generic) };
-    let same = |other: &&CloudEvidence| other.claim.words() == first.claim.words();
-    let (strong, named): (Vec<&CloudEvidence>, Vec<&CloudEvidence>) =
-        evidence.iter().filter(same).partition(|piece| !piece.source.is_a_name());
-    let all: Vec<&CloudEvidence> = strong.into_iter().chain(named).collect();
-    match &first.claim {
-        CloudClaim::Eks(_) => eks(&all).map(Verdict::Eks),
-        CloudClaim::Aks(_) => aks(&all).map(Verdict::Aks),
-        CloudClaim::Gke(_) => gke(&all).map(Verdict::Gke),
-        CloudClaim::Other(_) => Ok(Verdict::Generic),
+    match deciding(evidence)? {
+        Some(CloudClaim::Eks(_)) => eks(evidence).map(Verdict::Eks),
+        Some(CloudClaim::Aks(_)) => aks(evidence).map(Verdict::Aks),
+        Some(CloudClaim::Gke(_)) => gke(evidence).map(Verdict::Gke),
+        Some(CloudClaim::Other(_)) | None => Ok(Verdict::Generic),
     }
 }
 
-/// The cloud that the evidence points to, where it points to one.
-pub(super) fn cloud(evidence: &[CloudEvidence]) -> Result<Option<Cloud>, Box<Contradiction>> {
-    Ok(first(evidence)?.and_then(|piece| cloud_of(&piece.claim)))
-}
-
-/// The piece that decides on the cloud. Names alone do only where nothing
+/// The claim that decides on the cloud. Names, which come last, do only where nothing
 /// better exists: people copy and change them.
-fn first(evidence: &[CloudEvidence]) -> Result<Option<&CloudEvidence>, Box<Contradiction>> {
-    let (strong, named): (Vec<&CloudEvidence>, Vec<&CloudEvidence>) =
-        evidence.iter().filter(|piece| is_cloud(piece)).partition(|piece| !piece.source.is_a_name());
-    let first = strong.first().or(named.first()).copied();
-    match (first, strong.iter().find(|other| first.is_some_and(|first| first.claim.words() != other.claim.words()))) {
-        (Some(first), Some(other)) => Err(contradiction(first, other, "cloud")),
-        _ => Ok(first),
+pub(super) fn deciding(evidence: &[CloudEvidence]) -> Result<Option<&CloudClaim>, Box<Contradiction>> {
+    let mut pieces = evidence.iter().filter(|piece| piece.claim.cloud().is_some());
+    let Some(first) = pieces.next() else { return Ok(None) };
+    match pieces.find(|other| !other.source.is_a_name() && other.claim.cloud() != first.claim.cloud()) {
+        Some(other) => Err(contradiction(first, other, "cloud")),
+        None => Ok(Some(&first.claim)),
     }
-}
-
-fn is_cloud(evidence: &CloudEvidence) -> bool {
-    !matches!(evidence.claim, CloudClaim::Other(_))
 }
 
 fn contradiction(first: &CloudEvidence, second: &CloudEvidence, about: &'static str) -> Box<Contradiction> {
     Box::new(Contradiction { first: first.clone(), second: second.clone(), about })
 }
 
+/// The pieces about the cloud that was decided on, each with what it says of the cluster.
+fn about_one_cloud<C>(evidence: &[CloudEvidence], of: impl Fn(&CloudClaim) -> Option<&C>) -> Vec<(&C, &CloudEvidence)> {
+    evidence.iter().filter_map(|piece| Some((of(&piece.claim)?, piece))).collect()
+}
+
 /// The strongest piece's word on one thing. Another strong piece that says
 /// something else contradicts; a name is passed over.
-fn agreed<T: PartialEq>(
-    evidence: &[&CloudEvidence],
-    of: impl Fn(&CloudClaim) -> Option<T>,
+fn agreed<C, T: PartialEq>(
+    pieces: &[(&C, &CloudEvidence)],
     about: &'static str,
+    of: impl Fn(&C) -> Option<T>,
 ) -> Result<Option<T>, Box<Contradiction>> {
-    let mut found: Option<(T, &CloudEvidence)> = None;
-    for piece in evidence {
-        let Some(value) = of(&piece.claim) else { continue };
-        match &found {
-            None => found = Some((value, piece)),
-            // A flag has the word, and a name has none.
-            Some((first, said)) if *first != value && said.source != Source::Flag && !piece.source.is_a_name() => {
-                return Err(contradiction(said, piece, about));
-            }
-            Some(_) => {}
-        }
+    let mut said = pieces.iter().filter_map(|(cluster, piece)| Some((of(cluster)?, *piece)));
+    let Some((value, first)) = said.next() else { return Ok(None) };
+    // A flag has the word, and a name has none.
+    match said.find(|(other, piece)| *other != value && first.source != Source::Flag && !piece.source.is_a_name()) {
+        Some((_, other)) => Err(contradiction(first, other, about)),
+        None => Ok(Some(value)),
     }
-    Ok(found.map(|(value, _)| value))
 }
 
-fn eks(evidence: &[&CloudEvidence]) -> Result<EksCluster, Box<Contradiction>> {
-    let of = |field: fn(&EksClaim) -> Option<String>| {
-        move |claim: &CloudClaim| match claim {
-            CloudClaim::Eks(claim) => field(claim),
-            _ => None,
-        }
-    };
-    let host = evidence.iter().find(|e| matches!(e.source, Source::Server | Source::TlsServerName));
-    // Of the piece whose profile counts.
-    let by_argument = |claim: &CloudClaim| match claim {
-        CloudClaim::Eks(claim) => claim.profile.as_ref().map(|_| claim.profile_is_argument),
+fn eks(evidence: &[CloudEvidence]) -> Result<EksCluster, Box<Contradiction>> {
+    let pieces = about_one_cloud(evidence, |claim| match claim {
+        CloudClaim::Eks(eks) => Some(eks),
         _ => None,
-    };
+    });
+    let host = pieces.iter().find(|(_, piece)| matches!(piece.source, Source::Server | Source::TlsServerName));
+    // Of the piece whose profile counts.
+    let with_profile = pieces.iter().find(|(eks, _)| eks.profile.is_some());
     Ok(EksCluster {
-        partition: agreed(evidence, of(|c| c.partition.clone()), "partition")?,
-        region: agreed(evidence, of(|c| c.region.clone()), "region")?,
-        account: agreed(evidence, of(|c| c.account.clone()), "account")?,
-        name: agreed(evidence, of(|c| c.id.clone().or_else(|| c.name.clone())), "cluster name")?,
-        endpoint: host.map(|host| host.found.clone()),
-        role: agreed(evidence, of(|c| c.role.clone()), "role")?,
-        profile: agreed(evidence, of(|c| c.profile.clone()), "profile")?,
-        profile_is_argument: evidence.iter().find_map(|e| by_argument(&e.claim)).unwrap_or_default(),
+        partition: agreed(&pieces, "partition", |eks| eks.partition.clone())?,
+        region: agreed(&pieces, "region", |eks| eks.region.clone())?,
+        account: agreed(&pieces, "account", |eks| eks.account.clone())?,
+        name: agreed(&pieces, "cluster name", |eks| eks.name.clone())?,
+        endpoint: host.map(|(_, piece)| piece.found.clone()),
+        role: agreed(&pieces, "role", |eks| eks.role.clone())?,
+        profile: agreed(&pieces, "profile", |eks| eks.profile.clone())?,
+        profile_is_argument: with_profile.is_some_and(|(eks, _)| eks.profile_is_argument),
     })
 }
 
-fn aks(evidence: &[&CloudEvidence]) -> Result<AksCluster, Box<Contradiction>> {
-    fn of<T>(field: impl Fn(&AksClaim) -> Option<T>) -> impl Fn(&CloudClaim) -> Option<T> {
-        move |claim| match claim {
-            CloudClaim::Aks(claim) => field(claim),
-            _ => None,
-        }
-    }
-    let names = of(|c| Some(c.names.clone()).filter(|names| !names.is_empty()));
+fn aks(evidence: &[CloudEvidence]) -> Result<AksCluster, Box<Contradiction>> {
+    let pieces = about_one_cloud(evidence, |claim| match claim {
+        CloudClaim::Aks(aks) => Some(aks),
+        _ => None,
+    });
+    let with_names = pieces.iter().find(|(aks, _)| !aks.names.is_empty());
     Ok(AksCluster {
-        cloud: agreed(evidence, of(|c| c.cloud), AZURE_CLOUD)?.unwrap_or(AzureCloud::Public),
-        fqdn: agreed(evidence, of(|c| c.fqdn.clone()), "API server")?,
-        subscription: agreed(evidence, of(|c| c.subscription.clone()), "subscription")?,
-        tenant: agreed(evidence, of(|c| c.tenant.clone()), "tenant")?,
-        names: evidence.iter().find_map(|e| names(&e.claim)).unwrap_or_default(),
+        cloud: agreed(&pieces, AZURE_CLOUD, |aks| aks.cloud)?.or(Some(AzureCloud::Public)),
+        fqdn: agreed(&pieces, "API server", |aks| aks.fqdn.clone())?,
+        subscription: agreed(&pieces, "subscription", |aks| aks.subscription.clone())?,
+        tenant: agreed(&pieces, "tenant", |aks| aks.tenant.clone())?,
+        names: with_names.map(|(aks, _)| aks.names.clone()).unwrap_or_default(),
         wanted: AksWanted::default(),
-        config_dir: agreed(evidence, of(|c| c.config_dir.clone()), "az configuration")?,
+        config_dir: agreed(&pieces, "az configuration", |aks| aks.config_dir.clone())?,
     })
 }
 
-fn gke(evidence: &[&CloudEvidence]) -> Result<GkeCluster, Box<Contradiction>> {
-    let of = |field: fn(&GkeClaim) -> Option<String>| {
-        move |claim: &CloudClaim| match claim {
-            CloudClaim::Gke(claim) => field(claim),
-            _ => None,
-        }
-    };
+fn gke(evidence: &[CloudEvidence]) -> Result<GkeCluster, Box<Contradiction>> {
+    let pieces = about_one_cloud(evidence, |claim| match claim {
+        CloudClaim::Gke(gke) => Some(gke),
+        _ => None,
+    });
     Ok(GkeCluster {
-        project: agreed(evidence, of(|c| c.project.clone()), "project")?,
-        location: agreed(evidence, of(|c| c.location.clone()), "location")?,
-        name: agreed(evidence, of(|c| c.name.clone()), "cluster name")?,
+        project: agreed(&pieces, "project", |gke| gke.project.clone())?,
+        location: agreed(&pieces, "location", |gke| gke.location.clone())?,
+        name: agreed(&pieces, "cluster name", |gke| gke.name.clone())?,
     })
 }

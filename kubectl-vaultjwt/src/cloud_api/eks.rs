@@ -1,11 +1,11 @@
 //! Queries EKS: `DescribeCluster`, and `ListClusters` where the name is not known.
 //! Credentials and region are found as the aws command finds them.
 
+use crate::cloud::eks::EksCluster;
 use crate::cloud::kubeconfig_entry::host;
-use crate::cloud::login;
-use crate::cloud::verdict::EksCluster;
-use crate::cloud_api::error::{CloudError, CloudErrorKind, command};
-use crate::cloud_api::{CloudCredentials, ClusterDescription};
+use crate::cloud::login::{self, command};
+use crate::cloud_api::ClusterDescription;
+use crate::cloud_api::error::{CloudError, CloudErrorKind, Refusal};
 use crate::http::cause::{innermost, layers};
 use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
@@ -28,26 +28,19 @@ const ALL_ATTEMPTS: Duration = Duration::from_secs(30);
 /// Clusters that are described at a time while one is looked for.
 const AT_ONCE: usize = 8;
 
-/// What went wrong with one request.
-struct Refusal {
-    trouble: CloudErrorKind,
-    code: Option<String>,
-    words: String,
-}
-
 /// As whom EKS is asked.
 struct Asker {
     client: Client,
     who: String,
 }
 
-pub async fn describe(cluster: &EksCluster, credentials: &CloudCredentials) -> Result<ClusterDescription, CloudError> {
-    let profile = credentials.aws_profile.as_ref().or(cluster.profile.as_ref());
-    let failed = |refusal: Refusal, tried: Vec<String>| error(cluster, profile, refusal, tried);
-    let config = config(cluster, credentials).await;
+/// `flag` is `--aws-profile`.
+pub async fn describe(cluster: &EksCluster, flag: Option<&str>) -> Result<ClusterDescription, CloudError> {
+    let profile = flag.or(cluster.profile.as_deref());
+    let failed = |refusal: Refusal| error(cluster, profile, refusal);
+    let config = config(cluster, flag).await;
     if config.region().is_none() {
-        let words = "no region is known".to_owned();
-        return Err(failed(Refusal { trouble: CloudErrorKind::Unknown, code: None, words }, Vec::new()));
+        return Err(failed(Refusal::new(CloudErrorKind::Unknown, "no region is known")));
     }
     let who = profile.map_or_else(|| "your AWS credentials".to_owned(), |profile| format!("profile \"{profile}\""));
     let base = Asker { client: Client::new(&config), who };
@@ -62,7 +55,7 @@ pub async fn describe(cluster: &EksCluster, credentials: &CloudCredentials) -> R
         }
     };
     let Some(role) = cluster.role.as_ref().filter(|_| again) else {
-        return first.map_err(|refusal| failed(refusal, Vec::new()));
+        return first.map_err(failed);
     };
     let assumed = assuming(&config, role).await;
     match (first, look(&assumed.client, cluster).await) {
@@ -74,13 +67,13 @@ pub async fn describe(cluster: &EksCluster, credentials: &CloudCredentials) -> R
                 format!("{}: {}", asker.who, refusal.code.as_deref().unwrap_or(&refusal.words))
             };
             let tried = vec![told(&base, &first), told(&assumed, &second)];
-            Err(failed(first, tried))
+            Err(failed(Refusal { tried, ..first }))
         }
     }
 }
 
 /// Region: what the kubeconfig says, else the environment's and the profile's.
-async fn config(cluster: &EksCluster, credentials: &CloudCredentials) -> SdkConfig {
+async fn config(cluster: &EksCluster, flag: Option<&str>) -> SdkConfig {
     let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(ALL_ATTEMPTS).build();
     let region = cluster.region.clone().map(Region::new);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
@@ -89,8 +82,8 @@ async fn config(cluster: &EksCluster, credentials: &CloudCredentials) -> SdkConf
     if let Some(region) = &region {
         loader = loader.region(region.clone());
     }
-    let argument = cluster.profile.as_ref().filter(|_| cluster.profile_is_argument);
-    if let Some(profile) = credentials.aws_profile.as_ref().or(argument) {
+    let argument = cluster.profile.as_deref().filter(|_| cluster.profile_is_argument);
+    if let Some(profile) = flag.or(argument) {
         // As with the aws command, a profile by flag, this program's or the plugin's, goes
         // before keys in the environment (botocore `credentials.py`,
         // `create_credential_resolver`).
@@ -118,13 +111,12 @@ async fn find(client: &Client, cluster: &EksCluster) -> Result<Cluster, Refusal>
         return read(client, name).await;
     }
     let Some(endpoint) = &cluster.endpoint else {
-        let words = "neither its name nor its endpoint is known".to_owned();
-        return Err(Refusal { trouble: CloudErrorKind::Unknown, code: None, words });
+        return Err(Refusal::new(CloudErrorKind::Unknown, "neither its name nor its endpoint is known"));
     };
     let mut names = Vec::new();
     let mut pages = client.list_clusters().into_paginator().items().send();
     while let Some(name) = pages.next().await {
-        names.push(name.map_err(Refusal::of)?);
+        names.push(name.map_err(refusal)?);
     }
     let total = names.len();
     let mut described =
@@ -138,13 +130,12 @@ async fn find(client: &Client, cluster: &EksCluster) -> Result<Cluster, Refusal>
         }
     }
     let words = format!("none of {total} clusters there has the endpoint \"{}\"", one_line(endpoint));
-    Err(trouble.unwrap_or(Refusal { trouble: CloudErrorKind::NotFound, code: None, words }))
+    Err(trouble.unwrap_or(Refusal::new(CloudErrorKind::NotFound, words)))
 }
 
 async fn read(client: &Client, name: &str) -> Result<Cluster, Refusal> {
-    let answer = client.describe_cluster().name(name).send().await.map_err(Refusal::of)?;
-    let nothing = || "DescribeCluster answered without a cluster".to_owned();
-    answer.cluster.ok_or_else(|| Refusal { trouble: CloudErrorKind::Busy, code: None, words: nothing() })
+    let answer = client.describe_cluster().name(name).send().await.map_err(refusal)?;
+    answer.cluster.ok_or_else(|| Refusal::new(CloudErrorKind::Busy, "DescribeCluster answered without a cluster"))
 }
 
 async fn look(client: &Client, cluster: &EksCluster) -> Result<ClusterDescription, Refusal> {
@@ -164,7 +155,7 @@ fn check(cluster: &EksCluster, found: Cluster) -> Result<ClusterDescription, Ref
         && ours != theirs
     {
         let words = format!("these credentials see the cluster of that name in account {theirs}, not in {ours}");
-        return Err(Refusal { trouble: CloudErrorKind::Another, code: None, words });
+        return Err(Refusal::new(CloudErrorKind::Another, words));
     }
     let issuer = found.identity().and_then(|identity| identity.oidc()).and_then(|oidc| oidc.issuer());
     let no_issuer = issuer.is_none().then(|| "EKS gives this cluster no OIDC identity".to_owned());
@@ -184,18 +175,13 @@ fn authority(data: &str) -> Option<Vec<u8>> {
     pem::parse(text).ok().filter(|block| block.tag() == "CERTIFICATE").map(pem::Pem::into_contents)
 }
 
-impl Refusal {
-    fn of<E: ProvideErrorMetadata + Error + 'static>(error: SdkError<E>) -> Self {
-        if let SdkError::ServiceError(refused) = &error {
-            let meta = refused.err().meta();
-            let code = meta.code().map(str::to_owned);
-            let status = refused.raw().status().as_u16();
-            let words = meta.message().map_or_else(|| format!("HTTP {status}"), str::to_owned);
-            return Self { trouble: trouble(code.as_deref().unwrap_or_default(), status), code, words };
-        }
-        let (trouble, words) = unanswered(&error);
-        Self { trouble, code: None, words }
-    }
+fn refusal<E: ProvideErrorMetadata + Error + 'static>(error: SdkError<E>) -> Refusal {
+    let SdkError::ServiceError(refused) = &error else { return unanswered(&error) };
+    let meta = refused.err().meta();
+    let status = refused.raw().status().as_u16();
+    let trouble = trouble(meta.code().unwrap_or_default(), status);
+    let words = meta.message().map_or_else(|| format!("HTTP {status}"), str::to_owned);
+    Refusal { code: meta.code().map(str::to_owned), ..Refusal::new(trouble, words) }
 }
 
 /// AWS's codes, by what helps (EKS and STS "Common Errors").
@@ -215,18 +201,17 @@ fn trouble(code: &str, status: u16) -> CloudErrorKind {
 }
 
 /// A request that got no answer, or was never sent for want of credentials.
-fn unanswered(error: &(dyn Error + 'static)) -> (CloudErrorKind, String) {
+fn unanswered(error: &(dyn Error + 'static)) -> Refusal {
     match layers(error).find_map(|layer| layer.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::CredentialsNotLoaded(_)) => {
-            (CloudErrorKind::NoCredentials, "no AWS credentials were found".to_owned())
+            Refusal::new(CloudErrorKind::NoCredentials, "no AWS credentials were found")
         }
-        Some(error) => (CloudErrorKind::Expired, innermost(error)),
-        None => (CloudErrorKind::Unreachable, innermost(error)),
+        Some(error) => Refusal::new(CloudErrorKind::Expired, innermost(error)),
+        None => Refusal::new(CloudErrorKind::Unreachable, innermost(error)),
     }
 }
 
-fn error(cluster: &EksCluster, profile: Option<&String>, refusal: Refusal, tried: Vec<String>) -> CloudError {
-    let profile = profile.map(String::as_str);
+fn error(cluster: &EksCluster, profile: Option<&str>, refusal: Refusal) -> CloudError {
     let region = cluster.region.as_deref();
     let aws = |base: &str| command(base, &[("--region", region), ("--profile", profile)]);
     let next = match refusal.trouble {
@@ -250,13 +235,5 @@ fn error(cluster: &EksCluster, profile: Option<&String>, refusal: Refusal, tried
         .or(cluster.endpoint.as_ref())
         .map_or_else(|| "a cluster of unknown name".to_owned(), |name| format!("cluster \"{}\"", one_line(name)));
     let place = region.map_or_else(String::new, |region| format!(" in {}", one_line(region)));
-    CloudError {
-        cloud: "EKS",
-        cluster: named + &place,
-        trouble: refusal.trouble,
-        code: refusal.code,
-        words: refusal.words,
-        tried,
-        next,
-    }
+    refusal.into_error("EKS", named + &place, next)
 }

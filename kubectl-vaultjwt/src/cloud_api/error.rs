@@ -1,10 +1,8 @@
 //! Why a cloud query failed: the cloud's own code and words, what was tried, and the one
 //! command that fixes it.
 
-use crate::shell::word;
 use shared::text::one_line;
 
-/// Why a cloud query fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloudErrorKind {
     /// No login was found.
@@ -22,6 +20,29 @@ pub enum CloudErrorKind {
     /// It asks to be left alone, or is broken.
     Busy,
     Unreachable,
+}
+
+/// What becomes a [`CloudError`] once the cluster has words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub trouble: CloudErrorKind,
+    pub code: Option<String>,
+    pub words: String,
+    pub tried: Vec<String>,
+    /// What fixes it, where its kind does not say.
+    pub next: Option<String>,
+}
+
+impl Refusal {
+    pub fn new(trouble: CloudErrorKind, words: impl Into<String>) -> Self {
+        Self { trouble, code: None, words: words.into(), tried: Vec::new(), next: None }
+    }
+
+    /// About `cluster` of `cloud`; `next` fixes what is of its kind.
+    pub fn into_error(self, cloud: &'static str, cluster: String, next: String) -> CloudError {
+        let Self { trouble, code, words, tried, next: own } = self;
+        CloudError { cloud, cluster, trouble, code, words, tried, next: own.unwrap_or(next) }
+    }
 }
 
 /// Why a cloud did not describe a cluster.
@@ -70,17 +91,6 @@ impl CloudError {
             CloudErrorKind::Busy | CloudErrorKind::Unreachable => format!("try it by hand: {next}"),
         }
     }
-}
-
-/// A command with its flags, where they have a value.
-pub fn command(base: &str, flags: &[(&str, Option<&str>)]) -> String {
-    let mut command = base.to_owned();
-    for (flag, value) in flags {
-        if let Some(value) = value {
-            command.push_str(&format!(" {flag} {}", word(value)));
-        }
-    }
-    command
 }
 
 #[cfg(test)]

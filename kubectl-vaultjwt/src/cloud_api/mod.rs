@@ -1,26 +1,23 @@
 //! What a cloud's own API says about one cluster: which issuer it has, and at which hosts
 //! its API server answers.
 //!
-//! `Clouds` is the port, `apis` its implementation over the clouds that this build can
-//! query (a cargo feature each): `eks` by AWS's SDK, `aks` by a typed read of Azure's
-//! management API. `error` says why a query failed. `cache` queries once for each cluster.
+//! `Clouds` is the port, `apis` its implementations: over the clouds that this build can
+//! query (a cargo feature each), `eks` by AWS's SDK, `aks` by a typed read of Azure's
+//! management API, and one that queries once for each cluster. `error` says why a query failed.
 
 #[cfg(feature = "aks")]
 mod aks;
 mod apis;
-mod cache;
 #[cfg(feature = "eks")]
 mod eks;
 pub mod error;
 
-pub use apis::CloudClients;
-pub use cache::CachedClouds;
+pub use apis::{CachedClouds, CloudClients};
 pub use error::{CloudError, CloudErrorKind};
 
 use crate::cloud::Verdict;
 use async_trait::async_trait;
 
-/// A cluster, as its cloud describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClusterDescription {
     /// Its full id in that cloud: an ARN, a resource id.
@@ -36,7 +33,6 @@ pub struct ClusterDescription {
 }
 
 impl ClusterDescription {
-    /// Whether its API server is at `host`.
     pub fn answers_at(&self, host: &str) -> bool {
         self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
@@ -57,12 +53,4 @@ pub trait Clouds: Send + Sync {
     /// What the cloud says about the cluster; `None` where there is no cloud to query: another
     /// kind of cluster, or a build without that cloud.
     async fn describe(&self, cluster: &Verdict) -> Result<Option<ClusterDescription>, CloudError>;
-}
-
-/// The credentials for a cloud, where flags set them. Each cloud's own tools and environment
-/// decide the rest.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CloudCredentials {
-    /// `--aws-profile`
-    pub aws_profile: Option<String>,
 }

@@ -11,10 +11,11 @@ use crate::cluster::{Cluster, ClusterError, ClusterTarget, Clusters};
 use crate::keychain::authority::{Authority, AuthorityId};
 use crate::keychain::evidence::Reached;
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use shared::Secret;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -23,6 +24,14 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Load = Box<dyn Fn() -> Result<Contexts, ClusterError> + Send + Sync>;
+
+/// Connects anew each time; the files are read once, however many contexts are used.
+#[async_trait]
+impl Clusters for Contexts {
+    async fn connect(&self, context: Option<&str>) -> Result<Box<dyn Cluster>, ClusterError> {
+        Ok(Box::new(ApiServer::connect(self.resolve(context)?).await?))
+    }
+}
 
 /// The clusters, as far as they were connected to.
 pub struct CachedClusters {
@@ -41,27 +50,22 @@ struct Known {
     connecting: HashMap<Option<String>, JoinHandle<Result<ApiServer, ClusterError>>>,
 }
 
-fn locked(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
-    known.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl CachedClusters {
     /// Nothing is read or sent yet.
     pub fn new(load: Load) -> Self {
         Self { load, requests: Arc::default(), known: Arc::default() }
     }
 
-    /// How many requests were sent to API servers.
     pub fn requests(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.requests)
     }
 
     fn contexts(&self) -> Result<Arc<Contexts>, ClusterError> {
-        if let Some(contexts) = &locked(&self.known).contexts {
+        if let Some(contexts) = &self.known.lock().contexts {
             return Ok(Arc::clone(contexts));
         }
         let contexts = Arc::new((self.load)()?);
-        locked(&self.known).contexts = Some(Arc::clone(&contexts));
+        self.known.lock().contexts = Some(Arc::clone(&contexts));
         Ok(contexts)
     }
 
@@ -70,7 +74,7 @@ impl CachedClusters {
     /// while it still runs.
     async fn connected(&self, context: Option<&str>) -> Result<ApiServer, ClusterError> {
         let key = context.map(str::to_owned);
-        let going_on = locked(&self.known).connecting.remove(&key);
+        let going_on = self.known.lock().connecting.remove(&key);
         let mut connecting = match going_on {
             Some(going_on) => going_on,
             None => tokio::spawn(ApiServer::connect(self.contexts()?.resolve(context)?)),
@@ -81,7 +85,7 @@ impl CachedClusters {
             // It ended in a panic: the next poll starts over.
             Ok(Err(_)) => Err(slow),
             Err(_) => {
-                locked(&self.known).connecting.insert(key, connecting);
+                self.known.lock().connecting.insert(key, connecting);
                 Err(slow)
             }
         }
@@ -92,14 +96,14 @@ impl CachedClusters {
 impl Clusters for CachedClusters {
     async fn connect(&self, context: Option<&str>) -> Result<Box<dyn Cluster>, ClusterError> {
         let context = context.map(str::to_owned);
-        let server = locked(&self.known).connected.get(&context).cloned();
+        let server = self.known.lock().connected.get(&context).cloned();
         let server = match server {
             Some(server) => server,
             None => {
                 // A kubeconfig that cannot be used may be another one next time.
-                let forget = |_: &ClusterError| locked(&self.known).contexts = None;
+                let forget = |_: &ClusterError| self.known.lock().contexts = None;
                 let server = Arc::new(self.connected(context.as_deref()).await.inspect_err(forget)?);
-                locked(&self.known).connected.insert(context.clone(), Arc::clone(&server));
+                self.known.lock().connected.insert(context.clone(), Arc::clone(&server));
                 server
             }
         };
@@ -119,12 +123,11 @@ impl CachedCluster {
     fn hand_on<T>(&self, answer: Result<T, ClusterError>) -> Result<T, ClusterError> {
         answer.inspect_err(|error| {
             // Who may not do something is known, and connected.
-            if error.is_of_rights() {
-                return;
+            if !error.is_of_rights() {
+                let mut known = self.known.lock();
+                known.contexts = None;
+                known.connected.remove(&self.context);
             }
-            let mut known = locked(&self.known);
-            known.contexts = None;
-            known.connected.remove(&self.context);
         })
     }
 }

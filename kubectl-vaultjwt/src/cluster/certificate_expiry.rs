@@ -1,16 +1,16 @@
 //! Reads until when a certificate is valid. It is used only to explain a refusal, never to
-//! refuse, because the local clock can be wrong. It parses only as much of RFC 5280 section
-//! 4.1 as it needs.
+//! refuse, because the local clock can be wrong.
 
-use der::asn1::{AnyRef, GeneralizedTime, UtcTime};
-use der::{Reader, SliceReader, Tag, TagNumber};
 use std::time::{Duration, SystemTime};
+use x509_cert::Certificate;
+use x509_cert::der::Decode as _;
 
 /// `notAfter` of the first certificate in `pem`, as time since 1970; `None`
 /// if there is none that can be read.
 pub fn not_after(pem: &[u8]) -> Option<Duration> {
     let certificate = pem::parse_many(pem).ok()?.into_iter().find(|block| block.tag() == "CERTIFICATE")?;
-    not_after_der(certificate.contents()).ok()
+    let certificate = Certificate::from_der(certificate.contents()).ok()?;
+    Some(certificate.tbs_certificate().validity().not_after.to_unix_duration())
 }
 
 /// When the first certificate in `pem` expired, if it had by `now`, in the
@@ -20,30 +20,6 @@ pub fn expired(pem: &[u8], now: SystemTime) -> Option<String> {
     let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?;
     let seconds = i64::try_from(not_after.as_secs()).ok()?;
     (now > not_after).then(|| jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default())
-}
-
-fn not_after_der(certificate: &[u8]) -> der::Result<Duration> {
-    let mut outer = SliceReader::new(certificate)?;
-    let certificate: AnyRef<'_> = outer.decode()?;
-    let mut fields = SliceReader::new(certificate.value())?;
-    let to_be_signed: AnyRef<'_> = fields.decode()?;
-    let mut fields = SliceReader::new(to_be_signed.value())?;
-    // version [0] is optional; then serialNumber, signature, issuer, validity.
-    let first: AnyRef<'_> = fields.decode()?;
-    let version = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
-    if first.header().tag() == version {
-        let _serial: AnyRef<'_> = fields.decode()?;
-    }
-    let _signature: AnyRef<'_> = fields.decode()?;
-    let _issuer: AnyRef<'_> = fields.decode()?;
-    let validity: AnyRef<'_> = fields.decode()?;
-    let mut times = SliceReader::new(validity.value())?;
-    let _not_before: AnyRef<'_> = times.decode()?;
-    let not_after: AnyRef<'_> = times.decode()?;
-    match not_after.header().tag() {
-        Tag::UtcTime => not_after.decode_as::<UtcTime>().map(|time| time.to_unix_duration()),
-        _ => not_after.decode_as::<GeneralizedTime>().map(|time| time.to_unix_duration()),
-    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,6 @@ pub const DISCOVERY_ROLE: &str = "system:service-account-issuer-discovery";
 /// Where a request went, for messages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ServerContext {
-    /// URL of the API server.
     pub server: String,
     /// The context; `None` in a pod or where flags alone say where to.
     pub context: Option<String>,
@@ -36,12 +35,15 @@ impl ServerContext {
         self.proxy.as_ref().map(|url| format!(" through proxy \"{}\"", one_line(url))).unwrap_or_default()
     }
 
+    fn of_user(&self) -> String {
+        self.user.as_ref().map(|user| format!(" of user \"{}\"", one_line(user))).unwrap_or_default()
+    }
+
     fn credentials(&self) -> String {
-        match &self.user {
-            Some(user) => format!("the credentials of user \"{}\"", one_line(user)),
-            None if self.context.is_some() => "a request without credentials".to_owned(),
-            None => "the credentials".to_owned(),
+        if self.user.is_none() && self.context.is_some() {
+            return "a request without credentials".to_owned();
         }
+        format!("the credentials{}", self.of_user())
     }
 }
 
@@ -55,21 +57,16 @@ impl fmt::Display for ServerContext {
     }
 }
 
-/// Why a cluster did not answer as needed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ClusterError {
-    /// No cluster could be chosen, or its entries cannot be used.
     #[error(transparent)]
     Kubeconfig(Box<KubeconfigError>),
-    /// The user entry's exec plugin gave no credentials.
-    #[error("credential plugin \"{}\"{} failed: {}", one_line(.command), of_user(.at), one_line(.cause))]
+    #[error("credential plugin \"{}\"{} failed: {}", one_line(.command), .at.of_user(), one_line(.cause))]
     CredentialPlugin {
-        /// Where it was needed.
         at: Arc<ServerContext>,
         command: String,
         /// Why it gave none; nothing of what it printed to stdout.
         cause: String,
-        /// What its entry says about installing it.
         install_hint: Option<String>,
         /// How to log in to the cluster's cloud.
         login: Option<String>,
@@ -78,26 +75,20 @@ pub enum ClusterError {
     #[error("could not set up the connection to {at}: {}", one_line(.cause))]
     Setup { at: Arc<ServerContext>, cause: String },
     #[error("could not reach {at}{}: {}", .at.through_proxy(), one_line(.cause))]
-    Unreachable {
-        at: Arc<ServerContext>,
-        /// The innermost cause.
-        cause: String,
-    },
+    Unreachable { at: Arc<ServerContext>, cause: String },
     #[error("{at} did not answer \"{}\"{} within {}", one_line(.request), .at.through_proxy(), shown(*.after))]
     Timeout {
         at: Arc<ServerContext>,
-        /// Method and path.
+        /// Method and path, here and below.
         request: String,
         after: Duration,
     },
-    /// The user entry's exec plugin is not done.
     #[error("the credential plugin of {} is not done within {}", plugin_of(.context), shown(*.after))]
     SlowPlugin {
         /// The context; `None` for the current one.
         context: Option<String>,
         after: Duration,
     },
-    /// The server's certificate does not lead to the trusted authorities.
     #[error("the certificate of {at} is not trusted: {}", one_line(.cause))]
     Untrusted {
         at: Arc<ServerContext>,
@@ -105,60 +96,38 @@ pub enum ClusterError {
         /// Whether the name is what does not fit.
         name: bool,
     },
-    /// Refused, and the client certificate is expired.
     #[error("{at} refused {}: the client certificate expired{}", .at.credentials(), since(.expired))]
-    ClientCertificateExpired {
-        at: Arc<ServerContext>,
-        /// Since when, if that can be read from it.
-        expired: Option<String>,
-    },
-    /// Refused: not authenticated.
+    ClientCertificateExpired { at: Arc<ServerContext>, expired: Option<String> },
     #[error("{at} refused {}: {}", .at.credentials(), one_line(.words))]
     Unauthorized { at: Arc<ServerContext>, words: String },
-    /// Not allowed to read the issuer's discovery document or keys.
     #[error("no right to read \"{}\" from {at}: {}", one_line(.path), one_line(.words))]
     DiscoveryForbidden { at: Arc<ServerContext>, path: &'static str, words: String },
-    /// Not allowed to create tokens of a service account.
     #[error(
         "no right to create serviceaccounts/token for \"{}\" at {at}: {}",
         one_line(&.account.to_string()),
         one_line(.words)
     )]
     TokenForbidden { at: Arc<ServerContext>, account: ServiceAccount, words: String },
-    /// Not allowed to read the namespace that identifies the cluster.
     #[error("no right to get namespace \"kube-system\" from {at}: {}", one_line(.words))]
     UidForbidden { at: Arc<ServerContext>, words: String },
     #[error("service account \"{}\" does not exist at {at}", one_line(&.account.to_string()))]
     ServiceAccountMissing { at: Arc<ServerContext>, account: ServiceAccount },
     #[error("namespace \"{}\" does not exist at {at}", one_line(.namespace))]
     NamespaceMissing { at: Arc<ServerContext>, namespace: String },
-    /// The API server serves no discovery document or keys.
     #[error("{at} does not serve \"{}\": {}", one_line(.path), one_line(.words))]
     DiscoveryMissing { at: Arc<ServerContext>, path: &'static str, words: String },
     #[error("{at} answered \"{}\" with {status}: {}", one_line(.request), one_line(.words))]
-    Refused {
-        at: Arc<ServerContext>,
-        /// Method and path.
-        request: String,
-        status: u16,
-        words: String,
-        /// How long it asks to be left alone.
-        retry_after: Option<Duration>,
-    },
-    /// More than is ever needed.
+    Refused { at: Arc<ServerContext>, request: String, status: u16, words: String, retry_after: Option<Duration> },
     #[error("{at} answered \"{}\" with more than {} KiB", one_line(.request), .limit / 1024)]
     TooLarge {
         at: Arc<ServerContext>,
-        /// Method and path.
         request: String,
-        /// The bound in bytes.
+        /// In bytes.
         limit: usize,
     },
-    /// An answer that is not what the API promises.
     #[error("{at} answered \"{}\" with something else than expected: {}", one_line(.request), one_line(.cause))]
     BadAnswer {
         at: Arc<ServerContext>,
-        /// Method and path.
         request: String,
         /// What is wrong; nothing of the answer itself.
         cause: String,
@@ -176,10 +145,6 @@ impl From<KubeconfigError> for ClusterError {
     fn from(error: KubeconfigError) -> Self {
         Self::Kubeconfig(Box::new(error))
     }
-}
-
-fn of_user(at: &ServerContext) -> String {
-    at.user.as_ref().map(|user| format!(" of user \"{}\"", one_line(user))).unwrap_or_default()
 }
 
 fn shown(bound: Duration) -> String {
@@ -205,7 +170,6 @@ impl ClusterError {
         )
     }
 
-    /// How long the server asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
@@ -219,9 +183,8 @@ impl ClusterError {
             Self::Kubeconfig(error) => return error.hint(),
             Self::CredentialPlugin { install_hint: Some(text), .. } => lines(text.trim()),
             Self::CredentialPlugin { login: Some(login), .. } => format!("log in: {login}"),
-            Self::CredentialPlugin { at, .. } => at.kubectl("auth whoami"),
+            Self::CredentialPlugin { at, .. } | Self::Unauthorized { at, .. } => at.kubectl("auth whoami"),
             Self::Setup { at, .. } => at.kubectl("config view --minify"),
-            Self::Unreachable { at, .. } => at.kubectl("cluster-info"),
             Self::Timeout { at, .. } => {
                 format!("give it longer with --request-timeout, or look with: {}", at.kubectl("cluster-info"))
             }
@@ -229,18 +192,14 @@ impl ClusterError {
                 let context = context.iter().map(|name| format!(" --context {}", word(name))).collect::<String>();
                 format!("see what it waits for: kubectl auth whoami{context}")
             }
-            Self::Untrusted { at, name: true, .. } => format!(
-                "if the server is the right one, give its name with --tls-server-name; look with: {}",
-                at.kubectl("config view --minify")
-            ),
-            Self::Untrusted { at, .. } => format!(
-                "if the server is the right one, give its authority with --certificate-authority; look with: {}",
-                at.kubectl("config view --minify")
-            ),
+            Self::Untrusted { at, name, .. } => {
+                let what = if *name { "name with --tls-server-name" } else { "authority with --certificate-authority" };
+                let look = at.kubectl("config view --minify");
+                format!("if the server is the right one, give its {what}; look with: {look}")
+            }
             Self::ClientCertificateExpired { at, .. } => {
                 format!("renew the certificate; see where it is kept with: {}", at.kubectl("config view --minify"))
             }
-            Self::Unauthorized { at, .. } => at.kubectl("auth whoami"),
             Self::DiscoveryForbidden { at, words, path } => discovery_hint(at, words, path),
             Self::TokenForbidden { at, account, .. } => at.kubectl(&format!(
                 "auth can-i create serviceaccounts --subresource=token -n {}",
@@ -257,9 +216,10 @@ impl ClusterError {
                 "the cluster needs an https --service-account-issuer; name the issuer with --issuer".to_owned()
             }
             Self::Refused { at, status: 429 | 500..=599, .. } => at.kubectl("get --raw '/readyz?verbose'"),
-            Self::Refused { at, .. } | Self::TooLarge { at, .. } | Self::BadAnswer { at, .. } => {
-                at.kubectl("cluster-info")
-            }
+            Self::Unreachable { at, .. }
+            | Self::Refused { at, .. }
+            | Self::TooLarge { at, .. }
+            | Self::BadAnswer { at, .. } => at.kubectl("cluster-info"),
             Self::NotAName { .. } => return None,
         })
     }

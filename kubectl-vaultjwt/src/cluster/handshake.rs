@@ -4,10 +4,11 @@
 //!
 //! Session resumption is off: a resumed session presents no certificate.
 
+use parking_lot::Mutex;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Different chains that one run remembers. A server that presents more is not
 /// one server.
@@ -18,7 +19,6 @@ const CHAINS_AT_MOST: usize = 16;
 pub struct Handshake {
     /// What the server presented, its own certificate first.
     pub chain: Vec<CertificateDer<'static>>,
-    /// The name that was verified.
     pub name: ServerName<'static>,
     pub at: UnixTime,
 }
@@ -28,23 +28,19 @@ pub struct Handshake {
 pub struct Handshakes(Arc<Mutex<Vec<Handshake>>>);
 
 impl Handshakes {
-    fn locked(&self) -> MutexGuard<'_, Vec<Handshake>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// All of them; `None` where there were too many different ones to judge.
     pub fn all(&self) -> Option<Vec<Handshake>> {
-        let seen = self.locked();
+        let seen = self.0.lock();
         (seen.len() <= CHAINS_AT_MOST).then(|| seen.clone())
     }
 
     /// Starts over: what was presented before no longer counts.
     pub fn forget(&self) {
-        self.locked().clear();
+        self.0.lock().clear();
     }
 
     fn record(&self, handshake: Handshake) {
-        let mut seen = self.locked();
+        let mut seen = self.0.lock();
         let known = seen.iter().any(|known| known.chain == handshake.chain && known.name == handshake.name);
         // One too many is remembered, to be seen by `all`.
         if !known && seen.len() <= CHAINS_AT_MOST {
@@ -53,18 +49,10 @@ impl Handshakes {
     }
 }
 
-/// Verifies as `inner` does, and records what it accepted.
 #[derive(Debug)]
 pub struct Recorder {
-    inner: Arc<dyn ServerCertVerifier>,
-    seen: Handshakes,
-}
-
-impl Recorder {
-    /// A verifier that records into `seen`.
-    pub fn new(inner: Arc<dyn ServerCertVerifier>, seen: Handshakes) -> Self {
-        Self { inner, seen }
-    }
+    pub inner: Arc<dyn ServerCertVerifier>,
+    pub seen: Handshakes,
 }
 
 impl ServerCertVerifier for Recorder {

@@ -8,13 +8,11 @@ mod certificate_expiry;
 pub mod error;
 mod handshake;
 pub mod kubeconfig;
-mod kubeconfig_clusters;
 pub mod service_account;
 mod way;
 
 pub use cached_clusters::CachedClusters;
 pub use error::ClusterError;
-pub use kubeconfig_clusters::KubeconfigClusters;
 
 use crate::cloud::Entry;
 use crate::cluster::service_account::ServiceAccount;
@@ -31,20 +29,17 @@ pub struct ClusterTarget {
     pub context: Option<String>,
     /// The cluster entry's name; `in-cluster` for in-cluster configuration.
     pub cluster: String,
-    /// URL of the API server.
     pub server: String,
     /// The namespace that applies where none is given (`default` if unset).
     pub namespace: String,
 }
 
-/// The port to the clusters that a kubeconfig names.
 #[async_trait]
 pub trait Clusters: Send + Sync {
     /// Connects to the cluster of a context; `None` is the current one.
     async fn connect(&self, context: Option<&str>) -> Result<Box<dyn Cluster>, ClusterError>;
 }
 
-/// The port to one cluster.
 #[async_trait]
 pub trait Cluster: Send + Sync {
     fn target(&self) -> &ClusterTarget;

@@ -57,7 +57,6 @@ fn leads_to(handshake: &Handshake, root: &CertificateDer<'_>) -> bool {
     verify_server_cert_signed_by_trust_anchor(&leaf, &roots, intermediates, handshake.at, algorithms.all).is_ok()
 }
 
-/// Whether the server's certificate is valid for a name.
 fn is_for(handshake: &Handshake, name: &str) -> bool {
     let leaf = handshake.chain.first().and_then(|leaf| ParsedCertificate::try_from(leaf).ok());
     let name = ServerName::try_from(name.trim_start_matches('[').trim_end_matches(']')).ok();

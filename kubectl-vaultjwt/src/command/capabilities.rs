@@ -15,7 +15,6 @@ pub struct Right {
 }
 
 impl Right {
-    /// The right to do `capabilities` at `path`.
     pub fn new(path: String, capabilities: &[&'static str]) -> Self {
         Self { path, capabilities: capabilities.to_vec() }
     }

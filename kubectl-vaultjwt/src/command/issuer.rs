@@ -4,7 +4,7 @@ use crate::cloud::kubeconfig_entry::Entry;
 use crate::cloud::{CloudOverrides, Identity, Verdict, evidence, identify};
 use crate::cluster::Cluster;
 use crate::command::mount::grounds::without_weak_keys;
-use crate::command::report::CloudReport;
+use crate::command::report::{CloudReport, ProofReport};
 use crate::command::{Progress, patiently, prove_issuer};
 use crate::issuer::request::IssuerOverrides;
 use crate::issuer::resolve::resolve;
@@ -15,18 +15,15 @@ use shared::jwt::DEFAULT_AUDIENCE;
 /// What `issuer` was asked for, resolved.
 #[derive(Clone, Debug)]
 pub struct IssuerInput {
-    /// What the kubeconfig says about the cluster.
     pub entry: Entry,
-    /// Issuer and UID given by hand.
     pub overrides: IssuerOverrides,
     /// A random audience, new for each run.
     pub nonce: String,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IssuerReport {
-    /// The context, where there is one.
     pub context: Option<String>,
     /// URL of the API server.
     pub server: String,
@@ -44,7 +41,6 @@ pub struct IssuerReport {
     pub cloud: Option<CloudReport>,
     pub named_by: Option<NamedBy>,
     pub key_source: Option<KeySource>,
-    /// Why the issuer's own site was not used.
     pub site_unused: Option<String>,
     /// Why the API server's key set was not compared with the site's.
     #[serde(rename = "notCompared")]
@@ -56,7 +52,6 @@ pub struct IssuerReport {
     pub authority: Option<String>,
     /// The token that proved it; `null` where it is not proven.
     pub proof: Option<ProofReport>,
-    /// Why it is not proven.
     pub unproven: Option<String>,
 }
 
@@ -73,26 +68,13 @@ pub struct EvidenceReport {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PublishedKeyReport {
-    /// kid, where there is one.
     pub kid: Option<String>,
-    /// The algorithm that is published.
     pub alg: Option<String>,
     /// Its type with its size.
     #[serde(rename = "type")]
     pub kind: String,
     /// SHA-256 of the SPKI, base64url.
     pub fingerprint: String,
-}
-
-/// What proved the issuer.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ProofReport {
-    /// `namespace:name` of the service account whose token it was.
-    pub service_account: String,
-    /// kid of the key that signed it.
-    pub kid: Option<String>,
-    pub alg: String,
 }
 
 /// Why it ended before its end.
@@ -129,18 +111,7 @@ impl IssuerReport {
             evidence: found.iter().map(row).collect(),
             contradiction: decided.as_ref().err().map(ToString::to_string),
             verdict: decided.as_ref().ok().cloned(),
-            issuer: None,
-            cluster_uid: None,
-            cloud: None,
-            named_by: None,
-            key_source: None,
-            site_unused: None,
-            api_keys_unread: None,
-            keys: Vec::new(),
-            skipped: Vec::new(),
-            authority: None,
-            proof: None,
-            unproven: None,
+            ..Self::default()
         };
         (report, decided.err().map(|why| IssuerError::Contradiction(why).into()))
     }
@@ -180,12 +151,10 @@ pub async fn run(
         overrides.ask = CloudLookup::OnlyIfNeeded;
     }
     let work = resolve(cluster, sources, &overrides, &[]);
-    let resolved = match patiently(progress, "reading the issuer and its keys", work).await {
-        // For what a mount would be given.
-        Ok(resolved) => match without_weak_keys(resolved, &[]) {
-            Ok(resolved) => resolved,
-            Err(error) => return (report, contradiction.or(Some(error.into()))),
-        },
+    let found = patiently(progress, "reading the issuer and its keys", work).await;
+    // For what a mount would be given.
+    let resolved = match found.and_then(|resolved| without_weak_keys(resolved, &[])) {
+        Ok(resolved) => resolved,
         Err(error) => return (report, contradiction.or(Some(error.into()))),
     };
     report.tell(&resolved);
@@ -194,11 +163,7 @@ pub async fn run(
     let work = prove_issuer::ask(cluster, progress, &resolved, &[], &audiences, jiff::Timestamp::now());
     match patiently(progress, "asking for a token", work).await {
         Ok(proven) => {
-            report.proof = Some(ProofReport {
-                service_account: proven.account.to_string(),
-                kid: proven.proof.kid,
-                alg: proven.proof.alg,
-            });
+            report.proof = Some(ProofReport { service_account: proven.account.to_string(), proof: proven.proof });
             (report, contradiction)
         }
         Err(error) => {

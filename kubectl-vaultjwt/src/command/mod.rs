@@ -3,11 +3,10 @@
 //!
 //! Several commands use the rest: `mount` plans the keys of clusters on one mount,
 //! `capabilities` checks the Vault token's rights, `prove_issuer` and `possession` request
-//! and check tokens, `ways` says which ways to a cluster are recorded. `progress` and
-//! `confirm` are ports, `report` and `failure` what commands return.
+//! and check tokens, `ways` says which ways to a cluster are recorded. `progress`
+//! has the ports to the user, `report` and `failure` are what commands return.
 
 pub mod capabilities;
-pub mod confirm;
 pub mod failure;
 pub mod issuer;
 pub mod mount;
@@ -22,8 +21,7 @@ pub mod sync;
 pub mod watch;
 pub mod ways;
 
-pub use confirm::{Confirm, Reply};
-pub use progress::{Progress, Step, patiently};
+pub use progress::{Confirm, Progress, Reply, Step, patiently};
 
 use crate::vault::{Vault, VaultError};
 

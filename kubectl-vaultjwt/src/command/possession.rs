@@ -2,6 +2,7 @@
 //! cluster. It is never the only evidence (`keychain::evidence`): it can be relayed.
 
 use crate::cluster::Cluster;
+use crate::command::prove_issuer::LIFETIME;
 use crate::command::{Progress, Step};
 use crate::issuer::possession::{account, is_unbound, keys};
 use crate::issuer::proof::{self, ProofRequest};
@@ -9,6 +10,7 @@ use crate::issuer::{KeySource, Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::MountKey;
 use crate::keychain::evidence::Reached;
+use crate::keychain::jwk::PublishedKey;
 use crate::keychain::key_id::KeyId;
 use crate::keychain::key_proof::KeyProof;
 use jiff::Timestamp;
@@ -18,9 +20,7 @@ use jiff::Timestamp;
 pub struct PossessionRequest<'a> {
     /// The cluster that the API server claims to be.
     pub owner: &'a Owner,
-    /// What is on the mount.
     pub elements: &'a [MountKey],
-    /// How the API server was reached.
     pub reached: Reached,
     /// A random audience, new for each run.
     pub nonce: &'a str,
@@ -41,14 +41,11 @@ pub async fn signer(
     cluster: &dyn Cluster,
     progress: &dyn Progress,
     request: PossessionRequest<'_>,
-    keys: Vec<crate::keychain::jwk::PublishedKey>,
+    keys: Vec<PublishedKey>,
 ) -> Result<KeyId, String> {
     let account = account();
     let audiences = [request.nonce.to_owned()];
-    let token = match cluster.token(&account, &audiences, crate::command::prove_issuer::LIFETIME).await {
-        Ok(token) => token,
-        Err(error) => return Err(error.to_string()),
-    };
+    let token = cluster.token(&account, &audiences, LIFETIME).await.map_err(|error| error.to_string())?;
     let claim = ProofRequest {
         issuer: &request.owner.issuer,
         keys: &keys,

@@ -1,5 +1,7 @@
-//! What a command reports while it runs: finished steps and warnings. The renderer decides
-//! how they look.
+//! What a command reports while it runs (finished steps and warnings), and what it asks. The
+//! renderer decides how they look.
+
+use async_trait::async_trait;
 
 /// Something that happened, in the words of the user's world.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +18,25 @@ pub enum Step {
     Detail(String),
 }
 
-/// Takes steps as they happen.
 pub trait Progress: Send + Sync {
     fn step(&self, step: Step);
 
     /// `done` of `of` parts of something long are done.
-    fn advance(&self, what: &str, done: usize, of: usize) {
-        let _ = (what, done, of);
-    }
+    fn advance(&self, _what: &str, _done: usize, _of: usize) {}
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    Yes,
+    No,
+    /// stdin is not a terminal.
+    Nobody,
+}
+
+/// Asks before something is removed.
+#[async_trait]
+pub trait Confirm: Send + Sync {
+    async fn confirm(&self, question: &str) -> Reply;
 }
 
 /// After this long in silence, a step says what is being waited for.

@@ -1,13 +1,13 @@
 //! Parts that the reports of several commands share.
 
 use crate::issuer::CloudAnswer;
+use crate::issuer::proof::Proof;
 use crate::keychain::action::{KeyAction, KeyStep};
 use crate::vault::{Document, Vault};
 use serde::Serialize;
 use shared::mount::MountPath;
 
-/// Which Vault, which mount.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultLocation {
     pub address: String,
@@ -17,7 +17,6 @@ pub struct VaultLocation {
 }
 
 impl VaultLocation {
-    /// A mount of `vault`.
     pub fn of(vault: &dyn Vault, mount: &MountPath) -> Self {
         Self {
             address: vault.address().to_owned(),
@@ -32,19 +31,16 @@ impl VaultLocation {
 pub struct KeyChangeReport {
     /// SHA-256 of the SPKI, base64url.
     pub id: String,
-    /// kid, where there is one.
     pub kid: Option<String>,
     pub action: KeyAction,
 }
 
 impl KeyChangeReport {
-    /// A step of a plan.
     pub fn of(step: &KeyStep) -> Self {
         Self { id: step.id.to_string(), kid: step.kid.clone(), action: step.action }
     }
 }
 
-/// A document before and after.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeReport {
@@ -56,8 +52,17 @@ pub struct ChangeReport {
     pub after: Document,
 }
 
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProofReport {
+    /// `namespace:name` of the service account whose token it was.
+    pub service_account: String,
+    #[serde(flatten)]
+    pub proof: Proof,
+}
+
 /// What the cluster's cloud says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudReport {
     /// Its full id there.
@@ -66,31 +71,25 @@ pub struct CloudReport {
     pub confirmed: bool,
     /// Why it does not, where it does not.
     pub unconfirmed: Option<String>,
-    /// Why it has no issuer.
     pub no_issuer: Option<String>,
-    /// Why the cloud could not be asked.
     pub error: Option<String>,
 }
 
 impl CloudReport {
     /// Of the answer, where the cloud was queried.
     pub fn of(word: &CloudAnswer) -> Option<Self> {
-        match word {
-            CloudAnswer::NotAsked | CloudAnswer::NoCloud => None,
-            CloudAnswer::Failed(error) => {
-                let error = Some(error.to_string());
-                Some(Self { id: None, confirmed: false, unconfirmed: None, no_issuer: None, error })
-            }
-            CloudAnswer::Confirmed(described) | CloudAnswer::Unconfirmed(described, _) => Some(Self {
-                id: Some(described.id.clone()),
-                confirmed: matches!(word, CloudAnswer::Confirmed(_)),
-                unconfirmed: match word {
-                    CloudAnswer::Unconfirmed(_, gap) => Some(gap.about("it")),
-                    _ => None,
-                },
-                no_issuer: described.no_issuer.clone(),
-                error: None,
-            }),
-        }
+        let (described, unconfirmed) = match word {
+            CloudAnswer::NotAsked | CloudAnswer::NoCloud => return None,
+            CloudAnswer::Failed(error) => return Some(Self { error: Some(error.to_string()), ..Self::default() }),
+            CloudAnswer::Confirmed(described) => (described, None),
+            CloudAnswer::Unconfirmed(described, gap) => (described, Some(gap.about("it"))),
+        };
+        Some(Self {
+            id: Some(described.id.clone()),
+            confirmed: unconfirmed.is_none(),
+            unconfirmed,
+            no_issuer: described.no_issuer.clone(),
+            error: None,
+        })
     }
 }

@@ -14,9 +14,14 @@ const POD_AUTHORITIES: usize = 2;
 /// What to record for a cluster that is enrolled over `way`, that of this run: it,
 /// and what the cluster's pods trust, where that may be read.
 pub async fn to_record(cluster: &dyn Cluster, progress: &dyn Progress, way: Authority) -> Vec<Authority> {
-    let mut ways = vec![way];
-    for id in of_pods(cluster, progress).await {
-        let way = Authority::Pod { id };
+    let of_pods = of_pods(cluster, progress).await.into_iter().map(|id| Authority::Pod { id });
+    each_once(std::iter::once(way).chain(of_pods))
+}
+
+/// In the order of their first.
+fn each_once(all: impl Iterator<Item = Authority>) -> Vec<Authority> {
+    let mut ways = Vec::new();
+    for way in all {
         if !ways.contains(&way) {
             ways.push(way);
         }
@@ -71,12 +76,7 @@ pub async fn renewed(
         return Vec::new();
     }
     let published = of_pods(cluster, progress).await;
-    let mut ways = Vec::new();
-    for way in further.into_iter().filter(|id| published.contains(id)).flat_map(wanted) {
-        if !ways.contains(&way) {
-            ways.push(way);
-        }
-    }
+    let mut ways = each_once(further.into_iter().filter(|id| published.contains(id)).flat_map(wanted));
     // What does not fit must not keep the keys from being refreshed.
     ways.truncate(AUTHORITIES_AT_MOST.saturating_sub(recorded.len()));
     ways

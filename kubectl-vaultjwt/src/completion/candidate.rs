@@ -12,31 +12,15 @@ pub(super) struct Candidate {
     pub(super) description: String,
 }
 
-/// What the shell does with the candidates; cobra's numbers.
+/// What the shell does with the candidates, in cobra's numbers: 2 is no space after one, 4 no
+/// file beside them, 16 a folder in place of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Directive {
-    /// The candidates are all there is, no file is meant.
-    Values,
-    /// There is nothing to offer, not even a file.
-    Nothing,
-    /// The word is not at its end: no space after it.
-    Unfinished,
-    Files,
-    Folders,
-}
-
-impl Directive {
-    fn number(self) -> u8 {
-        const NO_SPACE: u8 = 2;
-        const NO_FILES: u8 = 4;
-        const FILTER_DIRS: u8 = 16;
-        match self {
-            Self::Values | Self::Nothing => NO_FILES,
-            Self::Unfinished => NO_SPACE | NO_FILES,
-            Self::Files => 0,
-            Self::Folders => FILTER_DIRS,
-        }
-    }
+    Values = 4,
+    /// The word is not at its end.
+    Unfinished = 2 + 4,
+    Files = 0,
+    Folders = 16,
 }
 
 impl Candidate {
@@ -76,7 +60,7 @@ pub(super) fn text(candidates: &[Candidate], with_descriptions: bool, directive:
         }
         text.push('\n');
     }
-    text.push_str(&format!(":{}\n", directive.number()));
+    text.push_str(&format!(":{}\n", directive as u8));
     text
 }
 

@@ -9,8 +9,6 @@ use clap::{Arg, ArgAction, Command};
 pub(super) struct Line<'a> {
     /// The command that was chosen.
     pub(super) command: &'a Command,
-    /// Names of the subcommands that led there.
-    pub(super) path: Vec<&'a str>,
     /// Flags with their values, in order.
     pub(super) given: Vec<(&'a Arg, Option<String>)>,
     /// What the last word could become.
@@ -37,13 +35,7 @@ impl<'a> Line<'a> {
             Some((last, before)) => (last.as_str(), before),
             None => ("", words),
         };
-        let mut line = Line {
-            command: root,
-            path: Vec::new(),
-            given: Vec::new(),
-            wanted: Expected::Nothing,
-            typed: last.to_owned(),
-        };
+        let mut line = Line { command: root, given: Vec::new(), wanted: Expected::Nothing, typed: last.to_owned() };
         let mut positionals = 0;
         let mut pending: Option<&Arg> = None;
         let mut only_positionals = false;
@@ -51,15 +43,14 @@ impl<'a> Line<'a> {
             if let Some(arg) = pending.take()
                 && (needs_value(arg) || !word.starts_with('-'))
             {
-                line.set(word);
+                if let Some((_, value)) = line.given.last_mut() {
+                    *value = Some(word.clone());
+                }
                 continue;
             }
             if only_positionals || !word.starts_with('-') || word == "-" {
                 match line.command.find_subcommand(word) {
-                    Some(command) if !only_positionals => {
-                        line.command = command;
-                        line.path.push(command.get_name());
-                    }
+                    Some(command) if !only_positionals => line.command = command,
                     _ => positionals += 1,
                 }
             } else if word == "--" {
@@ -132,13 +123,6 @@ impl<'a> Line<'a> {
             return None;
         }
         None
-    }
-
-    /// The value of the flag that was taken last.
-    fn set(&mut self, value: &str) {
-        if let Some((_, last)) = self.given.last_mut() {
-            *last = Some(value.to_owned());
-        }
     }
 
     fn long(&self, name: &str) -> Option<&'a Arg> {

@@ -63,7 +63,7 @@ impl Chosen {
 
 /// The values of a flag, by its name.
 pub(super) fn of(line: &Line<'_>, arg: &Arg) -> (Vec<Candidate>, Directive) {
-    let nothing = (Vec::new(), Directive::Nothing);
+    let nothing = (Vec::new(), Directive::Values);
     let (Some(long), Some(chosen)) = (arg.get_long(), Chosen::read(line)) else { return nothing };
     let names = |found: Option<Vec<String>>| {
         (found.unwrap_or_default().into_iter().map(Candidate::plain).collect(), Directive::Values)
@@ -73,10 +73,10 @@ pub(super) fn of(line: &Line<'_>, arg: &Arg) -> (Vec<Candidate>, Directive) {
         MountPath::parse(typed).ok()
     };
     match long {
-        "context" => names(kubeconfig(&chosen).map(|contexts| contexts.names())),
-        "contexts" => names(kubeconfig(&chosen).map(|contexts| listed(&line.typed, contexts.names()))),
-        "cluster" => names(kubeconfig(&chosen).map(|contexts| contexts.clusters())),
-        "user" => names(kubeconfig(&chosen).map(|contexts| contexts.users())),
+        "context" => names(kubeconfig(&chosen.kube).map(|contexts| contexts.names())),
+        "contexts" => names(kubeconfig(&chosen.kube).map(|contexts| listed(&line.typed, contexts.names()))),
+        "cluster" => names(kubeconfig(&chosen.kube).map(|contexts| contexts.clusters())),
+        "user" => names(kubeconfig(&chosen.kube).map(|contexts| contexts.users())),
         "namespace" => names(within_limit(namespaces(&chosen))),
         "service-account" => match line.typed.split_once([':', '/']) {
             Some((namespace, _)) => {
@@ -109,8 +109,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn kubeconfig(chosen: &Chosen) -> Option<Contexts> {
-    Contexts::load(&chosen.kube.overrides(), Arc::new(variable)).ok()
+fn kubeconfig(flags: &KubeFlags) -> Option<Contexts> {
+    Contexts::load(&flags.overrides(), Arc::new(variable)).ok()
 }
 
 /// Runs it, and does not wait for what it leaves behind.
@@ -125,8 +125,7 @@ fn within_limit<T>(work: impl Future<Output = Option<T>>) -> Option<T> {
 
 async fn cluster(chosen: &Chosen) -> Option<ApiServer> {
     let flags = KubeFlags { request_timeout: Some(limit()), ..chosen.kube.clone() };
-    let mut connection =
-        Contexts::load(&flags.overrides(), Arc::new(variable)).and_then(|contexts| contexts.resolve(None)).ok()?;
+    let mut connection = kubeconfig(&flags)?.resolve(None).ok()?;
     // The one who presses TAB is typing something else.
     if let Some(exec) = &mut connection.config.auth_info.exec {
         exec.interactive_mode = Some(ExecInteractiveMode::Never);

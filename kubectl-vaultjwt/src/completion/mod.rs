@@ -3,21 +3,20 @@
 //! one a line, each with an optional description after a tab; at the end a colon and a
 //! number that says what the shell does with them.
 //!
-//! `line` reads what was typed, with clap's own description of the command line; `fixed`
-//! and `lookup` know values; `candidate` decides what is offered; `scripts` are what shells
-//! load. A failure only means fewer candidates, and no message: the shell would take it for
+//! `line` reads what was typed, with clap's own description of the command line; `lookup`
+//! asks for values; `candidate` decides what is offered; `scripts/` has what shells load. A
+//! failure only means fewer candidates, and no message: the shell would take it for
 //! a candidate.
 
 mod candidate;
-mod fixed;
 mod line;
 mod lookup;
-pub mod scripts;
 
+use crate::cli::completion::Shell;
 use crate::cli::{Cli, help};
 use crate::completion::candidate::{Candidate, Directive};
 use crate::completion::line::{Expected, Line};
-use clap::CommandFactory as _;
+use clap::{Arg, CommandFactory as _};
 use std::ffi::OsString;
 use std::io::Write as _;
 
@@ -35,7 +34,6 @@ pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Completion
     Some(CompletionRequest { words, with_descriptions })
 }
 
-/// What a shell asks.
 #[derive(Debug, Clone)]
 pub struct CompletionRequest {
     /// The words after the program's name, the last one unfinished.
@@ -51,19 +49,15 @@ pub fn answer(request: &CompletionRequest) {
 }
 
 fn complete(words: &[String]) -> (Vec<Candidate>, Directive) {
-    let plain = Cli::command();
-    let mut root = plain.clone();
+    let mut root = Cli::command();
     root.build();
     let root = root.mut_subcommand("help", |command| command.about(help::HELP));
     let line = Line::read(&root, words);
     let (found, directive) = match &line.wanted {
-        Expected::Nothing => (Vec::new(), Directive::Nothing),
+        Expected::Nothing => (Vec::new(), Directive::Values),
         Expected::Command => (line.subcommands(), Directive::Values),
         Expected::Flag => (line.flags(), Directive::Values),
-        Expected::Value(arg) => match fixed::of(&plain, &line, arg) {
-            Some(fixed) => fixed,
-            None => lookup::of(&line, arg),
-        },
+        Expected::Value(arg) => known(arg).unwrap_or_else(|| lookup::of(&line, arg)),
     };
     let mut offered: Vec<Candidate> = Vec::new();
     for candidate in found {
@@ -72,6 +66,32 @@ fn complete(words: &[String]) -> (Vec<Candidate>, Directive) {
         }
     }
     (offered, directive)
+}
+
+/// What is known without a request: the values of a list, and files. A list that is hidden
+/// from clap's help is in the help's own words.
+fn known(arg: &Arg) -> Option<(Vec<Candidate>, Directive)> {
+    let listed = arg.get_possible_values();
+    if !listed.is_empty() {
+        let described = listed.iter().map(|value| Candidate::described(value.get_name(), value.get_help()));
+        return Some((described.collect(), Directive::Values));
+    }
+    match arg.get_value_names()?.first()?.as_str() {
+        "FILE" => Some((Vec::new(), Directive::Files)),
+        "DIR" => Some((Vec::new(), Directive::Folders)),
+        _ => None,
+    }
+}
+
+/// The script for a shell, or the program that kubectl looks for.
+pub fn script(shell: Shell) -> &'static str {
+    match shell {
+        Shell::Kubectl => include_str!("scripts/kubectl_complete-vaultjwt"),
+        Shell::Bash => include_str!("scripts/completion.bash"),
+        Shell::Zsh => include_str!("scripts/completion.zsh"),
+        Shell::Fish => include_str!("scripts/completion.fish"),
+        Shell::Powershell => include_str!("scripts/completion.ps1"),
+    }
 }
 
 #[cfg(test)]

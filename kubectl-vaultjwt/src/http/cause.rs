@@ -11,10 +11,7 @@ pub fn layers<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a 
     std::iter::successors(Some(error), |layer: &&'a (dyn Error + 'static)| {
         let layer: &'a (dyn Error + 'static) = *layer;
         let wrapped = layer.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        match wrapped {
-            Some(inner) => Some(inner as &(dyn Error + 'static)),
-            None => layer.source(),
-        }
+        wrapped.map(|inner| inner as &(dyn Error + 'static)).or_else(|| layer.source())
     })
 }
 

@@ -1,6 +1,12 @@
 //! Parses `Retry-After` (RFC 9110 section 10.2.3).
 
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::Duration;
+
+/// What the headers of an answer say.
+pub fn of(headers: &HeaderMap) -> Option<Duration> {
+    parse(headers.get(RETRY_AFTER)?.to_str().ok()?)
+}
 
 /// How long from now, said in seconds or as a date; `None` for what is neither,
 /// or is over.

@@ -3,15 +3,15 @@
 use crate::cloud::{CloudOverrides, Contradiction, Entry, Verdict, identify};
 use crate::cloud_api::{Clouds, ClusterDescription};
 use crate::issuer::IssuerError;
-use crate::issuer::cloud_answer::CloudAnswer;
-use crate::issuer::endpoint_mismatch::EndpointMismatch;
+use crate::issuer::cloud_answer::{CloudAnswer, EndpointMismatch};
 
 /// The cloud of one cluster.
 pub struct CloudQuery<'a> {
     clouds: &'a dyn Clouds,
     verdict: Result<Verdict, Box<Contradiction>>,
     entry: &'a Entry,
-    word: CloudAnswer,
+    /// What it said until now.
+    pub(super) word: CloudAnswer,
 }
 
 impl<'a> CloudQuery<'a> {
@@ -49,27 +49,18 @@ impl<'a> CloudQuery<'a> {
         if self.never_vouches() {
             return Ok(false);
         }
-        match self.ask().await? {
+        Ok(match self.ask().await? {
             CloudAnswer::Confirmed(described) => {
-                Ok(described.authority.is_some() && described.issuer.as_deref() == Some(issuer))
+                described.authority.is_some() && described.issuer.as_deref() == Some(issuer)
             }
-            _ => Ok(false),
-        }
+            _ => false,
+        })
     }
 
     /// Azure never returns an API server's authority. It need not: its issuers'
     /// sites are public, even those of private clusters, for Entra reads them.
     fn never_vouches(&self) -> bool {
         matches!(self.verdict, Ok(Verdict::Aks(_)))
-    }
-
-    /// What it said until now.
-    pub fn word(&self) -> &CloudAnswer {
-        &self.word
-    }
-
-    pub fn into_word(self) -> CloudAnswer {
-        self.word
     }
 
     /// Why it does not vouch for the API server, where another answer could.

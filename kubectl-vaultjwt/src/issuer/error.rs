@@ -8,36 +8,19 @@ use crate::issuer::request::NamedBy;
 use crate::keychain::jwk::KeySetError;
 use shared::text::one_line;
 
-/// Why issuer or keys could not be found.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
-    /// The API server did not answer.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// The API server's discovery document.
     #[error("the discovery document of the API server is not usable: {}", one_line(.0))]
     Discovery(String),
     /// An issuer text no token should carry.
     #[error("issuer \"{}\" is not usable: {why}", one_line(.issuer))]
-    Unusable {
-        issuer: String,
-        /// The rule it breaks.
-        why: &'static str,
-    },
-    /// The issuer's site names another issuer.
+    Unusable { issuer: String, why: &'static str },
     #[error("the discovery document at \"{url}\" names issuer \"{}\", not \"{}\"", one_line(.found), one_line(.issuer))]
-    SiteIsAnother {
-        /// Where it was read.
-        url: String,
-        /// The issuer it names.
-        found: String,
-        /// The issuer asked for.
-        issuer: String,
-    },
-    /// Keys of the issuer's site.
+    SiteIsAnother { url: String, found: String, issuer: String },
     #[error("the key set of issuer \"{}\" is not usable: {source}", one_line(.issuer))]
     SiteKeys { issuer: String, source: KeySetError },
-    /// Keys of the API server.
     #[error("the key set of the API server is not usable: {0}")]
     ApiKeys(#[source] KeySetError),
     #[error("the key set at \"{}\" and this API server have no key in common: the key set is out of date, or issuer \"{}\" is not this cluster's", one_line(.url), one_line(.issuer))]
@@ -46,55 +29,30 @@ pub enum IssuerError {
         /// URL of its key set.
         url: String,
     },
-    /// A file says nothing about the issuer of a cloud.
     #[error("issuer \"{}\" is a cloud's: its keys come from its URL, or from an API server that the cloud vouches for, and not from a file", one_line(.0))]
     FileForCloud(String),
     /// Keys for a cloud's issuer from an API server that no cloud vouches for.
     #[error("the keys of issuer \"{}\" can only be taken from its own site, which could not be read: {why}{}",
         one_line(.issuer), unconfirmed(.cloud))]
-    CloudIssuer {
-        issuer: String,
-        /// Why its site was not read.
-        why: String,
-        /// What its cloud says.
-        cloud: Box<CloudAnswer>,
-    },
-    /// Two pieces of evidence.
+    CloudIssuer { issuer: String, why: String, cloud: Box<CloudAnswer> },
     #[error("{0}")]
     Contradiction(Box<Contradiction>),
     /// No other source could name the issuer either.
     #[error(transparent)]
     Cloud(Box<CloudError>),
-    /// A kubeconfig that is a mix of two clusters.
+    /// A kubeconfig that is a mix of two clusters: `id` is the one that its names and
+    /// arguments stand for.
     #[error("the kubeconfig leads to \"{}\", but {} is at {}", one_line(.host), one_line(.id), at(.hosts))]
-    OtherEndpoint {
-        /// The cluster that its names and arguments stand for.
-        id: String,
-        host: String,
-        /// Where that cluster is.
-        hosts: Vec<String>,
-    },
+    OtherEndpoint { id: String, host: String, hosts: Vec<String> },
     /// The cloud, or the names, and the API server name two issuers.
     #[error("{} the issuer \"{}\", but the API server says \"{}\": they are not the same cluster",
         says(*.by), one_line(.issuer), one_line(.theirs))]
-    Differ {
-        /// Who named the first.
-        by: NamedBy,
-        issuer: String,
-        theirs: String,
-    },
-    /// The site was asked for and cannot be read.
+    Differ { by: NamedBy, issuer: String, theirs: String },
     #[error("the site of issuer \"{}\" could not be read: {why}", one_line(.issuer))]
     Site { issuer: String, why: String },
-    /// A UID that this cluster does not have.
+    /// `wanted` is `--cluster-uid`.
     #[error("this cluster's UID (of namespace kube-system) is \"{}\", not \"{}\"", one_line(.found), one_line(.wanted))]
-    OtherUid {
-        /// `--cluster-uid`
-        wanted: String,
-        /// The UID it has.
-        found: String,
-    },
-    /// No UID.
+    OtherUid { wanted: String, found: String },
     #[error("the cluster's UID (of namespace kube-system) could not be read: {0}")]
     Uid(#[source] ClusterError),
 }

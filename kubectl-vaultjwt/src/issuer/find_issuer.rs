@@ -11,8 +11,7 @@ use crate::issuer::cloud_answer::CloudAnswer;
 use crate::issuer::cloud_lookup::CloudQuery;
 use crate::issuer::request::{CloudLookup, IssuerOverrides, NamedBy};
 use crate::issuer::site::Discovery;
-use shared::jwt;
-use shared::jwt::DEFAULT_AUDIENCE;
+use shared::jwt::{self, DEFAULT_AUDIENCE};
 
 /// Lifetime of the token that is asked for its issuer; Kubernetes grants no less.
 const LIFETIME: i64 = 600;
@@ -76,7 +75,7 @@ async fn issuer_from_token(
         let parts = jwt::segments(token.expose()).ok()?;
         serde_json::from_slice::<jwt::Claims>(&parts.claims).ok()?.iss
     });
-    match (issuer, cloud.word()) {
+    match (issuer, &cloud.word) {
         (Some(issuer), _) => Ok((issuer, NamedBy::Token)),
         // Of two that could not be asked, the cloud is the one that people can
         // log in to.

@@ -3,13 +3,10 @@
 //! server or a file.
 
 use crate::cluster::Cluster;
-use crate::issuer::difference::KeyDifference;
+use crate::issuer::IssuerError;
 use crate::issuer::managed_hosts::is_a_clouds;
-use crate::issuer::request::{IssuerOverrides, NamedBy};
-use crate::issuer::resolved::{KeySource, Resolved, SiteUnused};
-use crate::issuer::{CloudAnswer, IssuerError};
+use crate::issuer::request::IssuerOverrides;
 use crate::keychain::Owner;
-use crate::keychain::jwk::KeySet;
 
 /// The cluster as the mount knows it.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +19,6 @@ pub(super) struct KnownOwner {
 }
 
 impl KnownOwner {
-    /// Finds it among `enrolled`.
     pub(super) async fn find(
         cluster: &dyn Cluster,
         overrides: &IssuerOverrides,
@@ -61,32 +57,4 @@ async fn read_uid(cluster: &dyn Cluster, overrides: &IssuerOverrides) -> Result<
         (Some(wanted), _) => Ok(wanted.clone()),
         (None, found) => found.map_err(IssuerError::Uid),
     }
-}
-
-/// A cluster whose keys are in a file. A cloud's issuer counts as verified by others on
-/// the mount, and a file cannot show that.
-pub(super) async fn of_file(
-    cluster: &dyn Cluster,
-    overrides: &IssuerOverrides,
-    issuer: String,
-    named_by: NamedBy,
-    standing: KnownOwner,
-    keys: KeySet,
-) -> Result<Resolved, IssuerError> {
-    if is_a_clouds(&issuer) {
-        return Err(IssuerError::FileForCloud(issuer));
-    }
-    let uid = standing.uid(cluster, overrides).await?;
-    Ok(Resolved {
-        owner: Owner { issuer, cluster_uid: Some(uid) },
-        named_by,
-        keys,
-        keys_url: None,
-        source: KeySource::File,
-        site_unused: Some(SiteUnused::None("--keys-from=file")),
-        api_keys_unread: None,
-        difference: KeyDifference::default(),
-        standing: standing.owner,
-        cloud: CloudAnswer::NotAsked,
-    })
 }

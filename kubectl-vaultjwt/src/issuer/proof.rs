@@ -18,7 +18,6 @@ use shared::{Secret, jwt};
 /// makes a token fresh, so this can be generous.
 pub const CLOCKS_DIFFER_AT_MOST: SignedDuration = SignedDuration::from_mins(5);
 
-/// What was proven, for the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Proof {
@@ -32,74 +31,39 @@ pub struct Proof {
 /// Why a token does not prove the issuer. Never holds the token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
-    /// The API server issued something else.
     #[error("the API server issued a token that is no JWT: {0}")]
     NotAJwt(String),
     #[error("the API server's tokens are issued by \"{}\", not by \"{}\"", one_line(.found), one_line(.wanted))]
-    OtherIssuer {
-        /// `iss` of the token.
-        found: String,
-        /// The issuer in question.
-        wanted: String,
-    },
-    /// A token of another subject.
+    OtherIssuer { found: String, wanted: String },
     #[error("the API server answered with a token of \"{}\", not of \"{}\"", one_line(.found), one_line(.wanted))]
-    OtherSubject {
-        /// `sub` of the token.
-        found: String,
-        /// The subject asked for.
-        wanted: String,
-    },
-    /// A token that was not issued for this request.
+    OtherSubject { found: String, wanted: String },
     #[error("the API server answered with a token that was not issued for this request")]
     NotFresh,
-    /// A token without a time that every Kubernetes token has.
+    /// Every Kubernetes token has `exp` and `nbf`.
     #[error("the API server answered with a token that has no claim \"{0}\"")]
     NoTime(&'static str),
-    /// A token that has expired.
     #[error("the API server answered with a token that expired at {expired} (local time: {now})")]
-    Expired {
-        /// `exp` of the token.
-        expired: String,
-        /// The local time.
-        now: String,
-    },
-    /// A token that is not valid yet.
+    Expired { expired: String, now: String },
     #[error("the API server answered with a token that is not valid before {begins} (local time: {now})")]
-    NotYetValid {
-        /// `nbf` of the token.
-        begins: String,
-        /// The local time.
-        now: String,
-    },
+    NotYetValid { begins: String, now: String },
     /// Its header has `crit`: no extension is known here (RFC 7515 section 4.1.11).
     #[error("the API server answered with a token whose header has an unknown crit: {}", one_line(.0))]
     UnknownCrit(String),
-    /// No published key fits.
+    /// `kid` and `alg` are the token's, or a dash.
     #[error("none of the {keys} keys of issuer \"{}\" verifies a token of this API server (kid \"{}\", {})",
         one_line(.issuer), one_line(.kid), one_line(.alg))]
-    NoKey {
-        /// How many were tried.
-        keys: usize,
-        issuer: String,
-        /// kid of the token, or a dash.
-        kid: String,
-        /// alg of the token, or a dash.
-        alg: String,
-    },
+    NoKey { keys: usize, issuer: String, kid: String, alg: String },
 }
 
 /// What a proof is asked of.
 #[derive(Clone, Copy, Debug)]
 pub struct ProofRequest<'a> {
     pub issuer: &'a str,
-    /// The keys it publishes.
     pub keys: &'a [PublishedKey],
     /// Subject of the service account whose token was asked for.
     pub subject: &'a str,
     /// Audiences that were asked for; one of them is random.
     pub audiences: &'a [String],
-    /// The local time.
     pub now: Timestamp,
 }
 

@@ -9,7 +9,6 @@ use serde::Serialize;
 /// Whom an issuer and its keys are asked of, besides the API server.
 #[derive(Clone, Copy)]
 pub struct Sources<'a> {
-    /// Issuers' own sites.
     pub site: &'a dyn IssuerSite,
     pub clouds: &'a dyn Clouds,
 }
@@ -37,9 +36,7 @@ pub struct IssuerOverrides {
     pub site_required: bool,
     /// `--keys-from`
     pub keys_from: Option<KeysFrom>,
-    /// What flags say about the cluster's cloud.
     pub given: CloudOverrides,
-    /// When that cloud is asked.
     pub ask: CloudLookup,
 }
 
@@ -48,9 +45,7 @@ pub struct IssuerOverrides {
 pub enum KeysFrom {
     /// At the issuer's URL, and nowhere else.
     Issuer,
-    /// At the API server.
     ApiServer,
-    /// In a file.
     File(KeySet),
 }
 

@@ -11,12 +11,11 @@ use crate::cluster::Cluster;
 use crate::issuer::IssuerError;
 use crate::issuer::cloud_answer::CloudAnswer;
 use crate::issuer::cloud_lookup::CloudQuery;
-use crate::issuer::difference::KeyDifference;
 use crate::issuer::find_issuer::find_issuer;
-use crate::issuer::form::{self, KnownOwner};
+use crate::issuer::form::KnownOwner;
 use crate::issuer::managed_hosts::{is_a_clouds, is_cluster_internal};
-use crate::issuer::request::{IssuerOverrides, KeysFrom, NamedBy, Sources};
-use crate::issuer::resolved::{KeySource, Resolved, SiteUnused};
+use crate::issuer::request::{IssuerOverrides, KeysFrom, Sources};
+use crate::issuer::resolved::{KeyDifference, KeySource, Resolved, SiteUnused};
 use crate::issuer::site::{Discovery, IssuerSite, discovery_url};
 use crate::keychain::Owner;
 use crate::keychain::jwk::KeySet;
@@ -37,31 +36,49 @@ pub async fn resolve(
     let (issuer, named_by) = find_issuer(cluster, &mut cloud, overrides).await?;
     check(&issuer)?;
     let standing = KnownOwner::find(cluster, overrides, &issuer, enrolled).await?;
-    let site_unused = match KeyLocation::of(overrides.keys_from.as_ref(), standing.owner.as_ref()) {
-        KeyLocation::File(keys) => {
-            return form::of_file(cluster, overrides, issuer, named_by, standing, keys.clone()).await;
-        }
-        KeyLocation::ApiServer { asked: true } => SiteUnused::None("--keys-from=api-server"),
-        KeyLocation::ApiServer { asked: false } => {
+    let enrolled_with_uid = standing.owner.as_ref().is_some_and(|owner| owner.cluster_uid.is_some());
+    let site_unused = match overrides.keys_from {
+        Some(KeysFrom::File(_)) => SiteUnused::None("--keys-from=file"),
+        Some(KeysFrom::ApiServer) => SiteUnused::None("--keys-from=api-server"),
+        None if enrolled_with_uid => {
             SiteUnused::None("the mount has this cluster's keys from the API server (--keys-from=issuer changes that)")
         }
-        KeyLocation::Site { required } => match from_site(sources.site, &issuer).await? {
+        Some(KeysFrom::Issuer) | None => match from_site(sources.site, &issuer).await? {
             Ok((keys, url)) => {
-                let found = Found { issuer, named_by, standing: standing.owner, cloud: cloud.into_word() };
-                return compared(cluster, found, keys, &url).await;
+                let (difference, api_keys_unread) = compared(cluster, &issuer, &keys, &url).await?;
+                return Ok(Resolved {
+                    owner: Owner { issuer, cluster_uid: None },
+                    named_by,
+                    keys,
+                    keys_url: Some(url.to_string()),
+                    source: KeySource::IssuerSite,
+                    site_unused: None,
+                    api_keys_unread,
+                    difference,
+                    standing: standing.owner,
+                    cloud: cloud.word,
+                });
             }
-            Err(why) if required || overrides.site_required => {
+            Err(why) if overrides.keys_from.is_some() || overrides.site_required => {
                 return Err(IssuerError::Site { issuer, why: why.to_string() });
             }
             Err(why) => why,
         },
     };
     let clouds = is_a_clouds(&issuer);
-    if clouds && !cloud.confirms(&issuer).await? {
-        let cloud = Box::new(cloud.into_unconfirmed());
-        return Err(IssuerError::CloudIssuer { issuer, why: site_unused.to_string(), cloud });
-    }
-    let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
+    let (source, keys, cloud) = match &overrides.keys_from {
+        // A cloud's issuer counts as verified by others on the mount, and a file cannot show that.
+        Some(KeysFrom::File(_)) if clouds => return Err(IssuerError::FileForCloud(issuer)),
+        Some(KeysFrom::File(keys)) => (KeySource::File, keys.clone(), CloudAnswer::NotAsked),
+        _ => {
+            if clouds && !cloud.confirms(&issuer).await? {
+                let cloud = Box::new(cloud.into_unconfirmed());
+                return Err(IssuerError::CloudIssuer { issuer, why: site_unused.to_string(), cloud });
+            }
+            let keys = KeySet::parse(&cluster.key_set().await?).map_err(IssuerError::ApiKeys)?;
+            (KeySource::ApiServer, keys, cloud.word)
+        }
+    };
     let by_issuer = standing.owner.as_ref().is_some_and(|owner| owner.cluster_uid.is_none());
     // The cloud gives no two clusters one issuer: it identifies the cluster as it does where
     // its site was read, so that both ways to its keys find the same owner.
@@ -75,69 +92,34 @@ pub async fn resolve(
         named_by,
         keys,
         keys_url: None,
-        source: KeySource::ApiServer,
+        source,
         site_unused: Some(site_unused),
         api_keys_unread: None,
         difference: KeyDifference::default(),
         standing: standing.owner,
-        cloud: cloud.into_word(),
+        cloud,
     })
 }
 
-/// Where keys are read.
-enum KeyLocation<'a> {
-    /// At the issuer's URL; `required`, if they must not come from the API server instead.
-    Site { required: bool },
-    /// At the API server; `asked`, if a flag says so.
-    ApiServer { asked: bool },
-    /// In a file.
-    File(&'a KeySet),
-}
-
-impl<'a> KeyLocation<'a> {
-    fn of(keys_from: Option<&'a KeysFrom>, standing: Option<&Owner>) -> Self {
-        match keys_from {
-            Some(KeysFrom::Issuer) => Self::Site { required: true },
-            Some(KeysFrom::ApiServer) => Self::ApiServer { asked: true },
-            Some(KeysFrom::File(keys)) => Self::File(keys),
-            None if standing.is_some_and(|owner| owner.cluster_uid.is_some()) => Self::ApiServer { asked: false },
-            None => Self::Site { required: false },
-        }
-    }
-}
-
-/// What is known of a cluster before its keys are.
-struct Found {
-    issuer: String,
-    named_by: NamedBy,
-    standing: Option<Owner>,
-    cloud: CloudAnswer,
-}
-
-/// Keys of the issuer's URL, compared with the API server's own key set, where that may
-/// be read.
-async fn compared(cluster: &dyn Cluster, found: Found, keys: KeySet, url: &Url) -> Result<Resolved, IssuerError> {
-    let Found { issuer, named_by, standing, cloud } = found;
+/// How keys of the issuer's URL differ from the API server's own key set, or why that could
+/// not be read.
+async fn compared(
+    cluster: &dyn Cluster,
+    issuer: &str,
+    keys: &KeySet,
+    url: &Url,
+) -> Result<(KeyDifference, Option<String>), IssuerError> {
     let theirs = match cluster.key_set().await {
         Ok(body) => KeySet::parse(&body).map_err(|e| e.to_string()),
         Err(e) => Err(e.to_string()),
     };
-    if theirs.as_ref().is_ok_and(|theirs| !keys.shares_a_key_with(theirs)) {
-        return Err(IssuerError::Disjoint { issuer, url: url.to_string() });
+    match theirs {
+        Ok(theirs) if !keys.shares_a_key_with(&theirs) => {
+            Err(IssuerError::Disjoint { issuer: issuer.to_owned(), url: url.to_string() })
+        }
+        Ok(theirs) => Ok((KeyDifference::between(keys, &theirs), None)),
+        Err(why) => Ok((KeyDifference::default(), Some(why))),
     }
-    let difference = theirs.as_ref().map(|theirs| KeyDifference::between(&keys, theirs)).unwrap_or_default();
-    Ok(Resolved {
-        owner: Owner { issuer, cluster_uid: None },
-        named_by,
-        keys,
-        keys_url: Some(url.to_string()),
-        source: KeySource::IssuerSite,
-        site_unused: None,
-        api_keys_unread: theirs.err(),
-        difference,
-        standing,
-        cloud,
-    })
 }
 
 fn check(issuer: &str) -> Result<(), IssuerError> {

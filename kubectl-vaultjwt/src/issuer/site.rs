@@ -2,18 +2,17 @@
 //! 4): HTTPS only, no redirect to another host, bounded in size and time.
 
 use crate::http::cause::innermost;
-use crate::http::retry_after;
+use crate::http::{self, retry_after};
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use reqwest::StatusCode;
-use reqwest::header::{
-    ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, RETRY_AFTER,
-};
+use reqwest::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use serde::Deserialize;
 use shared::text::{one_line, os_cause};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
@@ -35,12 +34,10 @@ const ALONE_AT_MOST: Duration = Duration::from_secs(3_600);
 /// `pkg/serviceaccount/openidmetadata.go`, `JWKSPath`).
 const ACCEPT: &str = "application/json, application/jwk-set+json";
 
-/// A discovery document, as far as it concerns keys.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Discovery {
     /// The issuer, byte for byte what tokens carry.
     pub issuer: String,
-    /// Where the keys are.
     pub jwks_uri: Option<String>,
 }
 
@@ -54,20 +51,12 @@ pub trait IssuerSite: Send + Sync {
 /// Why a document could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
-    /// Anything between here and the answer.
     #[error("{}", one_line(.0))]
     Transport(String),
-    /// An answer that is not 200.
     #[error("it answered {0}")]
     Status(u16),
-    /// It asked to be left alone, and is.
     #[error("it answered {status} and asks to be left alone for {}", shared::duration::short(*.left))]
-    Busy {
-        status: u16,
-        /// For how long still.
-        left: Duration,
-    },
-    /// More than fits.
+    Busy { status: u16, left: Duration },
     #[error("its answer is larger than {LARGEST} bytes")]
     TooLarge,
     #[error("could not read the CA certificates \"{path}\": {why}")]
@@ -75,7 +64,6 @@ pub enum SiteError {
 }
 
 impl SiteError {
-    /// A CA file that cannot be read.
     pub fn of_file(path: &Path, error: &std::io::Error) -> Self {
         Self::CaFile { path: one_line(&path.display().to_string()), why: os_cause(error) }
     }
@@ -111,11 +99,7 @@ impl HttpsSite {
                 attempt.follow()
             }
         });
-        let mut builder = reqwest::Client::builder()
-            .https_only(true)
-            .redirect(same_host)
-            .timeout(PATIENCE)
-            .user_agent(concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")));
+        let mut builder = http::over_https(PATIENCE, same_host);
         if let Some(path) = ca_file {
             let refuse = |why: String| SiteError::CaFile { path: one_line(&path.display().to_string()), why };
             let pem = std::fs::read(path).map_err(|e| SiteError::of_file(path, &e))?;
@@ -135,7 +119,7 @@ impl HttpsSite {
     }
 
     fn left_alone(&self, host: &str) -> Result<(), SiteError> {
-        let mut alone = locked(&self.alone);
+        let mut alone = self.alone.lock();
         let Some((status, until)) = alone.get(host).copied() else { return Ok(()) };
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -144,10 +128,6 @@ impl HttpsSite {
         }
         Err(SiteError::Busy { status, left })
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// On which condition the same document is to be sent again.
@@ -165,40 +145,32 @@ impl IssuerSite for HttpsSite {
         self.left_alone(host)?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut request = self.client.get(url.clone()).header("accept", ACCEPT);
-        if let Some(known) = locked(&self.documents).get(url) {
+        if let Some(known) = self.documents.lock().get(url) {
             request = request.header(&known.condition.0, &known.condition.1);
         }
         let mut response = request.send().await.map_err(transport)?;
         let status = response.status();
         if status == StatusCode::NOT_MODIFIED
-            && let Some(known) = locked(&self.documents).get(url)
+            && let Some(known) = self.documents.lock().get(url)
         {
             return Ok(known.body.clone());
         }
         if status != StatusCode::OK {
             let status = status.as_u16();
-            let asked = response.headers().get(RETRY_AFTER).filter(|_| matches!(status, 429 | 503));
-            let left = asked.and_then(|value| retry_after::parse(value.to_str().ok()?));
-            return Err(match left.filter(|left| !left.is_zero()) {
-                Some(left) => {
+            return Err(match retry_after::of(response.headers()) {
+                Some(left) if matches!(status, 429 | 503) && !left.is_zero() => {
                     let left = left.min(ALONE_AT_MOST);
-                    locked(&self.alone).insert(host.to_owned(), (status, Instant::now() + left));
+                    self.alone.lock().insert(host.to_owned(), (status, Instant::now() + left));
                     SiteError::Busy { status, left }
                 }
-                None => SiteError::Status(status),
+                _ => SiteError::Status(status),
             });
         }
         let condition = condition(response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(SiteError::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let body = http::body(&mut response, LARGEST).await.map_err(transport)?.ok_or(SiteError::TooLarge)?;
         match condition.filter(|_| body.len() <= REMEMBERED) {
             Some(condition) => {
-                let mut documents = locked(&self.documents);
+                let mut documents = self.documents.lock();
                 // A site can name another URL for its keys each time.
                 if documents.len() >= DOCUMENTS {
                     documents.clear();
@@ -206,7 +178,7 @@ impl IssuerSite for HttpsSite {
                 documents.insert(url.clone(), Document { condition, body: body.clone() });
             }
             None => {
-                locked(&self.documents).remove(url);
+                self.documents.lock().remove(url);
             }
         }
         Ok(body)

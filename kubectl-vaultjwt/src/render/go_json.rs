@@ -5,48 +5,18 @@
 
 use serde_json::Value;
 
-/// `value` as it is printed `depth` levels deep.
+/// `value` as it is printed `depth` levels deep. Outside of strings JSON has no character
+/// that is escaped, and inside of them no line feed.
 pub fn nested(value: &Value, depth: usize) -> String {
-    let mut text = String::new();
-    write(value, depth, &mut text);
-    text
-}
-
-fn write(value: &Value, depth: usize, text: &mut String) {
-    let indent = |depth: usize| "  ".repeat(depth);
-    match value {
-        Value::Array(items) if !items.is_empty() => {
-            for (at, item) in items.iter().enumerate() {
-                text.push_str(if at == 0 { "[\n" } else { ",\n" });
-                text.push_str(&indent(depth + 1));
-                write(item, depth + 1, text);
-            }
-            text.push_str(&format!("\n{}]", indent(depth)));
-        }
-        Value::Object(fields) if !fields.is_empty() => {
-            let mut sorted: Vec<_> = fields.iter().collect();
-            sorted.sort_by(|a, b| a.0.cmp(b.0));
-            for (at, (name, field)) in sorted.into_iter().enumerate() {
-                text.push_str(if at == 0 { "{\n" } else { ",\n" });
-                text.push_str(&format!("{}{}: ", indent(depth + 1), string(name)));
-                write(field, depth + 1, text);
-            }
-            text.push_str(&format!("\n{}}}", indent(depth)));
-        }
-        Value::String(s) => text.push_str(&string(s)),
-        other => text.push_str(&other.to_string()),
-    }
-}
-
-/// Go's `encoding/json` string: `<`, `>`, `&`, U+2028 and U+2029 escaped too.
-fn string(s: &str) -> String {
-    let mut quoted = Value::from(s).to_string();
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    let mut text = format!("{sorted:#}").replace('\n', &format!("\n{}", "  ".repeat(depth)));
     for (plain, escaped) in
         [("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u{2028}", "\\u2028"), ("\u{2029}", "\\u2029")]
     {
-        quoted = quoted.replace(plain, escaped);
+        text = text.replace(plain, escaped);
     }
-    quoted
+    text
 }
 
 #[cfg(test)]

@@ -12,15 +12,15 @@ const KID_AT_MOST: usize = 20;
 
 pub fn text(report: &IssuerReport) -> String {
     let mut text = String::new();
-    let mut put = |line: String| {
-        text.push_str(line.trim_end());
+    let mut put = |lines: String| {
+        text.push_str(lines.trim_end());
         text.push('\n');
     };
     if report.evidence.is_empty() {
         put("The kubeconfig entry points to no cloud and no tool that is known.".to_owned());
     } else {
         let rows: Vec<Vec<String>> = report.evidence.iter().map(evidence).collect();
-        titled(&["EVIDENCE", "FOUND", "POINTS TO"], &rows).into_iter().for_each(&mut put);
+        put(titled(&["EVIDENCE", "FOUND", "POINTS TO"], &rows));
     }
     put(String::new());
     if let Some(verdict) = &report.verdict {
@@ -42,7 +42,7 @@ pub fn text(report: &IssuerReport) -> String {
         }
         put(String::new());
         let rows: Vec<Vec<String>> = report.keys.iter().map(key).collect();
-        titled(&["KID", "ALG", "TYPE", "FINGERPRINT"], &rows).into_iter().for_each(&mut put);
+        put(titled(&["KID", "ALG", "TYPE", "FINGERPRINT"], &rows));
     }
     text
 }
@@ -108,8 +108,11 @@ mod tests {
     use super::*;
     use crate::cloud::kubeconfig_entry::Exec;
     use crate::cloud::{CloudOverrides, Entry};
-    use crate::command::issuer::{ProofReport, PublishedKeyReport};
+    use crate::command::issuer::PublishedKeyReport;
+    use crate::command::report::ProofReport;
     use crate::issuer::EndpointMismatch;
+    use crate::issuer::proof::Proof;
+    use crate::keychain::plan::tests::key as published;
 
     fn report() -> IssuerReport {
         let arn = "arn:aws:eks:eu-central-1:123456789012:cluster/prod";
@@ -121,6 +124,11 @@ mod tests {
             ..Entry::default()
         };
         IssuerReport::of_entry(&entry, &CloudOverrides::default()).0
+    }
+
+    fn proven() -> ProofReport {
+        let proof = Proof { kid: None, alg: "RS256".into(), key: published(1).key.id() };
+        ProofReport { service_account: "default:default".into(), proof }
     }
 
     fn plain(report: &IssuerReport) -> String {
@@ -139,8 +147,7 @@ mod tests {
             kind: "RSA-2048".into(),
             fingerprint: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs".into(),
         }];
-        let proof = ProofReport { service_account: "default:default".into(), kid: None, alg: "RS256".into() };
-        report.proof = Some(proof);
+        report.proof = Some(proven());
         assert_eq!(
             plain(&report),
             "EVIDENCE        FOUND                                            POINTS TO\n\
@@ -191,7 +198,7 @@ mod tests {
         });
         report.named_by = Some(NamedBy::Cloud);
         report.key_source = Some(KeySource::IssuerSite);
-        report.proof = Some(ProofReport { service_account: "default:default".into(), kid: None, alg: "RS256".into() });
+        report.proof = Some(proven());
         let text = plain(&report);
         let until_keys = text.split("\n\nKID").next().unwrap();
         let guide = include_str!("../../../docs/clouds.md");

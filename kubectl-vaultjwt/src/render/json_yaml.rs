@@ -21,7 +21,6 @@ pub fn json(report: &impl Serialize) -> io::Result<String> {
     Ok(shown)
 }
 
-/// YAML.
 pub fn yaml(report: &impl Serialize) -> io::Result<String> {
     let text = serde_saphyr::to_string(report).map_err(io::Error::other)?;
     // YAML quotes control characters, but not what reorders text. JSON is YAML

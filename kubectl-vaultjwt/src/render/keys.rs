@@ -1,22 +1,24 @@
 //! The words, and their colors, for what happens to a key.
 
+use crate::command::report::KeyChangeReport;
 use crate::keychain::action::KeyAction;
 use anstyle::{AnsiColor, Style};
+use shared::text::one_line;
 
 pub const ADDED: Style = AnsiColor::Green.on_default();
 pub const CHANGED: Style = AnsiColor::Yellow.on_default();
 pub const GONE: Style = AnsiColor::Red.on_default();
 
-/// The same as [`what`], in its color.
-pub fn painted(action: KeyAction) -> String {
-    let style = match action {
+/// What happens to a key, in its color.
+pub fn line(key: &KeyChangeReport) -> String {
+    let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
+    let style = match key.action {
         KeyAction::Add | KeyAction::Adopt | KeyAction::Return => ADDED,
-        KeyAction::Retire => CHANGED,
+        KeyAction::Retire | KeyAction::Withhold | KeyAction::Wait => CHANGED,
         KeyAction::Remove => GONE,
         KeyAction::Keep | KeyAction::KeepUnmanaged | KeyAction::KeepRetired => Style::new(),
-        KeyAction::Withhold | KeyAction::Wait => CHANGED,
     };
-    format!("{style}{}{style:#}", what(action))
+    format!("key \"{name}\" {style}{}{style:#}", what(key.action))
 }
 
 /// A participle, as kubectl says what it did.

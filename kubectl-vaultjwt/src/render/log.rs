@@ -10,8 +10,9 @@ use std::io::Write as _;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Log {
-    format: LogFormat,
-    verbosity: u8,
+    pub format: LogFormat,
+    /// The level of `-v`.
+    pub verbosity: u8,
 }
 
 /// One line as JSON. Field names and event names are part of the interface.
@@ -25,11 +26,6 @@ struct Line<'a> {
 }
 
 impl Log {
-    /// A log in this format, at the level of `-v`.
-    pub fn new(format: LogFormat, verbosity: u8) -> Self {
-        Self { format, verbosity }
-    }
-
     /// A request, shown at level 6 and above.
     pub fn request(&self, line: &str) {
         if self.verbosity < 6 {

@@ -1,6 +1,7 @@
 //! The metrics of a watcher in the OpenMetrics text format, rendered for each scrape. Names
 //! are part of the interface.
 
+use crate::command::watch::stats::OwnerKeys;
 use crate::command::watch::{Requests, Stats};
 use jiff::Timestamp;
 use prometheus_client::encoding::text::encode;
@@ -15,8 +16,6 @@ use tokio::time::Instant;
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = Vec<(&'static str, String)>;
-type Gauges = Family<Labels, Gauge<f64, AtomicU64>>;
-type Counters = Family<Labels, Counter>;
 
 /// All figures.
 ///
@@ -24,77 +23,68 @@ type Counters = Family<Labels, Counter>;
 /// The text cannot be written, which memory alone could cause.
 pub fn text(stats: &Stats, requests: &Requests, now: Instant) -> Result<String, std::fmt::Error> {
     let mut registry = Registry::with_prefix("vaultjwt");
-    let mut gauges = |name: &str, help: &str| {
-        let family = Gauges::default();
-        registry.register(name, help, family.clone());
-        family
+    let mut gauge = |name: &str, help: &str, series: Vec<(Labels, f64)>| {
+        let family = Family::<Labels, Gauge<f64, AtomicU64>>::default();
+        for (labels, value) in series {
+            family.get_or_create(&labels).set(value);
+        }
+        registry.register(name, help, family);
     };
+    let of_mount = || vec![("mount", stats.mount.clone())];
+    let of_context = |context: &String| vec![("context", context.clone())];
     let seconds = |time: Timestamp| time.as_millisecond() as f64 / 1_000.0;
-    let mount = ("mount", stats.mount.clone());
+    let at = |time: Option<Timestamp>| time.map(|time| (of_mount(), seconds(time))).into_iter().collect();
 
-    gauges("build_info", "Which version runs")
-        .get_or_create(&vec![("version", env!("CARGO_PKG_VERSION").to_owned())])
-        .set(1.0);
-    let ready = gauges("ready", "Whether the keys on the mount are being kept right");
-    ready.get_or_create(&vec![mount.clone()]).set(if stats.not_ready.is_none() { 1.0 } else { 0.0 });
-    let keys = gauges("keys", "Keys on the mount by owner and state");
-    for ((issuer, uid), count) in &stats.keys {
-        for (state, count) in [("active", count.active), ("retired", count.retired)] {
-            let labels = vec![
-                mount.clone(),
-                ("issuer", issuer.clone()),
-                ("cluster_uid", uid.clone()),
-                ("state", state.to_owned()),
-            ];
-            keys.get_or_create(&labels).set(count as f64);
-        }
-    }
-    let unmanaged = gauges("unmarked_keys", "Keys on the mount that this program does not look after");
-    unmanaged.get_or_create(&vec![mount.clone()]).set(stats.unmanaged as f64);
-    let success = gauges("last_success_timestamp_seconds", "When all keys were last known to be right");
-    let change = gauges("last_change_timestamp_seconds", "When the mount was last written");
-    for (family, time) in [(success, stats.last_success), (change, stats.last_change)] {
-        if let Some(time) = time {
-            family.get_or_create(&vec![mount.clone()]).set(seconds(time));
-        }
-    }
-    let of_context =
-        gauges("context_last_success_timestamp_seconds", "When a context's keys were last read and known to be right");
-    for (context, figures) in &stats.contexts {
-        if let Some(time) = figures.last_success {
-            of_context.get_or_create(&vec![("context", context.clone())]).set(seconds(time));
-        }
-    }
-    let ttl = gauges("token_ttl_seconds", "How long the run's own Vault token lives; absent where it does not end");
-    if let Some(expires) = stats.token_expires {
-        ttl.get_or_create(&Labels::new()).set(expires.saturating_duration_since(now).as_secs_f64());
-    }
-    let locked_out = gauges(
+    let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+    gauge("build_info", "Which version runs", vec![(version, 1.0)]);
+    let ready = if stats.not_ready.is_none() { 1.0 } else { 0.0 };
+    gauge("ready", "Whether the keys on the mount are being kept right", vec![(of_mount(), ready)]);
+    let of_owner = |((issuer, uid), count): (&(String, String), &OwnerKeys)| {
+        [("active", count.active), ("retired", count.retired)].map(|(state, count)| {
+            let owner = [("issuer", issuer.clone()), ("cluster_uid", uid.clone()), ("state", state.to_owned())];
+            (of_mount().into_iter().chain(owner).collect(), count as f64)
+        })
+    };
+    gauge("keys", "Keys on the mount by owner and state", stats.keys.iter().flat_map(of_owner).collect());
+    let unmanaged = vec![(of_mount(), stats.unmanaged as f64)];
+    gauge("unmarked_keys", "Keys on the mount that this program does not look after", unmanaged);
+    gauge("last_success_timestamp_seconds", "When all keys were last known to be right", at(stats.last_success));
+    gauge("last_change_timestamp_seconds", "When the mount was last written", at(stats.last_change));
+    let successes = stats
+        .contexts
+        .iter()
+        .filter_map(|(context, figures)| Some((of_context(context), seconds(figures.last_success?))));
+    gauge(
+        "context_last_success_timestamp_seconds",
+        "When a context's keys were last read and known to be right",
+        successes.collect(),
+    );
+    let left = stats.token_expires.map(|expires| expires.saturating_duration_since(now).as_secs_f64());
+    gauge(
+        "token_ttl_seconds",
+        "How long the run's own Vault token lives; absent where it does not end",
+        left.map(|left| (Labels::new(), left)).into_iter().collect(),
+    );
+    let locked_out = if stats.locked_out.is_some() { 1.0 } else { 0.0 };
+    gauge(
         "locked_out",
         "1 while Vault accepts no token or login of the run, with the command that a person has to run",
+        vec![(vec![("command", stats.locked_out.clone().unwrap_or_default())], locked_out)],
     );
-    match &stats.locked_out {
-        Some(command) => locked_out.get_or_create(&vec![("command", command.clone())]).set(1.0),
-        None => locked_out.get_or_create(&vec![("command", String::new())]).set(0.0),
-    };
 
-    let mut counters = |name: &str, help: &str| {
-        let family = Counters::default();
-        registry.register(name, help, family.clone());
-        family
+    let mut counter = |name: &str, help: &str, series: Vec<(Labels, u64)>| {
+        let family = Family::<Labels, Counter>::default();
+        for (labels, count) in series {
+            family.get_or_create(&labels).inc_by(count);
+        }
+        registry.register(name, help, family);
     };
-    counters("changes", "How often the mount was written").get_or_create(&vec![mount.clone()]).inc_by(stats.changes);
-    let failures = counters("read_failures", "Reads of a context's keys that were refused or failed");
-    for (context, figures) in &stats.contexts {
-        failures.get_or_create(&vec![("context", context.clone())]).inc_by(figures.failures);
-    }
-    counters("vault_failures", "Rounds in which Vault did not serve")
-        .get_or_create(&vec![mount])
-        .inc_by(stats.vault_failures);
-    let sent = counters("requests", "Requests sent, by the kind of server");
-    for (to, count) in requests.counts() {
-        sent.get_or_create(&vec![("to", to.to_owned())]).inc_by(count);
-    }
+    counter("changes", "How often the mount was written", vec![(of_mount(), stats.changes)]);
+    let failures = stats.contexts.iter().map(|(context, figures)| (of_context(context), figures.failures));
+    counter("read_failures", "Reads of a context's keys that were refused or failed", failures.collect());
+    counter("vault_failures", "Rounds in which Vault did not serve", vec![(of_mount(), stats.vault_failures)]);
+    let sent = requests.counts().map(|(to, count)| (vec![("to", to.to_owned())], count));
+    counter("requests", "Requests sent, by the kind of server", sent.to_vec());
 
     let mut text = String::new();
     encode(&mut text, &registry)?;
@@ -104,15 +94,14 @@ pub fn text(stats: &Stats, requests: &Requests, now: Instant) -> Result<String, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::watch::StatsCell;
-    use crate::command::watch::stats::{ContextStats, OwnerKeys};
+    use crate::command::watch::stats::ContextStats;
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     #[test]
     fn the_text_word_for_word() {
         let now = Instant::now();
-        let mut stats = StatsCell::new("jwt").get();
+        let mut stats = Stats::new("jwt");
         stats.keys.insert(("https://i\"\n".into(), "u".into()), OwnerKeys { active: 2, retired: 1 });
         let last_success = Some("2026-11-25T08:00:00.5Z".parse().unwrap());
         stats.contexts.insert("prod".into(), ContextStats { last_success, failures: 3 });

@@ -40,7 +40,6 @@ pub fn pod(report: &SetupReport) -> Option<String> {
     }))
 }
 
-/// The manifest for these values.
 pub fn manifest(values: &Values<'_>) -> String {
     let Values { address, mount, vault_namespace, role, audience, namespace, name } = *values;
     let mut env = vec![("VAULT_ADDR", address), ("VAULT_ROLE", role)];

@@ -12,10 +12,7 @@ use shared::text::one_line;
 pub fn text(report: &RemoveReport) -> String {
     let mark = if report.dry_run { " (dry run)" } else { "" };
     let mut lines = Vec::new();
-    for key in &report.keys {
-        let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
-        lines.push(format!("key \"{name}\" {}{mark}", keys::painted(key.action)));
-    }
+    lines.extend(report.keys.iter().map(|key| format!("{}{mark}", keys::line(key))));
     if report.dry_run {
         let before = report.config.before.clone().unwrap_or_default();
         let shown = |value: Option<&Value>| value.map_or_else(|| "<unset>".to_owned(), |v| one_line(&v.to_string()));

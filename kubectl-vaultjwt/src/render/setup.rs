@@ -6,18 +6,13 @@ use crate::command::setup::SetupReport;
 use crate::issuer::rotation_policy::Rotation;
 use crate::keychain::freshness::Freshness;
 use crate::render::keys::{self, ADDED, CHANGED};
-use crate::render::pod_manifest;
 use crate::shell::word;
-use crate::vault::mount::config::differing;
+use crate::vault::Document;
+use crate::vault::mount::config::{KEYS, differing};
 use crate::vault::mount::role::changed_fields;
 use anstyle::Style;
 use serde_json::Value;
 use shared::text::one_line;
-
-/// What was set up, as a manifest; empty without a role.
-pub fn manifest(report: &SetupReport) -> String {
-    pod_manifest::pod(report).unwrap_or_default()
-}
 
 /// What has to be done so that the keys stay current, where that is known: a warning, and the
 /// command.
@@ -56,21 +51,11 @@ pub fn plan(report: &SetupReport) -> String {
     if let Some(from) = &report.moved_from {
         lines.push(format!("keys of {from} {CHANGED}become keys of {}{CHANGED:#} (dry run)", report.owner));
     }
-    for key in &report.keys {
-        let name = one_line(key.kid.as_deref().unwrap_or(&key.id));
-        lines.push(format!("key \"{name}\" {} (dry run)", keys::painted(key.action)));
-    }
+    lines.extend(report.keys.iter().map(|key| format!("{} (dry run)", keys::line(key))));
     if report.config.written {
         let before = report.config.before.clone().unwrap_or_default();
-        for field in differing(&before, &report.config.after) {
-            if field != crate::vault::mount::config::KEYS {
-                lines.push(format!(
-                    "config {field}: {} -> {}",
-                    shown(before.get(&field)),
-                    shown(report.config.after.get(&field))
-                ));
-            }
-        }
+        let fields = differing(&before, &report.config.after).into_iter().filter(|field| field != KEYS);
+        lines.extend(fields.map(|field| changed("config", &field, &before, &report.config.after)));
     }
     for role in report.role.iter().chain(&report.moved_roles) {
         let (verb, style) = match (role.change.written, &role.change.before) {
@@ -92,13 +77,8 @@ pub fn plan(report: &SetupReport) -> String {
             }
         } else if role.change.written {
             let before = role.change.before.clone().unwrap_or_default();
-            for field in changed_fields(&before, &role.change.after) {
-                lines.push(format!(
-                    "role {field}: {} -> {}",
-                    shown(before.get(&field)),
-                    shown(role.change.after.get(&field))
-                ));
-            }
+            let fields = changed_fields(&before, &role.change.after).into_iter();
+            lines.extend(fields.map(|field| changed("role", &field, &before, &role.change.after)));
         }
     }
     if !report.changed {
@@ -107,11 +87,13 @@ pub fn plan(report: &SetupReport) -> String {
     lines.join("\n") + "\n"
 }
 
-fn shown(value: Option<&Value>) -> String {
-    match value {
+/// A field of a document, before and after.
+fn changed(what: &str, field: &str, before: &Document, after: &Document) -> String {
+    let shown = |document: &Document| match document.get(field) {
         None | Some(Value::Null) => "<unset>".to_owned(),
         Some(value) => one_line(&value.to_string()),
-    }
+    };
+    format!("{what} {field}: {} -> {}", shown(before), shown(after))
 }
 
 #[cfg(test)]

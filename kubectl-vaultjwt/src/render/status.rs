@@ -19,21 +19,36 @@ const ISSUER: usize = 22;
 const KID: usize = 9;
 const ROW: usize = 80;
 
+const TITLES: [&str; 13] = [
+    "CLUSTER",
+    "ISSUER",
+    "KID",
+    "ALG",
+    "AGE",
+    "STATE",
+    "PROOF",
+    "CLUSTER-UID",
+    "TYPE",
+    "ADDED",
+    "RETIRED",
+    "AUTHORITIES",
+    "FINGERPRINT",
+];
+/// How many columns are shown where `wide` is not asked for.
+const NARROW: usize = 6;
+
 /// Columns for people. Nothing where there are no keys.
 pub fn table(report: &StatusReport) -> String {
-    let row = |key: &MountKeyReport| {
-        let issuer = cell(&key.issuer);
-        vec![
-            table::middle_cut(name(&cell(&key.cluster)), CLUSTER),
-            issuer.strip_prefix("https://").unwrap_or(&issuer).to_owned(),
-            table::end_cut(&cell(&key.kid), KID),
-            cell(&key.alg),
-            since(report, &key.added),
-            state(report, key),
-        ]
-    };
-    let titles = ["CLUSTER", "ISSUER", "KID", "ALG", "AGE", "STATE"];
-    let mut rows: Vec<Vec<String>> = report.keys.iter().map(row).collect();
+    let titles = &TITLES[..NARROW];
+    let mut rows = rows(report);
+    for row in &mut rows {
+        row.truncate(NARROW);
+        if let [cluster, issuer, kid, ..] = &mut row[..] {
+            *cluster = table::middle_cut(name(cluster), CLUSTER);
+            *issuer = issuer.strip_prefix("https://").unwrap_or(issuer).to_owned();
+            *kid = table::end_cut(kid, KID);
+        }
+    }
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(String::as_str).chain([titles[column]]);
         cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
@@ -43,26 +58,15 @@ pub fn table(report: &StatusReport) -> String {
     for cell in rows.iter_mut().filter_map(|row| row.get_mut(1)) {
         *cell = table::middle_cut(cell, issuer);
     }
-    painted(report, &titles, &rows)
+    painted(report, titles, &rows)
 }
 
 /// All columns, nothing cut.
 pub fn wide(report: &StatusReport) -> String {
-    let titles = [
-        "CLUSTER",
-        "ISSUER",
-        "KID",
-        "ALG",
-        "AGE",
-        "STATE",
-        "PROOF",
-        "CLUSTER-UID",
-        "TYPE",
-        "ADDED",
-        "RETIRED",
-        "AUTHORITIES",
-        "FINGERPRINT",
-    ];
+    painted(report, &TITLES, &rows(report))
+}
+
+fn rows(report: &StatusReport) -> Vec<Vec<String>> {
     let row = |key: &MountKeyReport| {
         vec![
             cell(&key.cluster),
@@ -80,7 +84,7 @@ pub fn wide(report: &StatusReport) -> String {
             cell(&key.fingerprint),
         ]
     };
-    painted(report, &titles, &report.keys.iter().map(row).collect::<Vec<_>>())
+    report.keys.iter().map(row).collect()
 }
 
 /// The recorded ways to the cluster whose key it is.
@@ -99,7 +103,7 @@ pub fn names(report: &StatusReport) -> String {
 
 /// What to say on stderr where no key is shown.
 pub fn nothing(report: &StatusReport) -> Option<String> {
-    let mount = &report.mount;
+    let mount = &report.vault.mount;
     match (&report.key_source, report.keys.is_empty()) {
         (Some(source), _) => Some(format!(
             "auth mount \"{mount}/\" holds no keys of its own: Vault takes them from {} ({})",
@@ -113,11 +117,10 @@ pub fn nothing(report: &StatusReport) -> Option<String> {
 
 /// What should be known about the keys that are shown.
 pub fn notes(report: &StatusReport) -> Vec<String> {
-    let mount = &report.mount;
+    let mount = &report.vault.mount;
     let mut notes = Vec::new();
-    let (foreign, unreadable) = (report.count(State::Foreign), report.count(State::Unreadable));
-    let (owners, strange) = (report.owners.len(), foreign + unreadable);
-    if owners > 1 || (strange > 0 && report.keys.len() > 1) {
+    let strange = report.count(State::Foreign) + report.count(State::Unreadable);
+    if report.owners.len() > 1 || (strange > 0 && report.keys.len() > 1) {
         notes.push(format!(
             "trust is per mount: whoever holds one of these {} keys can sign for every issuer on \"{mount}/\"",
             report.keys.len()
@@ -175,9 +178,7 @@ pub fn checked(report: &SyncReport) -> String {
         .iter()
         .map(|row| vec![table::middle_cut(&one_line(&row.context), ROW - 20), verdict(row).0.to_owned()])
         .collect();
-    let styles = std::iter::once(table::TITLES).chain(report.clusters.iter().map(|row| verdict(row).1));
-    let lines = table::lines(&["CONTEXT", "KEYS"], &rows);
-    lines.iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
+    table::styled(&["CONTEXT", "KEYS"], &rows, report.clusters.iter().map(|row| verdict(row).1))
 }
 
 /// Owners on the mount that no context leads to.
@@ -207,8 +208,8 @@ pub fn out_of_date(report: &SyncReport) -> Vec<String> {
 /// An owner whose keys nothing keeps fresh, and what does.
 fn rotting(owner: &OwnerReport, now: Timestamp, mount: &str) -> Option<String> {
     let rotation = owner.rotation?;
-    let (freshness, time) = (owner.freshness.as_ref()?, owner.freshness.as_ref()?.time()?);
-    let age = age::short(now.duration_since(time));
+    let freshness = owner.freshness.as_ref()?;
+    let age = age::short(now.duration_since(freshness.time()?));
     let when = match freshness {
         Freshness::Nothing { .. } => format!("since they came {age} ago"),
         _ => format!("for {age}"),
@@ -258,14 +259,13 @@ fn painted(report: &StatusReport, titles: &[&str], rows: &[Vec<String>]) -> Stri
     if report.keys.is_empty() {
         return String::new();
     }
-    let styles = std::iter::once(table::TITLES).chain(report.keys.iter().map(|key| match key.state {
+    let style = |key: &MountKeyReport| match key.state {
         State::Active => Style::new(),
         State::Retired => Style::new().dimmed(),
         State::Foreign => AnsiColor::Yellow.on_default(),
         State::Unreadable => AnsiColor::Red.on_default(),
-    }));
-    let lines = table::lines(titles, rows);
-    lines.iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
+    };
+    table::styled(titles, rows, report.keys.iter().map(style))
 }
 
 #[cfg(test)]

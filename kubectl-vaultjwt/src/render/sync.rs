@@ -4,7 +4,7 @@
 use crate::command::sync::{Outcome, Row, SyncReport};
 use crate::keychain::action::KeyAction;
 use crate::render::console::Problem;
-use crate::render::table::{TITLES, lines as columns, middle_cut};
+use crate::render::table::{middle_cut, titled};
 use crate::shell::word;
 use anstyle::{AnsiColor, Effects, Style};
 use shared::text::one_line;
@@ -16,24 +16,16 @@ const CONTEXT_AND_RESULT: usize = 42;
 /// A row for each context.
 pub fn table(report: &SyncReport) -> String {
     let mut rows: Vec<Vec<String>> = report.clusters.iter().map(|row| cells(row, report.dry_run)).collect();
-    let result = rows.iter().filter_map(|cells| Some(cells.last()?.len())).max().unwrap_or_default();
-    for context in rows.iter_mut().filter_map(|cells| cells.first_mut()) {
-        *context = middle_cut(context, CONTEXT_AND_RESULT - result);
-    }
-    let lines = columns(&["CONTEXT", "KEPT", "ADDED", "RETIRED", "REMOVED", "RESULT"], &rows);
-    let mut text = String::new();
-    let outcomes = std::iter::once(None).chain(report.clusters.iter().map(|row| Some(row.outcome)));
-    for ((line, outcome), words) in
-        lines.iter().zip(outcomes).zip(std::iter::once(None).chain(rows.iter().map(|row| row.last())))
-    {
+    let widest = rows.iter().filter_map(|cells| Some(cells.last()?.len())).max().unwrap_or_default();
+    for (cells, row) in rows.iter_mut().zip(&report.clusters) {
         // The result comes last, so a color does not push anything aside.
-        match (outcome.map(style), words.and_then(|words| line.strip_suffix(words.as_str()).map(|rest| (rest, words))))
-        {
-            (Some(style), Some((rest, words))) => text.push_str(&format!("{rest}{style}{words}{style:#}\n")),
-            _ => text.push_str(&format!("{TITLES}{line}{TITLES:#}\n")),
+        if let [context, .., result] = &mut cells[..] {
+            *context = middle_cut(context, CONTEXT_AND_RESULT - widest);
+            let style = style(row.outcome);
+            *result = format!("{style}{result}{style:#}");
         }
     }
-    text
+    titled(&["CONTEXT", "KEPT", "ADDED", "RETIRED", "REMOVED", "RESULT"], &rows)
 }
 
 fn cells(row: &Row, dry_run: bool) -> Vec<String> {
@@ -71,15 +63,15 @@ fn style(outcome: Outcome) -> Style {
 /// The contexts that failed.
 pub fn failures(report: &SyncReport) -> Vec<Problem> {
     let failed = report.clusters.iter().filter(|row| row.outcome == Outcome::Failed);
-    let trouble = failed.map(|row| Problem::Error {
+    let problem = |row: &Row| Problem::Error {
         text: format!(
             "context \"{}\": {}",
             one_line(&row.context),
             row.error.as_deref().unwrap_or("nothing is known of it")
         ),
         hint: row.hint.clone(),
-    });
-    trouble.collect()
+    };
+    failed.map(problem).collect()
 }
 
 /// What is wrong with which context, and what to do about it.
@@ -91,8 +83,7 @@ pub fn troubles(report: &SyncReport) -> Vec<Problem> {
             hint: Some(format!("look at who is: kubectl vaultjwt status --mount {}", report.vault.mount)),
         });
     }
-    let strangers: Vec<&Row> = report.clusters.iter().filter(|row| row.outcome == Outcome::NotEnrolled).collect();
-    for row in &strangers {
+    for row in report.clusters.iter().filter(|row| row.outcome == Outcome::NotEnrolled) {
         troubles.push(Problem::Note(format!(
             "context \"{}\" is not on auth mount \"{}/\"; to put it there: kubectl vaultjwt setup --context {} --mount {}",
             one_line(&row.context),

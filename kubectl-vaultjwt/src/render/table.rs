@@ -6,13 +6,13 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
 /// How the line of titles is shown.
-pub const TITLES: Style = Style::new().bold();
+const TITLES: Style = Style::new().bold();
 
 /// Blanks between two columns.
 pub const GAP: u16 = 3;
 
 /// One line for the titles and one for each row; no cell may have a line feed.
-pub fn lines(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
+fn lines(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let mut table = Table::new();
     table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(titles.to_vec());
@@ -25,13 +25,15 @@ pub fn lines(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     table.lines().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// The same, with the titles as they are shown.
-pub fn titled(titles: &[&str], rows: &[Vec<String>]) -> Vec<String> {
-    let mut lines = lines(titles, rows);
-    if let Some(first) = lines.first_mut() {
-        *first = format!("{TITLES}{first}{TITLES:#}");
-    }
-    lines
+/// The table with the titles as they are shown, and each row in its style.
+pub fn styled(titles: &[&str], rows: &[Vec<String>], styles: impl IntoIterator<Item = Style>) -> String {
+    let styles = std::iter::once(TITLES).chain(styles);
+    lines(titles, rows).iter().zip(styles).map(|(line, style)| format!("{style}{line}{style:#}\n")).collect()
+}
+
+/// The table with the titles as they are shown.
+pub fn titled(titles: &[&str], rows: &[Vec<String>]) -> String {
+    styled(titles, rows, std::iter::repeat(Style::new()))
 }
 
 /// At most `width` characters of `text`: where it is longer, its beginning and its end, which

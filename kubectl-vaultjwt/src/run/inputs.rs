@@ -1,12 +1,11 @@
 //! From typed arguments to the input of each command: the table of what each flag means.
 
-use crate::cli::issuer::IssuerFlags;
-use crate::cli::issuer_command::IssuerArgs;
-use crate::cli::keys::{KeysFlags, SourceName};
+use crate::cli::cloud::CloudFlags;
+use crate::cli::issuer::NamedIssuerFlags;
+use crate::cli::keys::{SharingFlags, SourceName};
 use crate::cli::kube::KubeFlags;
 use crate::cli::remove::RemoveArgs;
-use crate::cli::role::RoleFlags;
-use crate::cli::sharing::SharingFlags;
+use crate::cli::setup::PlanFlags;
 use crate::cli::sync::SyncArgs;
 use crate::cli::values::DryRun;
 use crate::cli::watch::{Fallback, WatchFlags};
@@ -57,19 +56,16 @@ fn options(chain: &SharingFlags, prune: bool) -> MountOptions {
 }
 
 /// Refuses what clap cannot: flags that do not go together.
-pub fn check_setup(command: &'static str, role: &RoleFlags, keys: &KeysFlags) -> Result<(), Error> {
+pub fn check_setup(command: &'static str, PlanFlags { role, keys, .. }: &PlanFlags) -> Result<(), Error> {
     role.check(keys.move_from.is_some()).map_err(|why| Error::usage(command, why))?;
-    let fetches = keys.keys.mode() != KeysMode::Static;
+    let fetches = keys.keys != KeysMode::Static;
     if fetches && (keys.keys_from.is_some() || keys.move_from.is_some()) {
-        return Err(Error::usage(
-            command,
-            "--keys-from and --move-from are about keys on the mount: use --keys=static",
-        ));
+        let why = "--keys-from and --move-from are about keys on the mount: use --keys=static";
+        return Err(Error::usage(command, why));
     }
     Ok(())
 }
 
-/// Where the keys are read, if that was said.
 fn source(name: SourceName) -> Result<KeysFrom, Error> {
     Ok(match name {
         SourceName::Issuer => KeysFrom::Issuer,
@@ -93,53 +89,42 @@ fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// How the mount is to get its keys. Vault trusts the same authorities at the issuer's site as
-/// this program.
-fn keys(flags: &KeysFlags, issuer: &IssuerFlags) -> Result<Keys, Error> {
-    let mode = flags.keys.mode();
-    let ca = match issuer.issuer_ca_cert.as_deref().filter(|_| mode != KeysMode::Static) {
-        Some(path) => std::fs::read_to_string(path).map_err(|e| SiteError::of_file(path, &e))?,
-        None => String::new(),
-    };
-    Ok(Keys { mode, convert: flags.convert_keys, ca })
-}
-
 pub fn setup(
     session: &Session,
     mount: MountPath,
-    role: RoleFlags,
-    issuer: IssuerFlags,
-    flags: KeysFlags,
-    chain: &SharingFlags,
+    flags: PlanFlags,
     target: &ClusterTarget,
 ) -> Result<SetupInput, Error> {
-    let (keys, trust_issuer) = (keys(&flags, &issuer)?, issuer.trust_issuer);
-    let moves = flags.move_from.map(|from| MoveInput { from, role: role.role.clone(), all_roles: flags.all_roles });
+    let PlanFlags { role, issuer, keys, chain, .. } = flags;
+    // Vault trusts the same authorities at the issuer's site as this program.
+    let ca = match issuer.named.issuer_ca_cert.as_deref().filter(|_| keys.keys != KeysMode::Static) {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| SiteError::of_file(path, &e))?,
+        None => String::new(),
+    };
+    let moves = keys.move_from.map(|from| MoveInput { from, role: role.role.clone(), all_roles: keys.all_roles });
     let role_name = role.role.filter(|_| moves.is_none());
-    let (accounts, policies, audiences) = (role.service_accounts, role.policies, role.audiences);
     let role = role_name.map(|name| RoleInput {
         name,
-        service_accounts: accounts,
-        policies,
-        audiences: (!audiences.is_empty()).then_some(audiences),
+        service_accounts: role.service_accounts,
+        policies: role.policies,
+        audiences: Some(role.audiences).filter(|audiences| !audiences.is_empty()),
         ttl: role.ttl.map(|ttl| ttl.as_secs()),
         max_ttl: role.max_ttl.map(|ttl| ttl.as_secs()),
         user_claim: role.user_claim,
         allow_shared_identity: role.allow_shared_identity,
         replace: role.replace_role,
     });
-    let mut overrides = overrides(issuer, CloudLookup::Always);
-    overrides.keys_from = flags.keys_from.map(source).transpose()?;
+    let keys_from = keys.keys_from.map(source).transpose()?;
     Ok(SetupInput {
         mount,
         role,
         moves,
-        expected: flags.expected_keys,
+        expected: keys.expected_keys,
         cluster_name: target.context.clone().unwrap_or_else(|| target.cluster.clone()),
-        trust_issuer,
-        overrides,
-        keys,
-        options: options(chain, false),
+        trust_issuer: issuer.trust_issuer,
+        overrides: IssuerOverrides { keys_from, ..overrides(issuer.named, &issuer.cloud, CloudLookup::Always) },
+        keys: Keys { mode: keys.keys, convert: keys.convert_keys, ca },
+        options: options(&chain, false),
         authority: None,
         prove_enrolled: true,
         verify: false,
@@ -150,28 +135,29 @@ pub fn setup(
 }
 
 /// Issuer and UID given by hand.
-fn overrides(issuer: IssuerFlags, ask: CloudLookup) -> IssuerOverrides {
+fn overrides(named: NamedIssuerFlags, cloud: &CloudFlags, ask: CloudLookup) -> IssuerOverrides {
     IssuerOverrides {
-        given: issuer.cloud.given(),
+        given: cloud.given(),
         ask,
-        issuer: issuer.issuer,
-        cluster_uid: issuer.cluster_uid,
+        issuer: named.issuer,
+        cluster_uid: named.cluster_uid,
         keys_from: None,
-        site_required: issuer.issuer_ca_cert.is_some(),
+        site_required: named.issuer_ca_cert.is_some(),
     }
 }
 
 /// Refuses what clap cannot: flags that do not go together.
 pub fn check_sync(args: &SyncArgs) -> Result<(), Error> {
-    let several = args.all_contexts || !args.contexts.is_empty();
-    if several {
-        one_cluster("sync", &args.kube)?;
+    if !args.all_contexts && args.contexts.is_empty() {
+        return Ok(());
     }
-    if several && (args.issuer.issuer.is_some() || args.issuer.cluster_uid.is_some()) {
+    one_cluster("sync", &args.kube)?;
+    let named = &args.issuer.named;
+    if named.issuer.is_some() || named.cluster_uid.is_some() {
         let why = "--issuer and --cluster-uid are about one cluster, not about several contexts";
         return Err(Error::usage("sync", why));
     }
-    if several && args.issuer.cloud.names_one_cluster() {
+    if args.issuer.cloud.names_one_cluster() {
         let why =
             "--cloud, --cloud-cluster and --azure-resource-group are about one cluster, not about several contexts";
         return Err(Error::usage("sync", why));
@@ -207,15 +193,15 @@ pub fn scope(args: &SyncArgs, contexts: &Contexts) -> Scope {
     }
 }
 
-/// What was asked for, resolved.
 pub fn sync(session: &Session, args: SyncArgs, scope: Scope) -> SyncInput {
+    // Who is new to the mount is to be known as well as with setup.
+    let ask = if args.enroll { CloudLookup::Always } else { CloudLookup::OnlyIfNeeded };
     SyncInput {
         mount: args.mount,
         scope,
         enroll: args.enroll,
         trust_issuer: args.issuer.trust_issuer,
-        // Who is new to the mount is to be known as well as with setup.
-        overrides: overrides(args.issuer, if args.enroll { CloudLookup::Always } else { CloudLookup::OnlyIfNeeded }),
+        overrides: overrides(args.issuer.named, &args.issuer.cloud, ask),
         options: options(&args.chain, args.prune),
         rewrite: args.rewrite,
         dry_run: args.dry_run == DryRun::Client,
@@ -257,30 +243,15 @@ pub fn remove(session: &Session, args: &RemoveArgs) -> RemoveInput {
     }
 }
 
-pub fn issuer(session: &Session, args: &IssuerArgs, entry: Entry) -> IssuerInput {
-    IssuerInput {
-        entry,
-        overrides: IssuerOverrides {
-            site_required: args.issuer_ca_cert.is_some(),
-            issuer: args.issuer.clone(),
-            cluster_uid: args.cluster_uid.clone(),
-            keys_from: None,
-            given: args.cloud.given(),
-            ask: CloudLookup::Always,
-        },
-        nonce: session.nonce(),
-    }
+pub fn issuer(session: &Session, named: NamedIssuerFlags, cloud: &CloudFlags, entry: Entry) -> IssuerInput {
+    IssuerInput { entry, overrides: overrides(named, cloud, CloudLookup::Always), nonce: session.nonce() }
 }
 
 /// The one cluster under the same name whether it can be read or not.
 pub fn named(args: &SyncArgs, scope: Scope) -> Scope {
-    match scope {
-        Scope::Current(None) => {
-            let name = args.kube.cluster.clone().or_else(|| args.kube.server.clone());
-            Scope::Current(Some(name.unwrap_or_else(|| "in-cluster".to_owned())))
-        }
-        scope => scope,
-    }
+    let Scope::Current(None) = scope else { return scope };
+    let name = args.kube.cluster.clone().or_else(|| args.kube.server.clone());
+    Scope::Current(Some(name.unwrap_or_else(|| "in-cluster".to_owned())))
 }
 
 pub fn pace(flags: &WatchFlags) -> Pace {

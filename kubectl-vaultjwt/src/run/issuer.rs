@@ -1,6 +1,7 @@
 //! `issuer` from typed arguments to text.
 
-use crate::cli::issuer_command::{IssuerArgs, IssuerOutput};
+use crate::cli::issuer::{IssuerArgs, IssuerOutput};
+use crate::cli::values::Format;
 use crate::cluster::api_server::ApiServer;
 use crate::command::issuer::{self, IssuerReport};
 use crate::command::{Progress as _, Step};
@@ -8,14 +9,14 @@ use crate::error::Error;
 use crate::issuer::{HttpsSite, Sources};
 use crate::render::issuer as render_issuer;
 use crate::run::inputs;
-use crate::run::output::{Ending, Format, document, styled};
+use crate::run::output::{Ending, document, styled};
 use crate::run::session::Session;
 
 pub async fn issuer(args: IssuerArgs, session: Session) -> Ending {
     let connection = session.connection(&args.kube)?;
-    let site = HttpsSite::new(args.issuer_ca_cert.as_deref())?;
+    let site = HttpsSite::new(args.named.issuer_ca_cert.as_deref())?;
     let clouds = session.clouds(&args.cloud);
-    let input = inputs::issuer(&session, &args, connection.entry.clone());
+    let input = inputs::issuer(&session, args.named, &args.cloud, connection.entry.clone());
     let (report, error) = match ApiServer::connect(connection).await {
         Ok(cluster) => {
             let sources = Sources { site: &site, clouds: &clouds };

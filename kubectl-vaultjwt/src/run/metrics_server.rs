@@ -15,7 +15,6 @@ use tokio::time::Instant;
 
 #[derive(Clone)]
 pub struct Served {
-    /// Figures of the run.
     pub stats: Arc<StatsCell>,
     pub requests: Requests,
 }
@@ -44,25 +43,18 @@ fn is_without_ipv6(error: &std::io::Error) -> bool {
 pub async fn serve(listener: TcpListener, served: Served) -> std::io::Result<()> {
     let router = Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
+        .route("/healthz", get(async |State(served): State<Served>| healthy(&served.stats.lock(), Instant::now())))
+        .route("/readyz", get(async |State(served): State<Served>| ready(&served.stats.lock())))
         .with_state(served);
     axum::serve(listener, router).await
 }
 
 async fn metrics(State(served): State<Served>) -> impl IntoResponse {
-    match metrics::text(&served.stats.get(), &served.requests, Instant::now()) {
+    let stats = served.stats.lock().clone();
+    match metrics::text(&stats, &served.requests, Instant::now()) {
         Ok(text) => (StatusCode::OK, [(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], text),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, [(header::CONTENT_TYPE, "text/plain")], String::new()),
     }
-}
-
-async fn healthz(State(served): State<Served>) -> impl IntoResponse {
-    healthy(&served.stats.get(), Instant::now())
-}
-
-async fn readyz(State(served): State<Served>) -> impl IntoResponse {
-    ready(&served.stats.get())
 }
 
 fn healthy(stats: &Stats, now: Instant) -> (StatusCode, String) {
@@ -88,7 +80,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn probes_say_what_is_wrong() {
-        let mut stats = StatsCell::new("jwt").get();
+        let mut stats = Stats::new("jwt");
         assert_eq!(ready(&stats), (StatusCode::SERVICE_UNAVAILABLE, "the mount has not been read yet\n".to_owned()));
         stats.not_ready = None;
         assert_eq!(ready(&stats), (StatusCode::OK, "ok\n".to_owned()));

@@ -14,25 +14,22 @@ mod watch;
 
 use crate::cli::Cli;
 use crate::cli::commands::Command;
+use crate::completion;
 use crate::error::Error;
 use crate::run::output::Ending;
 use crate::run::session::Session;
+use clap::CommandFactory as _;
 
-/// Runs the command line.
 pub async fn run(cli: Cli, session: Session) -> Ending {
     match cli.command {
         // To be stopped is its ordinary end.
         Some(Command::Sync(args)) if args.watch.watch => {
             watch::watch(*args, session, cli.common.verbosity, interrupted()).await
         }
-        command => until_interrupted(run_command(command, session)).await,
-    }
-}
-
-async fn until_interrupted(command: impl Future<Output = Ending>) -> Ending {
-    tokio::select! {
-        result = command => result,
-        () = interrupted() => Err(Error::Interrupted),
+        command => tokio::select! {
+            result = run_command(command, session) => result,
+            () = interrupted() => Err(Error::Interrupted),
+        },
     }
 }
 
@@ -58,18 +55,10 @@ async fn run_command(command: Option<Command>, session: Session) -> Ending {
         Some(Command::Status(args)) => status::status(*args, session).await,
         Some(Command::Remove(args)) => remove::remove(*args, session).await,
         Some(Command::Issuer(args)) => issuer::issuer(*args, session).await,
-        Some(Command::Completion(args)) => {
-            output::plain(crate::completion::scripts::of(args.shell))?;
-            Ok(0)
-        }
+        Some(Command::Completion(args)) => output::plain(completion::script(args.shell)).map(|()| 0),
         Some(Command::Version) => {
-            output::plain(&format!("kubectl-vaultjwt {}\n", env!("CARGO_PKG_VERSION")))?;
-            Ok(0)
+            output::plain(&format!("kubectl-vaultjwt {}\n", env!("CARGO_PKG_VERSION"))).map(|()| 0)
         }
-        None => {
-            use clap::CommandFactory as _;
-            output::plain(&Cli::command().render_help().to_string())?;
-            Ok(0)
-        }
+        None => output::plain(&Cli::command().render_help().to_string()).map(|()| 0),
     }
 }

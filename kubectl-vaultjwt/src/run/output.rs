@@ -1,5 +1,6 @@
 //! Prints results to stdout.
 
+use crate::cli::values::Format;
 use crate::command::failure::Failure;
 use crate::error::Error;
 use crate::render::json_yaml;
@@ -8,13 +9,6 @@ use serde::Serialize;
 
 /// How a command ended: its exit code, or why it failed.
 pub type Ending = Result<u8, Error>;
-
-/// A document that programs read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    Json,
-    Yaml,
-}
 
 /// A reader that went away is not an error.
 pub fn plain(text: &str) -> Result<(), Error> {
@@ -47,6 +41,20 @@ pub fn finish<R: Serialize, E: Into<Error>>(
         document(&*report, format)?;
     }
     Err(error.into())
+}
+
+/// Prints that report, as the document that was asked for or else in words.
+pub fn report<R: Serialize, E: Into<Error>>(
+    result: Result<R, Failure<E, R>>,
+    format: Option<Format>,
+    words: fn(&R) -> String,
+) -> Result<R, Error> {
+    let report = finish(result, format)?;
+    match format {
+        Some(format) => document(&report, format)?,
+        None => styled(&words(&report))?,
+    }
+    Ok(report)
 }
 
 fn put(mut stdout: impl std::io::Write, text: &str) -> Result<(), Error> {

@@ -1,13 +1,15 @@
 //! `remove` from typed arguments to text.
 
 use crate::cli::remove::{RemoveArgs, RemoveOutput};
+use crate::cli::values::Format;
 use crate::cloud_api::CloudClients;
+use crate::command::failure::Failure;
 use crate::command::remove;
 use crate::command::remove::input::{ClusterPorts, RemovePorts};
 use crate::issuer::{HttpsSite, Sources};
 use crate::render::remove as render_remove;
 use crate::run::inputs;
-use crate::run::output::{Ending, Format, document, finish, styled};
+use crate::run::output::{self, Ending};
 use crate::run::session::Session;
 
 pub async fn remove(args: RemoveArgs, session: Session) -> Ending {
@@ -27,18 +29,11 @@ pub async fn remove(args: RemoveArgs, session: Session) -> Ending {
     let console = &session.console;
     let ports = RemovePorts { cluster: asked, vault: &vault, progress: console, confirm: console };
     if let Some(way) = &args.authority {
-        let report = remove::authority::run(ports, &input, way).await?;
-        match format {
-            Some(format) => document(&report, format)?,
-            None => styled(&render_remove::authority(&report))?,
-        }
+        let result = remove::authority::run(ports, &input, way).await.map_err(Failure::from);
+        output::report(result, format, render_remove::authority)?;
         return Ok(0);
     }
-    let report = finish(remove::run(ports, &input).await, format)?;
-    match format {
-        Some(format) => document(&report, format)?,
-        None => styled(&render_remove::text(&report))?,
-    }
+    let report = output::report(remove::run(ports, &input).await, format, render_remove::text)?;
     for line in render_remove::leases(&report) {
         console.say(&line);
     }

@@ -7,15 +7,14 @@ use crate::cli::vault::VaultFlags;
 use crate::cloud_api::CloudClients;
 use crate::cluster::ClusterError;
 use crate::cluster::api_server::ApiServer;
+use crate::cluster::kubeconfig::Contexts;
 use crate::cluster::kubeconfig::connection::{Connection, Variables};
-use crate::cluster::kubeconfig::{self, Contexts};
 use crate::error::Error;
 use crate::render::console::Console;
 use crate::vault::VaultError;
 use crate::vault::http::client::Client;
 use crate::vault::settings::host::{HostEnvironment, RealHost};
-use crate::vault::settings::overrides::VaultOverrides;
-use crate::vault::settings::{Settings, SettingsError};
+use crate::vault::settings::{Settings, SettingsError, VaultOverrides};
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -75,9 +74,8 @@ impl Session {
         Ok(ApiServer::connect(self.connection(flags)?).await?)
     }
 
-    /// How to reach that API server.
     pub fn connection(&self, flags: &KubeFlags) -> Result<Connection, ClusterError> {
-        kubeconfig::resolve(&flags.overrides(), &*self.variables)
+        self.contexts(flags)?.resolve(None)
     }
 
     pub fn contexts(&self, flags: &KubeFlags) -> Result<Contexts, ClusterError> {
@@ -91,7 +89,7 @@ impl Session {
     }
 
     pub fn clouds(&self, flags: &CloudFlags) -> CloudClients {
-        CloudClients { credentials: flags.credentials() }
+        CloudClients { aws_profile: flags.aws_profile.clone() }
     }
 
     pub async fn vault(&self, flags: &VaultFlags) -> Result<Client, Error> {
@@ -105,7 +103,7 @@ impl Session {
     pub async fn vault_settings(&self, overrides: VaultOverrides) -> Result<Settings, SettingsError> {
         let (resolved, settings) = tokio::sync::oneshot::channel();
         let host = self.host();
-        std::thread::spawn(move || resolved.send(Settings::resolve(&overrides, &host)));
+        std::thread::spawn(move || resolved.send(Settings::resolve(&overrides, &*host)));
         match settings.await {
             Ok(settings) => settings,
             // The thread is gone without an answer, and so is the program.

@@ -1,8 +1,8 @@
 //! `status` from typed arguments to text.
 
 use crate::cli::status::{StatusArgs, StatusOutput};
+use crate::cli::values::Format;
 use crate::cloud_api::{CachedClouds, CloudClients};
-use crate::cluster::KubeconfigClusters;
 use crate::command::patiently;
 use crate::command::status::{self, StatusReport};
 use crate::command::sync::input::SyncPorts;
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::issuer::{HttpsSite, Sources};
 use crate::render::{status as render_status, sync as render_sync};
 use crate::run::inputs;
-use crate::run::output::{Ending, Format, document, finish, plain, styled};
+use crate::run::output::{Ending, document, finish, plain, styled};
 use crate::run::session::Session;
 use crate::vault::http::client::Client;
 use serde::Serialize;
@@ -82,8 +82,7 @@ async fn check(session: &Session, vault: &Client, args: &StatusArgs) -> Result<S
     let ca_cert = args.issuer_ca_cert.as_deref();
     let input = inputs::status(session, &args.mount, scope, ca_cert);
     let (site, clouds) = (HttpsSite::new(ca_cert)?, CachedClouds::new(CloudClients::default()));
-    let clusters = KubeconfigClusters(contexts);
     let sources = Sources { site: &site, clouds: &clouds };
-    let ports = SyncPorts { clusters: &clusters, sources, vault, progress: &session.console };
+    let ports = SyncPorts { clusters: &contexts, sources, vault, progress: &session.console };
     finish(sync::run(ports, &input, None).await, None)
 }

@@ -1,14 +1,13 @@
 //! `sync` from typed arguments to text.
 
-use crate::cli::sync::{SyncArgs, SyncOutput};
+use crate::cli::sync::SyncArgs;
 use crate::cloud_api::CachedClouds;
-use crate::cluster::KubeconfigClusters;
 use crate::command::sync::input::SyncPorts;
 use crate::command::{Progress as _, Step, sync};
 use crate::issuer::{HttpsSite, Sources};
 use crate::render::sync as render_sync;
 use crate::run::inputs;
-use crate::run::output::{Ending, Format, document, finish, styled};
+use crate::run::output::{self, Ending};
 use crate::run::session::Session;
 
 pub async fn sync(args: SyncArgs, session: Session) -> Ending {
@@ -16,22 +15,14 @@ pub async fn sync(args: SyncArgs, session: Session) -> Ending {
     let vault = session.vault(&args.vault).await?;
     let contexts = session.contexts(&args.kube)?;
     let scope = inputs::scope(&args, &contexts);
-    let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+    let site = HttpsSite::new(args.issuer.named.issuer_ca_cert.as_deref())?;
     let clouds = CachedClouds::new(session.clouds(&args.issuer.cloud));
-    let format = args.output.map(|output| match output {
-        SyncOutput::Json => Format::Json,
-        SyncOutput::Yaml => Format::Yaml,
-    });
+    let format = args.output;
     let input = inputs::sync(&session, args, scope);
-    let clusters = KubeconfigClusters(contexts);
     let sources = Sources { site: &site, clouds: &clouds };
     let console = &session.console;
-    let ports = SyncPorts { clusters: &clusters, sources, vault: &vault, progress: console };
-    let report = finish(sync::run(ports, &input, None).await, format)?;
-    match format {
-        Some(format) => document(&report, format)?,
-        None => styled(&render_sync::table(&report))?,
-    }
+    let ports = SyncPorts { clusters: &contexts, sources, vault: &vault, progress: console };
+    let report = output::report(sync::run(ports, &input, None).await, format, render_sync::table)?;
     let fields = report.fields();
     if !fields.is_empty() {
         let done = if report.dry_run { "would be changed" } else { "changed" };

@@ -5,7 +5,7 @@ use crate::cloud_api::{CachedClouds, CloudClients};
 use crate::cluster::CachedClusters;
 use crate::command::sync::Scope;
 use crate::command::sync::input::SyncPorts;
-use crate::command::watch::{self, Requests, StatsCell, WarnOnce, WatchInput, WatchPorts};
+use crate::command::watch::{self, Reporter, Requests, Stats, StatsCell, WatchInput, WatchPorts};
 use crate::error::Error;
 use crate::issuer::{HttpsSite, Sources};
 use crate::render::log::Log;
@@ -16,7 +16,6 @@ use crate::run::session::Session;
 use crate::vault::VaultError;
 use crate::vault::http::client::Client;
 use crate::vault::session::login_files::HostLoginFiles;
-use crate::vault::settings::host::HostEnvironment;
 use crate::vault::settings::operator_token::TokenError;
 use crate::vault::settings::{Settings, SettingsError};
 use std::sync::Arc;
@@ -36,14 +35,13 @@ pub async fn watch(args: SyncArgs, session: Session, verbosity: u8, stop: impl F
     }
 }
 
-/// Everything that a run needs.
 struct Prepared {
     input: WatchInput,
     clusters: CachedClusters,
     site: HttpsSite,
     clouds: CachedClouds<CloudClients>,
     vault: Client,
-    login_files: HostLoginFiles<Arc<dyn HostEnvironment + Send + Sync>>,
+    login_files: HostLoginFiles,
     log: Log,
     stats: Arc<StatsCell>,
 }
@@ -51,7 +49,7 @@ struct Prepared {
 impl Prepared {
     async fn new(args: SyncArgs, session: &Session, verbosity: u8) -> Result<Self, Error> {
         inputs::check_sync(&args)?;
-        let log = Log::new(args.watch.log_format, verbosity);
+        let log = Log { format: args.watch.log_format, verbosity };
         let mut requests = Requests::default();
         let settings = settings(session, &args).await?;
         let sent = Arc::clone(&requests.vault);
@@ -68,10 +66,10 @@ impl Prepared {
             return Err(Error::usage("sync", "the kubeconfig has no context to watch"));
         }
         let clusters = CachedClusters::new(Box::new(load));
-        let site = HttpsSite::new(args.issuer.issuer_ca_cert.as_deref())?;
+        let site = HttpsSite::new(args.issuer.named.issuer_ca_cert.as_deref())?;
         let clouds = CachedClouds::new(session.clouds(&args.issuer.cloud));
         (requests.api_server, requests.issuer) = (clusters.requests(), site.requests());
-        let stats = Arc::new(StatsCell::new(args.mount.as_str()));
+        let stats = Arc::new(StatsCell::new(Stats::new(args.mount.as_str())));
         if let Some(address) = args.watch.metrics_addr {
             let listener = metrics_server::listen(address).await?;
             // It ends with the process. That it cannot accept for a while (no file descriptors)
@@ -89,18 +87,17 @@ impl Prepared {
     }
 
     async fn run(&self, stop: impl Future<Output = ()>) {
-        let notes = WarnOnce::new(&self.log, &self.stats);
+        let reporter = Reporter::new(&self.log, &self.stats);
         let ports = WatchPorts {
             sync: SyncPorts {
                 clusters: &self.clusters,
                 sources: Sources { site: &self.site, clouds: &self.clouds },
                 vault: &self.vault,
-                progress: &notes,
+                progress: &reporter,
             },
             token: &self.vault,
             login_files: &self.login_files,
-            journal: &self.log,
-            stats: &self.stats,
+            reporter: &reporter,
         };
         watch::run(ports, &self.input, stop).await;
     }
@@ -108,14 +105,12 @@ impl Prepared {
 
 /// Vault's settings. A run that logs in itself has no need of a person's token.
 async fn settings(session: &Session, args: &SyncArgs) -> Result<Settings, Error> {
-    if args.watch.auth_role.is_some() {
-        return Ok(Settings::resolve_for_login(&args.vault.overrides(), &session.host()).map_err(VaultError::from)?);
-    }
-    match session.vault_settings(args.vault.overrides()).await {
-        // The second way to log in is one, too.
-        Err(SettingsError::Token(TokenError::Missing)) if args.watch.auth_fallback.is_some() => {
-            Ok(Settings::resolve_for_login(&args.vault.overrides(), &session.host()).map_err(VaultError::from)?)
+    if args.watch.auth_role.is_none() {
+        match session.vault_settings(args.vault.overrides()).await {
+            // The second way to log in is one, too.
+            Err(SettingsError::Token(TokenError::Missing)) if args.watch.auth_fallback.is_some() => {}
+            settings => return Ok(settings.map_err(VaultError::from)?),
         }
-        settings => Ok(settings.map_err(VaultError::from)?),
     }
+    Ok(Settings::resolve_for_login(&args.vault.overrides(), &*session.host()).map_err(VaultError::from)?)
 }

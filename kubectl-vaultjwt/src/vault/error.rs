@@ -5,49 +5,36 @@ use crate::vault::refusal::{self, Refused};
 use crate::vault::settings::SettingsError;
 use shared::text::one_line;
 
-/// Why Vault did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     /// The settings cannot be used; nothing was sent.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The HTTP client cannot be built from them; nothing was sent.
     #[error("could not prepare the connection to Vault at \"{}\": {}", one_line(address), one_line(cause))]
     Client { address: String, cause: String },
     /// No connection; nothing was sent.
     #[error("could not reach Vault at \"{}\": {}", one_line(address), one_line(cause))]
     Unreachable { address: String, cause: String },
-    /// The certificate comes from an authority that is not trusted.
     #[error("the certificate of Vault at \"{}\" is from an authority that is not trusted", one_line(address))]
     UnknownAuthority { address: String },
-    /// The certificate is for other names.
     #[error(
         "the certificate of Vault at \"{}\" is not for \"{}\" but for {}",
         one_line(address),
         one_line(host),
         listed(names)
     )]
-    WrongName {
-        address: String,
-        /// The name that was looked for.
-        host: String,
-        /// The names it bears.
-        names: Vec<String>,
-    },
-    /// Another fault of TLS.
+    WrongName { address: String, host: String, names: Vec<String> },
     #[error("no TLS connection with Vault at \"{}\": {}", one_line(address), one_line(cause))]
     Tls { address: String, cause: String },
-    /// The address says https, the server speaks http.
     #[error("Vault at \"{}\" speaks plain http, not https", one_line(address))]
     SpeaksHttp { address: String },
-    /// The address says http, the server speaks https.
     #[error("Vault at \"{}\" speaks https, not plain http", one_line(address))]
     SpeaksHttps { address: String },
     /// The connection broke; whether a write took effect is not known.
     #[error("no answer from Vault at \"{}\" to {}: {}", one_line(address), one_line(request), one_line(cause))]
     NoAnswer {
         address: String,
-        /// Method and path.
+        /// Method and path, here and below.
         request: String,
         cause: String,
     },
@@ -55,7 +42,6 @@ pub enum VaultError {
     #[error("no answer from Vault at \"{}\" to {} within {}", one_line(address), one_line(request), limit)]
     Timeout {
         address: String,
-        /// Method and path.
         request: String,
         /// The bound, ready to show.
         limit: String,
@@ -64,44 +50,20 @@ pub enum VaultError {
     Sealed { address: String },
     /// A namespace is set, and Vault answers as if none were.
     #[error("Vault at \"{}\" has no namespaces and passes over \"{}\"", one_line(address), one_line(namespace))]
-    NoNamespaces {
-        address: String,
-        /// The namespace that is set.
-        namespace: String,
-    },
-    /// Vault refused the request.
+    NoNamespaces { address: String, namespace: String },
     #[error("{0}")]
     Refused(Box<Refused>),
-    /// The answer is not what Vault says to this request.
     #[error("the answer of \"{}\" to {} is not Vault's: {}", one_line(address), one_line(request), one_line(why))]
-    NotVault {
-        address: String,
-        /// Method and path.
-        request: String,
-        why: String,
-    },
-    /// The answer is larger than any of Vault's that is asked for.
+    NotVault { address: String, request: String, why: String },
     #[error("the answer of \"{}\" to {} is larger than 8 MiB", one_line(address), one_line(request))]
-    TooLarge {
-        address: String,
-        /// Method and path.
-        request: String,
-    },
-    /// A redirect that is not followed.
+    TooLarge { address: String, request: String },
     #[error(
         "the redirect of \"{}\" for {}{} is not followed: {why}",
         one_line(address),
         one_line(request),
         to(location)
     )]
-    Redirect {
-        address: String,
-        /// Method and path.
-        request: String,
-        /// Where it leads, if it says so.
-        location: Option<String>,
-        why: &'static str,
-    },
+    Redirect { address: String, request: String, location: Option<String>, why: &'static str },
     /// A role name that a URL would bend.
     #[error("\"{}\" is not a name for a role", one_line(.0))]
     RoleName(String),
@@ -125,19 +87,16 @@ impl VaultError {
             Self::Settings(error) => return error.hint(),
             Self::Refused(refused) => return refusal::of_refusal(refused),
             Self::Client { .. } => return None,
-            Self::Unreachable { address, .. } => {
+            Self::Unreachable { address, .. } | Self::Tls { address, .. } => {
                 format!("try: vault status -address={}", one_line(address))
             }
             Self::UnknownAuthority { .. } => {
                 "give the authority that signed it with --vault-ca-cert FILE or VAULT_CACERT".to_owned()
             }
-            Self::WrongName { names, .. } => match names.iter().find(|n| !n.contains(['*', '('])) {
-                Some(name) => {
-                    format!("use an address with that name, or pass --vault-tls-server-name {}", one_line(name))
-                }
-                None => "use an address with that name, or pass --vault-tls-server-name NAME".to_owned(),
-            },
-            Self::Tls { address, .. } => format!("try: vault status -address={}", one_line(address)),
+            Self::WrongName { names, .. } => {
+                let name = names.iter().find(|name| !name.contains(['*', '('])).map_or("NAME", String::as_str);
+                format!("use an address with that name, or pass --vault-tls-server-name {}", one_line(name))
+            }
             Self::SpeaksHttp { address } => {
                 format!("if TLS is really off there, write {}", one_line(&address.replacen("https://", "http://", 1)))
             }

@@ -28,15 +28,12 @@ pub struct Config {
     pub date: Option<jiff::Timestamp>,
 }
 
-/// What a successful JWT login gave.
 #[derive(Clone, Debug)]
 pub struct LoginResult {
     pub token: Secret,
-    /// Its accessor, which is no secret.
+    /// No secret.
     pub accessor: String,
-    /// The policies it carries.
     pub policies: Vec<String>,
-    /// Its TTL in seconds.
     pub lease_seconds: u64,
 }
 

@@ -3,7 +3,6 @@
 use shared::text::one_line;
 use std::time::Duration;
 
-/// The one thing to do about `refused`.
 pub fn of_refusal(refused: &Refused) -> Option<String> {
     let namespace = refused.namespace.as_deref().map(one_line);
     if refused.says("namespace not found") {
@@ -55,7 +54,6 @@ fn denied(refused: &Refused, namespace: Option<&str>) -> String {
     format!("a policy of the Vault token must have{inside}:\n{line}")
 }
 
-/// Whether the address is of HashiCorp's cloud.
 fn is_hcp(address: &str) -> bool {
     url::Url::parse(address).is_ok_and(|url| url.host_str().is_some_and(|h| h.ends_with(".hashicorp.cloud")))
 }
@@ -89,7 +87,6 @@ pub struct Refused {
     /// Vault's texts, as sent.
     pub errors: Vec<String>,
     pub address: String,
-    /// The namespace it was sent to.
     pub namespace: Option<String>,
     /// How long it asks to be left alone.
     pub retry_after: Option<Duration>,
@@ -119,7 +116,6 @@ impl Refused {
         one_line(&lines.map(|line| line.trim_start_matches("* ")).collect::<Vec<_>>().join("; "))
     }
 
-    /// Whether one of Vault's texts contains `text`.
     pub fn says(&self, text: &str) -> bool {
         self.errors.iter().any(|error| error.contains(text))
     }

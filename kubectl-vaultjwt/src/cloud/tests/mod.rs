@@ -1,11 +1,13 @@
 //! Kubeconfig entries as the clouds' tools write them, as people change them,
 //! and as they contradict themselves.
 
-use crate::cloud::aks::{AksName, AksWanted, AzureCloud};
+use crate::cloud::aks::{AksCluster, AksName, AksWanted, AzureCloud};
+use crate::cloud::eks::EksCluster;
 use crate::cloud::evidence::{Cloud, Source, collect};
+use crate::cloud::gke::GkeCluster;
 use crate::cloud::kubeconfig_entry::{AuthProvider, Entry, Exec};
 use crate::cloud::overrides::{CloudOverrides, ClusterId, identify};
-use crate::cloud::verdict::{AksCluster, EksCluster, GkeCluster, Verdict, decide};
+use crate::cloud::verdict::{Verdict, decide};
 
 mod decides;
 
@@ -151,7 +153,7 @@ fn eks_known_by_its_host_alone() {
 fn aks(names: &[(&str, &str)]) -> AksCluster {
     let name = |(group, name): &(&str, &str)| AksName { resource_group: (*group).into(), name: (*name).into() };
     AksCluster {
-        cloud: AzureCloud::Public,
+        cloud: Some(AzureCloud::Public),
         fqdn: text("myaks-rg-19da35-4839be06.hcp.eastus.azmk8s.io"),
         subscription: None,
         tenant: None,
@@ -200,7 +202,7 @@ fn aks_hosts_of_every_cloud() {
         ("a-b.hcp.chinaeast2.cx.prod.service.azk8s.cn", AzureCloud::China),
         ("a-b.hcp.usgovvirginia.cx.aks.containerservice.azure.us", AzureCloud::UsGovernment),
     ] {
-        let wanted = AksCluster { cloud, fqdn: text(host), ..aks(&[]) };
+        let wanted = AksCluster { cloud: Some(cloud), fqdn: text(host), ..aks(&[]) };
         assert_eq!(verdict(&entry("a", "b", "c", &format!("https://{host}"))), Verdict::Aks(wanted));
     }
     assert_eq!(verdict(&entry("a", "b", "c", "https://azmk8s.io")), Verdict::Generic);

@@ -3,12 +3,10 @@
 //! another host.
 
 use crate::cloud::aks::{AksName, resource_id};
-use crate::cloud_api::aks::refusal::Refusal;
-use crate::cloud_api::error::CloudErrorKind;
+use crate::cloud_api::error::{CloudErrorKind, Refusal};
 use crate::http::cause::innermost;
-use crate::http::retry_after;
+use crate::http::{self, retry_after};
 use reqwest::StatusCode;
-use reqwest::header::RETRY_AFTER;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use shared::Secret;
@@ -60,7 +58,6 @@ struct OidcIssuerProfile {
 }
 
 impl ManagedCluster {
-    /// Its issuer, where it has one.
     pub fn issuer(&self) -> Option<String> {
         let oidc = self.properties.oidc.as_ref().filter(|oidc| oidc.enabled != Some(false))?;
         oidc.issuer.clone().filter(|issuer| !issuer.is_empty())
@@ -106,7 +103,7 @@ struct FailureBody {
     message: Option<String>,
 }
 
-/// One of Azure's clouds, with credentials.
+/// The Resource Manager of one of Azure's clouds.
 pub struct Arm {
     endpoint: &'static str,
     token: Secret,
@@ -114,19 +111,11 @@ pub struct Arm {
 }
 
 impl Arm {
-    /// A client; sends nothing yet.
     pub fn new(endpoint: &'static str, token: Secret) -> Result<Self, Refusal> {
-        let client = reqwest::Client::builder()
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(PATIENCE)
-            .user_agent(concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|e| Refusal::new(CloudErrorKind::Unreachable, innermost(&e)))?;
+        let client = http::over_https(PATIENCE, reqwest::redirect::Policy::none()).build().map_err(unreachable)?;
         Ok(Self { endpoint, token, client })
     }
 
-    /// One cluster by its name.
     pub async fn managed_cluster(&self, subscription: &str, name: &AksName) -> Result<ManagedCluster, Refusal> {
         let path = [
             "subscriptions",
@@ -141,7 +130,6 @@ impl Arm {
         self.get(self.url(&path, CLUSTERS)?).await
     }
 
-    /// All clusters of a subscription.
     pub async fn managed_clusters(&self, subscription: &str) -> Result<Vec<ManagedCluster>, Refusal> {
         let path = ["subscriptions", subscription, "providers", "Microsoft.ContainerService", "managedClusters"];
         self.list(self.url(&path, CLUSTERS)?).await
@@ -164,22 +152,17 @@ impl Arm {
 
     async fn list<T: DeserializeOwned>(&self, first: Url) -> Result<Vec<T>, Refusal> {
         let mut all = Vec::new();
-        let mut next = Some(first.clone());
+        let mut url = first.clone();
         for _ in 0..PAGES {
-            let Some(url) = next.take() else { return Ok(all) };
             let page: Page<T> = self.get(url).await?;
             all.extend(page.value);
-            next = match page.next_link.filter(|link| !link.is_empty()) {
-                None => None,
-                Some(link) => match Url::parse(&link) {
-                    // The token is for this host.
-                    Ok(url) if url.origin() == first.origin() => Some(url),
-                    _ => {
-                        let words = format!("its list goes on at another host: \"{}\"", one_line(&link));
-                        return Err(Refusal::new(CloudErrorKind::Unreachable, words));
-                    }
-                },
+            let Some(link) = page.next_link.filter(|link| !link.is_empty()) else { break };
+            // The token is for this host.
+            let Some(next) = Url::parse(&link).ok().filter(|next| next.origin() == first.origin()) else {
+                let words = format!("its list goes on at another host: \"{}\"", one_line(&link));
+                return Err(Refusal::new(CloudErrorKind::Unreachable, words));
             };
+            url = next;
         }
         Ok(all)
     }
@@ -192,32 +175,28 @@ impl Arm {
                 let wrong = |_| Refusal::new(CloudErrorKind::Busy, "its answer is not what its API describes");
                 return serde_json::from_slice(&body).map_err(wrong);
             }
-            let again = matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504) && left > 0;
-            match pause.unwrap_or(Duration::from_secs(1)) {
-                pause if again && pause <= LONGEST_PAUSE => {
-                    left -= 1;
-                    tokio::time::sleep(pause).await;
-                }
-                _ => return Err(refusal(status, &body, pause)),
+            let passing = matches!(status.as_u16(), 429 | 500 | 502 | 503 | 504);
+            let wait = pause.unwrap_or(Duration::from_secs(1));
+            if !passing || left == 0 || wait > LONGEST_PAUSE {
+                return Err(refusal(status, &body, pause));
             }
+            left -= 1;
+            tokio::time::sleep(wait).await;
         }
     }
 
     async fn send(&self, url: Url) -> Result<(StatusCode, Vec<u8>, Option<Duration>), Refusal> {
-        let transport = |e: reqwest::Error| Refusal::new(CloudErrorKind::Unreachable, innermost(&e));
         let request = self.client.get(url).bearer_auth(self.token.expose());
-        let mut response = request.send().await.map_err(transport)?;
-        let status = response.status();
-        let pause = response.headers().get(RETRY_AFTER).and_then(|value| retry_after::parse(value.to_str().ok()?));
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(transport)? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(Refusal::new(CloudErrorKind::Busy, format!("its answer is larger than {LARGEST} bytes")));
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let mut response = request.send().await.map_err(unreachable)?;
+        let (status, pause) = (response.status(), retry_after::of(response.headers()));
+        let too_large = || Refusal::new(CloudErrorKind::Busy, format!("its answer is larger than {LARGEST} bytes"));
+        let body = http::body(&mut response, LARGEST).await.map_err(unreachable)?.ok_or_else(too_large)?;
         Ok((status, body, pause))
     }
+}
+
+fn unreachable(error: reqwest::Error) -> Refusal {
+    Refusal::new(CloudErrorKind::Unreachable, innermost(&error))
 }
 
 fn refusal(status: StatusCode, body: &[u8], pause: Option<Duration>) -> Refusal {
@@ -235,5 +214,5 @@ fn refusal(status: StatusCode, body: &[u8], pause: Option<Duration>) -> Refusal 
         }
         (None, None) => format!("HTTP {}", status.as_u16()),
     };
-    Refusal { trouble, code: said.error.code, words, tried: Vec::new(), next: None }
+    Refusal { code: said.error.code, ..Refusal::new(trouble, words) }
 }

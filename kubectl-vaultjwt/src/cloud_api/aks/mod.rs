@@ -1,24 +1,19 @@
-//! Asks Azure about an AKS cluster. `token` gets a token as Azure's tools do (`az` runs one
-//! of them), `arm` reads documents of the management API, `subscription` reads az's default
-//! subscription, `search` is the order in which a cluster is looked for, `refusal` says why
-//! Azure could not describe it.
+//! Asks Azure about an AKS cluster. `token` gets a token as Azure's tools do, `az` runs one
+//! of them and reads its default subscription, `arm` reads documents of the management API,
+//! `search` is the order in which a cluster is looked for.
 
 mod arm;
 mod az;
-pub mod refusal;
 mod search;
-mod subscription;
 mod token;
 
-use crate::cloud::aks::AzureCloud;
-use crate::cloud::login;
-use crate::cloud::verdict::AksCluster;
+use crate::cloud::aks::{AksCluster, AksName, AzureCloud};
+use crate::cloud::login::{self, command};
 use crate::cloud_api::ClusterDescription;
 use crate::cloud_api::aks::arm::{Arm, ManagedCluster};
 use crate::cloud_api::aks::az::variable;
-use crate::cloud_api::aks::refusal::Refusal;
 use crate::cloud_api::aks::search::ClusterSearch;
-use crate::cloud_api::error::{CloudError, CloudErrorKind, command};
+use crate::cloud_api::error::{CloudError, CloudErrorKind, Refusal};
 use shared::text::one_line;
 
 /// Where one of Azure's clouds is managed (azure-cli-core `cloud.py`).
@@ -34,18 +29,19 @@ pub async fn describe(cluster: &AksCluster) -> Result<ClusterDescription, CloudE
     let found = search(cluster).await.map_err(|refusal| error(cluster, refusal))?;
     let issuer = found.issuer();
     let no_issuer = issuer.is_none().then(|| {
-        let name = found.names();
-        let flags = [
-            ("--subscription", name.as_ref().map(|(subscription, _)| subscription.as_str())),
-            ("--resource-group", name.as_ref().map(|(_, name)| name.resource_group.as_str())),
-            ("--name", name.as_ref().map(|(_, name)| name.name.as_str())),
-        ];
-        let update = command("az aks update --enable-oidc-issuer", &flags);
+        let (subscription, name) = found.names().unzip();
+        let update = command_about("az aks update --enable-oidc-issuer", subscription.as_deref(), name.as_ref());
         format!("its OIDC issuer is off; this turns it on, restarts the API server and cannot be undone: {update}")
     });
     // The authority is in the kubeconfigs that ARM gives out, and nowhere else:
     // to ask for one is to ask for a credential, which a reader may not.
     Ok(ClusterDescription { id: found.id.clone(), issuer, no_issuer, hosts: found.hosts(), authority: None })
+}
+
+fn command_about(base: &str, subscription: Option<&str>, name: Option<&AksName>) -> String {
+    let group = name.map(|name| name.resource_group.as_str());
+    let name = name.map(|name| name.name.as_str());
+    command(base, &[("--subscription", subscription), ("--resource-group", group), ("--name", name)])
 }
 
 async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
@@ -55,9 +51,9 @@ async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
         return Err(Refusal { next: Some(next), ..unknown });
     }
     let given = cluster.subscription.clone().or_else(|| variable("AZURE_SUBSCRIPTION_ID"));
-    let config_dir = cluster.config_dir.as_deref();
-    let default = given.clone().or_else(|| subscription::of_az(cluster.cloud, config_dir));
-    let endpoint = arm_endpoint(cluster.cloud);
+    let cloud = cluster.cloud.unwrap_or_default();
+    let default = given.clone().or_else(|| az::default_subscription(cloud, cluster.config_dir.as_deref()));
+    let endpoint = arm_endpoint(cloud);
     let token = token::get(cluster, endpoint, given.as_deref()).await?;
     let arm = Arm::new(endpoint, token)?;
     let mut hunt = ClusterSearch::new(&arm, cluster);
@@ -68,7 +64,7 @@ async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
     }
     if given.is_none() {
         for subscription in hunt.subscriptions().await.iter().filter(|id| default.as_ref() != Some(id)) {
-            if let Some(found) = hunt.further(subscription).await {
+            if let Some(found) = hunt.among_all(subscription).await {
                 return Ok(found);
             }
         }
@@ -78,41 +74,24 @@ async fn search(cluster: &AksCluster) -> Result<ManagedCluster, Refusal> {
 
 fn error(cluster: &AksCluster, refusal: Refusal) -> CloudError {
     let subscription = cluster.subscription.as_deref();
+    let list = || command("az aks list --output table", &[("--subscription", subscription)]);
     let by_kind = match refusal.trouble {
         CloudErrorKind::NoCredentials | CloudErrorKind::Expired => login::azure(cluster.tenant.as_deref()),
         CloudErrorKind::Denied | CloudErrorKind::Another => "az account show".to_owned(),
-        CloudErrorKind::NotFound => command("az aks list --output table", &[("--subscription", subscription)]),
+        CloudErrorKind::NotFound => list(),
         CloudErrorKind::Unknown => "say which subscription it is in with --azure-subscription ID".to_owned(),
         CloudErrorKind::Busy | CloudErrorKind::Unreachable => match cluster.names.first() {
-            Some(name) => command(
-                "az aks show",
-                &[
-                    ("--subscription", subscription),
-                    ("--resource-group", Some(&name.resource_group)),
-                    ("--name", Some(&name.name)),
-                ],
-            ),
-            None => command("az aks list --output table", &[("--subscription", subscription)]),
+            Some(name) => command_about("az aks show", subscription, Some(name)),
+            None => list(),
         },
     };
     let named = match (cluster.names.as_slice(), &cluster.wanted.name, &cluster.fqdn) {
-        ([only], ..) => {
-            let (name, group) = (one_line(&only.name), one_line(&only.resource_group));
-            format!("cluster \"{name}\" in resource group \"{group}\"")
-        }
+        ([only], ..) => format!("cluster {only}"),
         (_, Some(name), _) => format!("cluster \"{}\"", one_line(name)),
         (_, None, Some(fqdn)) => format!("the cluster at \"{}\"", one_line(fqdn)),
         _ => "a cluster of unknown name".to_owned(),
     };
-    CloudError {
-        cloud: "AKS",
-        cluster: named,
-        trouble: refusal.trouble,
-        code: refusal.code,
-        words: refusal.words,
-        tried: refusal.tried,
-        next: refusal.next.unwrap_or(by_kind),
-    }
+    refusal.into_error("AKS", named, by_kind)
 }
 
 #[cfg(test)]

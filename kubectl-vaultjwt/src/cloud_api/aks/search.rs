@@ -1,14 +1,11 @@
 //! Finds an AKS cluster: by its names, then by its API server's host, which no user can
 //! choose. It never returns another cluster than the one that flags name.
 
-use crate::cloud::aks::AksName;
-use crate::cloud::verdict::AksCluster;
+use crate::cloud::aks::{AksCluster, AksName};
 use crate::cloud_api::aks::arm::{Arm, ManagedCluster};
-use crate::cloud_api::aks::refusal::Refusal;
-use crate::cloud_api::error::CloudErrorKind;
+use crate::cloud_api::error::{CloudErrorKind, Refusal};
 use shared::text::one_line;
 
-/// Looking for one cluster.
 pub(super) struct ClusterSearch<'a> {
     arm: &'a Arm,
     cluster: &'a AksCluster,
@@ -38,38 +35,29 @@ impl<'a> ClusterSearch<'a> {
         if open && self.cluster.wanted.whole().is_none() { self.among_all(subscription).await } else { None }
     }
 
-    /// In one of the others: one list says of all its names at once.
-    pub(super) async fn further(&mut self, subscription: &str) -> Option<ManagedCluster> {
-        self.among_all(subscription).await
-    }
-
-    /// The ids of all that can be seen.
     pub(super) async fn subscriptions(&mut self) -> Vec<String> {
-        match self.arm.subscriptions().await {
-            Ok(all) => all,
-            Err(refusal) => {
-                self.failed("the list of subscriptions", refusal);
-                Vec::new()
-            }
-        }
+        self.arm.subscriptions().await.unwrap_or_else(|refusal| {
+            self.failed("the list of subscriptions", refusal);
+            Vec::new()
+        })
     }
 
     /// The cluster of this name, if the kubeconfig's server is its own. Behind a tunnel the
     /// name must suffice; it is verified later.
     async fn by_name(&mut self, subscription: &str, name: &AksName) -> Option<ManagedCluster> {
-        let way = format!("\"{}\" in resource group \"{}\"", one_line(&name.name), one_line(&name.resource_group));
         match self.arm.managed_cluster(subscription, name).await {
             Ok(found) if self.is_there(&found) => return Some(found),
             Ok(found) => {
-                self.tried.push(format!("{way}: has another API server"));
+                self.tried.push(format!("{name}: has another API server"));
                 self.rejected(found);
             }
-            Err(refusal) => self.failed(&way, refusal),
+            Err(refusal) => self.failed(&name.to_string(), refusal),
         }
         None
     }
 
-    async fn among_all(&mut self, subscription: &str) -> Option<ManagedCluster> {
+    /// One list says of all its names at once.
+    pub(super) async fn among_all(&mut self, subscription: &str) -> Option<ManagedCluster> {
         let way = format!("all clusters of subscription {}", one_line(subscription));
         let all = match self.arm.managed_clusters(subscription).await {
             Ok(all) => all,
@@ -86,7 +74,8 @@ impl<'a> ClusterSearch<'a> {
         }
         match there.len() {
             0 if self.cluster.fqdn.is_some() => {
-                self.tried.push(format!("{way}: none of {total} {}has this API server", self.meant()));
+                let meant = if self.cluster.wanted.is_open() { "" } else { "with the names given " };
+                self.tried.push(format!("{way}: none of {total} {meant}has this API server"));
             }
             0 => self.tried.push(format!("{way}: none of {total} has that name")),
             several => {
@@ -123,10 +112,6 @@ impl<'a> ClusterSearch<'a> {
         }
     }
 
-    fn meant(&self) -> &'static str {
-        if self.cluster.wanted.is_open() { "" } else { "with the names given " }
-    }
-
     fn failed(&mut self, way: &str, refusal: Refusal) {
         let words = refusal.code.as_deref().unwrap_or(&refusal.words);
         self.tried.push(format!("{way}: {words}"));
@@ -143,13 +128,14 @@ impl<'a> ClusterSearch<'a> {
             (_, Some(another)) => return Ok(another),
             (Some(refusal), None) => refusal,
             (None, None) if self.tried.is_empty() => Refusal::new(CloudErrorKind::Unknown, "no subscription is known"),
-            (None, None) if self.cluster.fqdn.is_some() && self.cluster.wanted.is_open() => {
-                Refusal::new(CloudErrorKind::NotFound, "no cluster has this API server")
+            (None, None) => {
+                let words = match (&self.cluster.fqdn, self.cluster.wanted.is_open()) {
+                    (Some(_), true) => "no cluster has this API server",
+                    (Some(_), false) => "no cluster with the names given has this API server",
+                    (None, _) => "no cluster has that name",
+                };
+                Refusal::new(CloudErrorKind::NotFound, words)
             }
-            (None, None) if self.cluster.fqdn.is_some() => {
-                Refusal::new(CloudErrorKind::NotFound, "no cluster with the names given has this API server")
-            }
-            (None, None) => Refusal::new(CloudErrorKind::NotFound, "no cluster has that name"),
         };
         // One way that failed is in the error itself.
         let tried = if self.tried.len() > 1 { self.tried } else { Vec::new() };

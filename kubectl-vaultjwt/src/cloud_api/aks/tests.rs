@@ -2,7 +2,7 @@
 
 use super::arm::ManagedCluster;
 use super::*;
-use crate::cloud::aks::{AksName, AksWanted};
+use crate::cloud::aks::AksWanted;
 
 /// After Microsoft's published example of `ManagedClustersGet`.
 fn managed(oidc: &str) -> ManagedCluster {
@@ -37,7 +37,7 @@ fn the_issuer_in_both_spellings_or_off() {
 fn cluster(names: &[(&str, &str)], fqdn: Option<&str>) -> AksCluster {
     let name = |(group, name): &(&str, &str)| AksName { resource_group: (*group).into(), name: (*name).into() };
     AksCluster {
-        cloud: AzureCloud::Public,
+        cloud: Some(AzureCloud::Public),
         fqdn: fqdn.map(str::to_owned),
         subscription: None,
         tenant: Some("t1".into()),

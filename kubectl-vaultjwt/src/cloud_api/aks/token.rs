@@ -6,11 +6,9 @@
 //! A managed identity is used only when AZURE_TOKEN_CREDENTIALS says so: elsewhere its
 //! address does not answer, and the timeout is long.
 
-use crate::cloud::aks::AzureCloud;
-use crate::cloud::verdict::AksCluster;
+use crate::cloud::aks::{AksCluster, AzureCloud};
 use crate::cloud_api::aks::az::{InConfigDir, variable};
-use crate::cloud_api::aks::refusal::Refusal;
-use crate::cloud_api::error::CloudErrorKind;
+use crate::cloud_api::error::{CloudErrorKind, Refusal};
 use crate::http::cause::innermost;
 use azure_core::cloud::CloudConfiguration;
 use azure_core::credentials::{Secret as AzureSecret, TokenCredential};
@@ -31,12 +29,6 @@ const WANTED: &str = "AZURE_TOKEN_CREDENTIALS";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 type Credential = Arc<dyn TokenCredential>;
-
-/// One way to a token.
-struct Way {
-    name: &'static str,
-    made: azure_core::Result<Credential>,
-}
 
 /// The credentials that can be asked for by name, with the group of each.
 const CREDENTIALS: &[(&str, &str)] = &[
@@ -59,27 +51,31 @@ pub async fn get(cluster: &AksCluster, endpoint: &str, subscription: Option<&str
     }
     let scope = format!("{endpoint}/.default");
     let mut tried: Vec<String> = Vec::new();
-    for way in ways(cluster, subscription, wanted.as_deref()) {
-        let asked = async { way.made?.get_token(&[&scope], None).await };
+    for (name, made) in ways(cluster, subscription, wanted.as_deref()) {
+        let asked = async { made?.get_token(&[&scope], None).await };
         let why = match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(token)) => return Ok(Secret::new(token.token.secret())),
             Ok(Err(error)) => words(&error),
             Err(_) => format!("no answer in {} s", PATIENCE.as_secs()),
         };
-        tried.push(format!("{}: {why}", way.name));
+        tried.push(format!("{name}: {why}"));
     }
     let words = "no token for Azure's management API could be had";
     Err(Refusal { tried, ..Refusal::new(CloudErrorKind::NoCredentials, words) })
 }
 
-/// The ways to try, in order.
-fn ways(cluster: &AksCluster, subscription: Option<&str>, wanted: Option<&str>) -> Vec<Way> {
-    let cloud = cluster.cloud;
+/// The ways to try, in order: name and credential.
+fn ways(
+    cluster: &AksCluster,
+    subscription: Option<&str>,
+    wanted: Option<&str>,
+) -> Vec<(&'static str, azure_core::Result<Credential>)> {
+    let cloud = cluster.cloud.unwrap_or_default();
     let tenant = cluster.tenant.clone().or_else(|| variable("AZURE_TENANT_ID"));
     let mut all = Vec::new();
     let mut offer = |name: &'static str, there: bool, make: &dyn Fn() -> azure_core::Result<Credential>| {
         if wanted.map_or(there, |wanted| is_of(wanted, name)) {
-            all.push(Way { name, made: make() });
+            all.push((name, make()));
         }
     };
     let client = |name: &str| variable(name).unwrap_or_default();

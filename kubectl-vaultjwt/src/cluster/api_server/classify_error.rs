@@ -28,50 +28,51 @@ pub fn transport(
     if let Some(auth) = chain.iter().find_map(|e| e.downcast_ref::<AuthError>()) {
         return ClusterError::Setup { at, cause: auth_cause(auth) };
     }
-    match chain.iter().find_map(|e| e.downcast_ref::<rustls::Error>()) {
+    let cause = match chain.iter().find_map(|e| e.downcast_ref::<rustls::Error>()) {
         Some(rustls::Error::InvalidCertificate(why)) => {
             let (cause, name) = certificate_cause(why);
-            ClusterError::Untrusted { at, cause, name }
+            return ClusterError::Untrusted { at, cause, name };
         }
-        Some(rustls::Error::AlertReceived(alert)) => match alert {
-            AlertDescription::CertificateExpired => ClusterError::ClientCertificateExpired {
-                at,
-                expired: client_certificate.and_then(|pem| certificate_expiry::expired(pem, SystemTime::now())),
-            },
-            AlertDescription::BadCertificate
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateExpired)) => {
+            return ClusterError::ClientCertificateExpired { at, expired: expired(client_certificate) };
+        }
+        Some(rustls::Error::AlertReceived(
+            alert @ (AlertDescription::BadCertificate
             | AlertDescription::UnknownCA
             | AlertDescription::CertificateUnknown
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateRequired
-            | AlertDescription::AccessDenied => unauthorized(place, client_certificate, format!("TLS alert {alert:?}")),
-            other => ClusterError::Unreachable { at, cause: format!("TLS alert {other:?}") },
-        },
+            | AlertDescription::AccessDenied),
+        )) => return unauthorized(place, client_certificate, format!("TLS alert {alert:?}")),
+        Some(rustls::Error::AlertReceived(other)) => format!("TLS alert {other:?}"),
         Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
-            ClusterError::Unreachable { at, cause: "it does not speak TLS".to_owned() }
+            "it does not speak TLS".to_owned()
         }
-        Some(other) => ClusterError::Unreachable { at, cause: other.to_string() },
-        None => ClusterError::Unreachable { at, cause: innermost(error) },
-    }
+        Some(other) => other.to_string(),
+        None => innermost(error),
+    };
+    ClusterError::Unreachable { at, cause }
+}
+
+fn expired(client_certificate: Option<&[u8]>) -> Option<String> {
+    client_certificate.and_then(|pem| certificate_expiry::expired(pem, SystemTime::now()))
 }
 
 /// Why a server certificate is not accepted, and whether that is its name.
 fn certificate_cause(why: &CertificateError) -> (String, bool) {
-    match why {
+    let cause = match why {
         // An authority that was re-created under its old name gives a bad signature.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            ("it is signed by an unknown authority".to_owned(), false)
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => ("it has expired".to_owned(), false),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            ("it is not valid yet".to_owned(), false)
-        }
-        CertificateError::NotValidForName => ("it is for another host name".to_owned(), true),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => "it is signed by an unknown authority",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired",
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet",
+        CertificateError::NotValidForName => return ("it is for another host name".to_owned(), true),
         CertificateError::NotValidForNameContext { presented, .. } => {
             let names: Vec<String> = presented.iter().map(|name| host_name(name)).collect();
-            (format!("it is for other host names ({})", names.join(", ")), true)
+            return (format!("it is for other host names ({})", names.join(", ")), true);
         }
-        other => (other.to_string(), false),
-    }
+        other => return (other.to_string(), false),
+    };
+    (cause.to_owned(), false)
 }
 
 /// `kubernetes` of `DnsName("kubernetes")`, as rustls shows it.
@@ -84,7 +85,7 @@ fn host_name(presented: &str) -> String {
 /// by kube-apiserver; only then its expiry is checked.
 pub fn unauthorized(place: &Arc<ServerContext>, client_certificate: Option<&[u8]>, words: String) -> ClusterError {
     let at = place.clone();
-    match client_certificate.and_then(|pem| certificate_expiry::expired(pem, SystemTime::now())) {
+    match expired(client_certificate) {
         Some(expired) => ClusterError::ClientCertificateExpired { at, expired: Some(expired) },
         None => ClusterError::Unauthorized { at, words },
     }

@@ -26,7 +26,6 @@ use tower::{Layer as _, Service, ServiceExt as _};
 /// How many requests may wait for the one connection.
 const QUEUE: usize = 16;
 
-/// An error of any layer.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Everything but the token of an exec plugin.
 type Stack = ClientBuilder<BoxService<Request<Body>, Response<Incoming>, BoxError>>;
@@ -70,26 +69,23 @@ pub fn client(mut config: kube::Config, handshakes: &Handshakes) -> kube::Result
 /// kube's TLS settings with a verifier that records, and without resumption: a
 /// resumed session presents no certificate.
 fn tls(config: &kube::Config, handshakes: &Handshakes) -> kube::Result<ClientConfig> {
-    let failed = |error: BoxError| kube::Error::Service(error);
     let mut tls = config.rustls_client_config()?;
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier: Arc<dyn ServerCertVerifier> = match &config.root_cert {
-        Some(certificates) => {
-            let mut roots = RootCertStore::empty();
-            for certificate in certificates {
-                roots.add(CertificateDer::from(certificate.as_slice())).map_err(|error| failed(error.into()))?;
-            }
-            let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build();
-            verifier.map_err(|error| failed(error.into()))?
-        }
-        None => {
-            let verifier = rustls_platform_verifier::Verifier::new(provider);
-            Arc::new(verifier.map_err(|error| failed(error.into()))?)
-        }
-    };
-    tls.dangerous().set_certificate_verifier(Arc::new(Recorder::new(verifier, handshakes.clone())));
+    let inner = verifier(config).map_err(kube::Error::Service)?;
+    tls.dangerous().set_certificate_verifier(Arc::new(Recorder { inner, seen: handshakes.clone() }));
     tls.resumption = Resumption::disabled();
     Ok(tls)
+}
+
+fn verifier(config: &kube::Config) -> Result<Arc<dyn ServerCertVerifier>, BoxError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let Some(certificates) = &config.root_cert else {
+        return Ok(Arc::new(rustls_platform_verifier::Verifier::new(provider)?));
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates {
+        roots.add(CertificateDer::from(certificate.as_slice()))?;
+    }
+    Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?)
 }
 
 /// User and password of a proxy's URL (RFC 7617).

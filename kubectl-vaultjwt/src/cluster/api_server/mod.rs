@@ -18,6 +18,8 @@ use crate::http::retry_after;
 use crate::keychain::authority::{Authority, AuthorityId};
 use crate::keychain::evidence::Reached;
 use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use k8s_openapi::api::authentication::v1::{TokenRequest, TokenRequestSpec};
@@ -25,6 +27,7 @@ use kube::Client;
 use kube::client::Body;
 use kube::config::AuthInfo;
 use rustls::pki_types::CertificateDer;
+use serde_json::Value;
 use shared::Secret;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,17 +47,13 @@ const KEY_SET: &str = "/openid/v1/jwks";
 const KUBE_SYSTEM: &str = "/api/v1/namespaces/kube-system";
 const ROOT_CA: &str = "/api/v1/namespaces/kube-system/configmaps/kube-root-ca.crt";
 
-/// One cluster's API server.
 pub struct ApiServer {
     client: Client,
     target: ClusterTarget,
     place: Arc<ServerContext>,
     timeout: Option<Duration>,
-    /// What the kubeconfig says about it.
     entry: Entry,
-    /// How it is addressed, and what is trusted there.
     address: EndpointAddress,
-    /// What it presented until now.
     handshakes: Handshakes,
     /// PEM of the client certificate, to explain a refusal.
     client_certificate: Option<Vec<u8>>,
@@ -62,7 +61,6 @@ pub struct ApiServer {
     polls: Option<Arc<AtomicU64>>,
 }
 
-/// An answer, whatever its status.
 struct Answer {
     status: StatusCode,
     body: Vec<u8>,
@@ -87,13 +85,10 @@ impl ApiServer {
         let address = address(&config, entry.in_pod);
         let handshakes = Handshakes::default();
         let recorded = handshakes.clone();
-        let made = tokio::task::spawn_blocking(move || client::client(config, &recorded)).await;
-        let client = match made {
-            Ok(made) => made.map_err(|error| classify_error::setup(&place, exec.as_ref(), login::of(&entry), error))?,
-            Err(error) => {
-                return Err(ClusterError::Setup { at: place, cause: error.to_string() });
-            }
-        };
+        let client = tokio::task::spawn_blocking(move || client::client(config, &recorded))
+            .await
+            .map_err(|error| ClusterError::Setup { at: place.clone(), cause: error.to_string() })?
+            .map_err(|error| classify_error::setup(&place, exec.as_ref(), login::of(&entry), error))?;
         Ok(Self { client, target, place, timeout, entry, address, handshakes, client_certificate, polls: None })
     }
 
@@ -165,16 +160,11 @@ impl ApiServer {
     /// every request.
     fn refusal(&self, method: &Method, path: &str, answer: &Answer) -> ClusterError {
         let words = classify_error::words(answer.status, &answer.body);
-        if answer.status != StatusCode::UNAUTHORIZED {
-            return ClusterError::Refused {
-                at: self.place.clone(),
-                request: shown(method, path),
-                status: answer.status.as_u16(),
-                words,
-                retry_after: answer.retry_after,
-            };
+        if answer.status == StatusCode::UNAUTHORIZED {
+            return classify_error::unauthorized(&self.place, self.client_certificate.as_deref(), words);
         }
-        classify_error::unauthorized(&self.place, self.client_certificate.as_deref(), words)
+        let (at, request) = (self.place.clone(), shown(method, path));
+        ClusterError::Refused { at, request, status: answer.status.as_u16(), words, retry_after: answer.retry_after }
     }
 
     fn bad_answer(&self, method: &Method, path: &str, cause: &str) -> ClusterError {
@@ -186,19 +176,25 @@ impl ApiServer {
         self.handshakes.forget();
     }
 
-    async fn discovery(&self, path: &'static str) -> Result<Vec<u8>, ClusterError> {
+    /// The body of a successful answer.
+    async fn get(&self, path: &str) -> Result<Vec<u8>, ClusterError> {
         let answer = self.ask(&Method::GET, path, &[]).await?;
-        let at = self.place.clone();
-        match answer.status {
-            status if status.is_success() => Ok(answer.body),
-            status @ StatusCode::FORBIDDEN => {
-                Err(ClusterError::DiscoveryForbidden { at, path, words: classify_error::words(status, &answer.body) })
+        if answer.status.is_success() { Ok(answer.body) } else { Err(self.refusal(&Method::GET, path, &answer)) }
+    }
+
+    async fn get_json(&self, path: &str) -> Result<Value, ClusterError> {
+        let body = self.get(path).await?;
+        serde_json::from_slice(&body).map_err(|_| self.bad_answer(&Method::GET, path, "it is not JSON"))
+    }
+
+    async fn discovery(&self, path: &'static str) -> Result<Vec<u8>, ClusterError> {
+        self.get(path).await.map_err(|error| match error {
+            ClusterError::Refused { at, status: 403, words, .. } => {
+                ClusterError::DiscoveryForbidden { at, path, words }
             }
-            status @ StatusCode::NOT_FOUND => {
-                Err(ClusterError::DiscoveryMissing { at, path, words: classify_error::words(status, &answer.body) })
-            }
-            _ => Err(self.refusal(&Method::GET, path, &answer)),
-        }
+            ClusterError::Refused { at, status: 404, words, .. } => ClusterError::DiscoveryMissing { at, path, words },
+            other => other,
+        })
     }
 }
 
@@ -223,9 +219,7 @@ fn shown(method: &Method, path: &str) -> String {
 
 /// The client certificate, which `kubeconfig` has made inline.
 fn certificate_of(user: &AuthInfo) -> Option<Vec<u8>> {
-    use base64::Engine;
-    let data = user.client_certificate_data.as_deref()?;
-    base64::engine::general_purpose::STANDARD.decode(data).ok()
+    STANDARD.decode(user.client_certificate_data.as_deref()?).ok()
 }
 
 /// A name that is one path segment and means itself (RFC 1123, as Kubernetes
@@ -255,32 +249,21 @@ impl Cluster for ApiServer {
     }
 
     async fn uid(&self) -> Result<String, ClusterError> {
-        let answer = self.ask(&Method::GET, KUBE_SYSTEM, &[]).await?;
-        if answer.status == StatusCode::FORBIDDEN {
-            let words = classify_error::words(answer.status, &answer.body);
-            return Err(ClusterError::UidForbidden { at: self.place.clone(), words });
-        }
-        if !answer.status.is_success() {
-            return Err(self.refusal(&Method::GET, KUBE_SYSTEM, &answer));
-        }
-        let namespace: serde_json::Value = serde_json::from_slice(&answer.body)
-            .map_err(|_| self.bad_answer(&Method::GET, KUBE_SYSTEM, "it is not JSON"))?;
-        match namespace.pointer("/metadata/uid").and_then(serde_json::Value::as_str) {
+        let namespace = self.get_json(KUBE_SYSTEM).await.map_err(|error| match error {
+            ClusterError::Refused { at, status: 403, words, .. } => ClusterError::UidForbidden { at, words },
+            other => other,
+        })?;
+        match namespace.pointer("/metadata/uid").and_then(Value::as_str) {
             Some(uid) if !uid.is_empty() => Ok(uid.to_owned()),
             _ => Err(self.bad_answer(&Method::GET, KUBE_SYSTEM, "metadata.uid is missing")),
         }
     }
 
     async fn root_authorities(&self) -> Result<Vec<AuthorityId>, ClusterError> {
-        let answer = self.ask(&Method::GET, ROOT_CA, &[]).await?;
-        if !answer.status.is_success() {
-            return Err(self.refusal(&Method::GET, ROOT_CA, &answer));
-        }
-        let unreadable = |cause: &str| self.bad_answer(&Method::GET, ROOT_CA, cause);
-        let object: serde_json::Value =
-            serde_json::from_slice(&answer.body).map_err(|_| unreadable("it is not JSON"))?;
-        let text = object.pointer("/data/ca.crt").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let blocks = pem::parse_many(text).map_err(|_| unreadable("data.ca.crt is not PEM"))?;
+        let object = self.get_json(ROOT_CA).await?;
+        let text = object.pointer("/data/ca.crt").and_then(Value::as_str).unwrap_or_default();
+        let blocks =
+            pem::parse_many(text).map_err(|_| self.bad_answer(&Method::GET, ROOT_CA, "data.ca.crt is not PEM"))?;
         let mut found = Vec::new();
         for block in blocks.into_iter().filter(|block| block.tag() == "CERTIFICATE") {
             let id = authority_of(&CertificateDer::from(block.into_contents()));

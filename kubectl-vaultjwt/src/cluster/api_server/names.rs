@@ -2,7 +2,6 @@
 
 use crate::cluster::ClusterError;
 use crate::cluster::api_server::{ApiServer, is_name};
-use http::Method;
 use serde_json::Value;
 
 /// More than a person looks through, and well below the bound of an answer.
@@ -22,13 +21,7 @@ impl ApiServer {
     }
 
     async fn names(&self, path: &str) -> Result<Vec<String>, ClusterError> {
-        let path = format!("{path}?limit={AT_MOST}");
-        let answer = self.ask(&Method::GET, &path, &[]).await?;
-        if !answer.status.is_success() {
-            return Err(self.refusal(&Method::GET, &path, &answer));
-        }
-        let list: Value =
-            serde_json::from_slice(&answer.body).map_err(|_| self.bad_answer(&Method::GET, &path, "it is not JSON"))?;
+        let list = self.get_json(&format!("{path}?limit={AT_MOST}")).await?;
         let items = list.get("items").and_then(Value::as_array).into_iter().flatten();
         Ok(items.filter_map(|item| item.pointer("/metadata/name")?.as_str().map(str::to_owned)).collect())
     }

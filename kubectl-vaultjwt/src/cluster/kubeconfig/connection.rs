@@ -7,17 +7,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Looks an environment variable up.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A variable's value; an empty one counts as unset.
+pub fn named(env: Env<'_>, name: &str) -> Option<String> {
+    env(name).filter(|value| !value.is_empty())
+}
 
 /// The same, for as long as contexts are resolved.
 pub type Variables = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
-/// How to reach one cluster, and as whom.
 pub struct Connection {
-    /// For kube's client.
     pub config: kube::Config,
-    /// Which cluster it is, for messages and reports.
     pub target: ClusterTarget,
     /// What the kubeconfig says about it, to identify its cloud.
     pub entry: Entry,
@@ -42,6 +43,7 @@ impl fmt::Debug for Connection {
 pub fn finish(
     mut config: kube::Config,
     target: ClusterTarget,
+    entry: Entry,
     user: Option<String>,
     flags: &KubeconfigOverrides,
     kubectl_flags: String,
@@ -56,7 +58,6 @@ pub fn finish(
     // kube would retry 15 times with growing pauses inside that bound, and its
     // caller would learn "timed out" in place of the server's answer.
     config.default_retry = false;
-    let entry = Entry { server: target.server.clone(), ..Entry::default() };
     Connection { config, target, entry, user, timeout, kubectl_flags }
 }
 

@@ -9,47 +9,40 @@ use kube::config::{AuthInfo, Cluster, Context, Kubeconfig};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The entries that apply, with the flags laid over them.
 pub struct Chosen {
-    /// The context's name, if there is one.
     pub context: Option<String>,
-    /// The cluster entry's name, if there is one.
     pub cluster_name: Option<String>,
     pub cluster: Cluster,
-    /// The user entry's name, if there is one.
     pub user_name: Option<String>,
     pub user: AuthInfo,
-    /// The namespace that applies.
     pub namespace: String,
 }
 
 /// `flags` with empty values as not given, as in client-go.
 pub fn given(flags: &KubeconfigOverrides) -> KubeconfigOverrides {
     let mut flags = flags.clone();
-    let KubeconfigOverrides {
-        context,
-        cluster,
-        user,
-        namespace,
-        server,
-        tls_server_name,
-        impersonate,
-        impersonate_uid,
-        ..
-    } = &mut flags;
-    for value in [context, cluster, user, namespace, server, tls_server_name, impersonate, impersonate_uid] {
-        *value = value.take().filter(|text| !text.is_empty());
+    for text in [
+        &mut flags.context,
+        &mut flags.cluster,
+        &mut flags.user,
+        &mut flags.namespace,
+        &mut flags.server,
+        &mut flags.tls_server_name,
+        &mut flags.impersonate,
+        &mut flags.impersonate_uid,
+    ] {
+        text.take_if(|text| text.is_empty());
     }
     let KubeconfigOverrides { kubeconfig, certificate_authority, client_certificate, client_key, .. } = &mut flags;
-    for value in [kubeconfig, certificate_authority, client_certificate, client_key] {
-        *value = value.take().filter(|path| !path.as_os_str().is_empty());
+    for path in [kubeconfig, certificate_authority, client_certificate, client_key] {
+        path.take_if(|path| path.as_os_str().is_empty());
     }
     flags
 }
 
-/// Chooses the entries of `config` that `flags` ask for.
 pub fn choose(
     flags: &KubeconfigOverrides,
     config: Kubeconfig,
@@ -59,12 +52,9 @@ pub fn choose(
     let context = match &name {
         None => Context::default(),
         Some(name) => {
+            let (current, files) = (flags.context.is_none(), files.clone());
             let found = config.contexts.into_iter().find(|entry| entry.name == *name);
-            let found = found.ok_or_else(|| KubeconfigError::UnknownContext {
-                context: name.clone(),
-                current: flags.context.is_none(),
-                files: files.clone(),
-            })?;
+            let found = found.ok_or(KubeconfigError::UnknownContext { context: name.clone(), current, files })?;
             without_empty_values(found.context.unwrap_or_default())
         }
     };
@@ -111,44 +101,36 @@ pub fn choose(
     Ok(Chosen { context: name, cluster_name, cluster, user_name, user, namespace })
 }
 
-fn text(path: &Path) -> Option<String> {
-    Some(path.to_string_lossy().into_owned())
+fn text(path: &Option<PathBuf>) -> Option<String> {
+    path.as_ref().map(|path| path.to_string_lossy().into_owned())
 }
 
 fn with_cluster_flags(mut cluster: Cluster, flags: &KubeconfigOverrides) -> Cluster {
     let insecure = flags.insecure_skip_tls_verify == Some(true);
     if insecure || flags.certificate_authority.is_some() {
         cluster.insecure_skip_tls_verify = Some(insecure);
-        cluster.certificate_authority = flags.certificate_authority.as_deref().and_then(text);
+        cluster.certificate_authority = text(&flags.certificate_authority);
         cluster.certificate_authority_data = None;
     }
     // The name in the file belongs to the server in the file.
     if flags.server.is_some() || flags.tls_server_name.is_some() {
         cluster.tls_server_name = flags.tls_server_name.clone();
     }
-    if flags.server.is_some() {
-        cluster.server = flags.server.clone();
-    }
+    cluster.server = flags.server.clone().or(cluster.server);
     cluster
 }
 
-/// The flags that say as whom, laid over `user`.
 pub fn with_user_flags(mut user: AuthInfo, flags: &KubeconfigOverrides) -> Result<AuthInfo, KubeconfigError> {
-    let path = |path: &Option<PathBuf>| path.as_deref().and_then(text);
     if flags.client_certificate.is_some() {
-        user.client_certificate = path(&flags.client_certificate);
+        user.client_certificate = text(&flags.client_certificate);
         user.client_certificate_data = None;
     }
     if flags.client_key.is_some() {
-        user.client_key = path(&flags.client_key);
+        user.client_key = text(&flags.client_key);
         user.client_key_data = None;
     }
-    if flags.impersonate.is_some() {
-        user.impersonate = flags.impersonate.clone();
-    }
-    if flags.impersonate_uid.is_some() {
-        user.impersonate_uid = flags.impersonate_uid.clone();
-    }
+    user.impersonate = flags.impersonate.clone().or(user.impersonate);
+    user.impersonate_uid = flags.impersonate_uid.clone().or(user.impersonate_uid);
     if !flags.impersonate_groups.is_empty() {
         user.impersonate_groups = Some(flags.impersonate_groups.clone());
     }
@@ -181,30 +163,37 @@ pub fn not_verified(url: &http::Uri, cluster: &Cluster, flags: &KubeconfigOverri
     }
 }
 
-/// The server's address, and how it is shown. An address without a scheme is
-/// http, whatever else is given (seen with kubectl 1.37).
+/// The server's address, and how it is shown.
 pub fn server(cluster: &Cluster, names: &Names<'_>) -> Result<(http::Uri, String), KubeconfigError> {
     let typed = cluster
         .server
         .as_deref()
         .ok_or_else(|| KubeconfigError::NoServer { cluster: names.cluster.to_owned(), files: names.files.clone() })?;
+    let accepted = |url: &http::Uri| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+    };
+    parse_url("server", typed, names, accepted, "it is not an http or https URL")
+}
+
+/// A URL as typed, and how it is shown. One without a scheme is http, whatever else is given
+/// (seen with kubectl 1.37).
+pub fn parse_url(
+    what: &'static str,
+    typed: &str,
+    names: &Names<'_>,
+    accepted: impl Fn(&http::Uri) -> bool,
+    otherwise: &str,
+) -> Result<(http::Uri, String), KubeconfigError> {
     let whole = if typed.contains("://") { typed.to_owned() } else { format!("http://{typed}") };
     let shown = without_userinfo(&whole);
-    let refuse = |cause: &str| KubeconfigError::BadUrl {
-        what: "server",
-        url: shown.clone(),
-        cluster: names.cluster.to_owned(),
-        cause: cause.to_owned(),
-        files: names.files.clone(),
+    let cause = match whole.parse::<http::Uri>() {
+        _ if has_stray_at(&whole) => STRAY_AT.to_owned(),
+        Err(error) => error.to_string(),
+        Ok(url) if accepted(&url) => return Ok((url, shown)),
+        Ok(_) => otherwise.to_owned(),
     };
-    if has_stray_at(&whole) {
-        return Err(refuse(STRAY_AT));
-    }
-    let url: http::Uri = whole.parse().map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
-    match url.scheme_str() {
-        Some("http" | "https") if url.host().is_some_and(|host| !host.is_empty()) => Ok((url, shown)),
-        _ => Err(refuse("it is not an http or https URL")),
-    }
+    let (cluster, files) = (names.cluster.to_owned(), names.files.clone());
+    Err(KubeconfigError::BadUrl { what, url: shown, cluster, cause, files })
 }
 
 /// `url` without user and password. Whatever is before the last '@' may be

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 pub struct KubeconfigFiles {
     /// Whether `--kubeconfig` named the one file.
     pub by_flag: bool,
-    /// The files that exist.
     pub paths: Vec<PathBuf>,
 }
 
@@ -43,51 +42,31 @@ pub fn quoted(path: &Path) -> String {
 /// Why a connection shows nothing about the server at its other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotVerified {
-    /// The URL is not https.
     NoTls,
-    /// The cluster entry has `insecure-skip-tls-verify`.
     ByEntry,
-    /// `--insecure-skip-tls-verify` was given.
     ByFlag,
 }
 
-/// Why no cluster could be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KubeconfigError {
     /// No file, and not in a pod either.
     #[error("no kubeconfig: {looked_at}, and this is not a pod of a cluster")]
-    Missing {
-        /// What was looked at, one clause.
-        looked_at: String,
-    },
+    Missing { looked_at: String },
     /// A file that exists cannot be read, or `--kubeconfig` names none.
     #[error("could not read kubeconfig {}: {cause}", quoted(.path))]
-    Unreadable {
-        path: PathBuf,
-        /// The operating system's reason.
-        cause: String,
-    },
-    /// A file is not a kubeconfig.
+    Unreadable { path: PathBuf, cause: String },
     #[error("kubeconfig {} is malformed: {}", quoted(.path), one_line(.cause))]
     Malformed {
         path: PathBuf,
         /// Where, and what was expected; no value from the file.
         cause: String,
     },
-    /// Neither `--context` nor current-context.
     #[error("no context is chosen: {files} has no current-context")]
     NoCurrentContext { files: KubeconfigFiles },
     #[error("{}context \"{}\" does not exist in {files}", if *.current { "current-" } else { "" }, one_line(.context))]
-    UnknownContext {
-        context: String,
-        /// Whether current-context chose it.
-        current: bool,
-        files: KubeconfigFiles,
-    },
-    /// The context has no cluster and no flag gives one.
+    UnknownContext { context: String, current: bool, files: KubeconfigFiles },
     #[error("context \"{}\" in {files} names no cluster", one_line(.context))]
     NoCluster { context: String, files: KubeconfigFiles },
-    /// A context or a flag names an entry that is not there.
     #[error("{kind} \"{}\"{} does not exist in {files}", one_line(.name), of_context(.context))]
     UnknownEntry {
         /// `cluster` or `user`.
@@ -97,7 +76,6 @@ pub enum KubeconfigError {
         context: Option<String>,
         files: KubeconfigFiles,
     },
-    /// The cluster entry has no `server`.
     #[error("cluster \"{}\" in {files} has no server", one_line(.cluster))]
     NoServer { cluster: String, files: KubeconfigFiles },
     #[error("{what} \"{}\" of cluster \"{}\" cannot be used: {cause}", one_line(.url), one_line(.cluster))]
@@ -110,12 +88,10 @@ pub enum KubeconfigError {
         cause: String,
         files: KubeconfigFiles,
     },
-    /// Nothing shows who answers at the API server's address.
     #[error("{}; another server could answer in its place", unverified(.cluster, .context, .server, .how))]
     Unverified {
         /// The cluster entry; `None` where only a flag names the server.
         cluster: Option<String>,
-        /// The context; `None` where there is none.
         context: Option<String>,
         /// The API server's URL, without user and password.
         server: String,
@@ -132,16 +108,13 @@ pub enum KubeconfigError {
         cause: String,
         files: KubeconfigFiles,
     },
-    /// A client certificate without its key.
     #[error("user \"{}\" has a client certificate but no client key", one_line(.user))]
     NoClientKey { user: String, files: KubeconfigFiles },
     /// `gcp`, `azure` and the like, which client-go dropped in 1.26.
     #[error("user \"{}\" has the auth-provider \"{}\", which kubectl has no more", one_line(.user), one_line(.provider))]
     AuthProvider { user: String, provider: String },
-    /// Group, UID or extra without a user to impersonate.
     #[error("impersonating a group, UID or extra needs a user to impersonate")]
     NoImpersonatedUser,
-    /// In a pod, but its credentials cannot be used.
     #[error("could not use the service account of this pod: {}", one_line(.cause))]
     InCluster { cause: String },
 }

@@ -2,9 +2,11 @@
 //! reads each file, and turns its relative paths into absolute ones. The list is walked
 //! here, because kube makes a missing file of `$KUBECONFIG` an error.
 
+use crate::cluster::kubeconfig::connection::{Env, named};
 use crate::cluster::kubeconfig::error::{KubeconfigError, KubeconfigFiles, quoted};
 use kube::config::{Kubeconfig, KubeconfigError as KubeError};
 use shared::text::os_cause;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What the files say, merged, or the places that were checked without result.
@@ -12,7 +14,6 @@ use std::path::{Path, PathBuf};
 pub struct Loaded {
     /// The merged document; empty where there is no file.
     pub merged: Kubeconfig,
-    /// The files that exist.
     pub files: KubeconfigFiles,
     /// One clause for the error where there is none.
     pub looked_at: String,
@@ -20,16 +21,18 @@ pub struct Loaded {
 
 /// Reads the file of `--kubeconfig`, else those of `$KUBECONFIG`, else
 /// `~/.kube/config`.
-pub fn load(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, KubeconfigError> {
+pub fn load(flag: Option<&Path>, env: Env<'_>) -> Result<Loaded, KubeconfigError> {
     let by_flag = flag.filter(|path| !path.as_os_str().is_empty());
     if let Some(path) = by_flag {
-        let merged = without_empty_context(read(path)?);
+        let merged = read(path)?;
         let files = KubeconfigFiles { by_flag: true, paths: vec![path.to_owned()] };
         return Ok(Loaded { merged, files, looked_at: String::new() });
     }
-    let (candidates, looked_at) = match env("KUBECONFIG").filter(|list| !list.is_empty()) {
+    let (candidates, looked_at) = match named(env, "KUBECONFIG") {
         Some(list) => {
-            let paths = distinct(std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()));
+            let mut seen = HashSet::new();
+            let new = |path: &PathBuf| !path.as_os_str().is_empty() && seen.insert(path.clone());
+            let paths: Vec<PathBuf> = std::env::split_paths(&list).filter(new).collect();
             let shown: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
             let looked_at = match shown.as_slice() {
                 [] => "KUBECONFIG names no file".to_owned(),
@@ -50,10 +53,11 @@ pub fn load(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
     let mut merged = Kubeconfig::default();
     let mut files = KubeconfigFiles::default();
     for path in candidates {
-        if is_missing(&path) {
+        // Only "not found" counts as missing; a file that may not be read is an error.
+        if matches!(path.try_exists(), Ok(false)) {
             continue;
         }
-        let next = without_empty_context(read(&path)?);
+        let next = read(&path)?;
         merged = merged
             .merge(next)
             .map_err(|error| KubeconfigError::Malformed { path: path.clone(), cause: error.to_string() })?;
@@ -62,29 +66,13 @@ pub fn load(flag: Option<&Path>, env: &dyn Fn(&str) -> Option<String>) -> Result
     Ok(Loaded { merged, files, looked_at })
 }
 
-fn distinct(paths: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
-    let mut seen: Vec<PathBuf> = Vec::new();
-    for path in paths {
-        if !seen.contains(&path) {
-            seen.push(path);
-        }
-    }
-    seen
-}
-
 /// client-go `util/homedir`: on Windows other names count too.
-fn home(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    let named = |name: &str| env(name).filter(|value| !value.is_empty());
-    named("HOME").or_else(|| named("USERPROFILE").filter(|_| cfg!(windows))).map(PathBuf::from)
-}
-
-/// Only "not found" counts as missing; a file that may not be read is an error.
-fn is_missing(path: &Path) -> bool {
-    matches!(std::fs::metadata(path), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
+fn home(env: Env<'_>) -> Option<PathBuf> {
+    named(env, "HOME").or_else(|| named(env, "USERPROFILE").filter(|_| cfg!(windows))).map(PathBuf::from)
 }
 
 fn read(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
-    Kubeconfig::read_from(path).map_err(|error| match error {
+    let mut config = Kubeconfig::read_from(path).map_err(|error| match error {
         KubeError::ReadConfig(error, _) => {
             KubeconfigError::Unreadable { path: path.to_owned(), cause: os_cause(&error) }
         }
@@ -94,14 +82,11 @@ fn read(path: &Path) -> Result<Kubeconfig, KubeconfigError> {
             KubeconfigError::Malformed { path: path.to_owned(), cause }
         }
         other => KubeconfigError::Malformed { path: path.to_owned(), cause: other.to_string() },
-    })
-}
-
-/// An empty `current-context`, as `kubectl config unset` leaves it, counts as
-/// unset, so that a later file may set it.
-fn without_empty_context(mut config: Kubeconfig) -> Kubeconfig {
-    config.current_context = config.current_context.filter(|name| !name.is_empty());
-    config
+    })?;
+    // An empty one, as `kubectl config unset` leaves it, counts as unset, so that a later file
+    // may set it.
+    config.current_context.take_if(|name| name.is_empty());
+    Ok(config)
 }
 
 /// A parser's message without the values it quotes: a kubeconfig holds tokens

@@ -4,7 +4,7 @@
 
 use crate::cloud::Entry;
 use crate::cluster::ClusterTarget;
-use crate::cluster::kubeconfig::connection::{Connection, Env, finish};
+use crate::cluster::kubeconfig::connection::{Connection, Env, finish, named};
 use crate::cluster::kubeconfig::entries;
 use crate::cluster::kubeconfig::error::{KubeconfigError, NotVerified, quoted};
 use crate::cluster::kubeconfig::overrides::KubeconfigOverrides;
@@ -17,10 +17,6 @@ pub const FOLDER: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// Used in place of the name of a cluster entry.
 const IN_CLUSTER: &str = "in-cluster";
-
-fn named(env: Env<'_>, name: &str) -> Option<String> {
-    env(name).filter(|value| !value.is_empty())
-}
 
 /// Whether this process runs in a pod that has a service account token.
 pub fn possible(env: Env<'_>, folder: &Path) -> bool {
@@ -67,5 +63,5 @@ pub fn connection(flags: &KubeconfigOverrides, env: Env<'_>, folder: &Path) -> R
     let authorities = config.root_cert.clone().unwrap_or_default();
     let entry = Entry { server: server.clone(), authorities, in_pod: true, ..Entry::default() };
     let target = ClusterTarget { context: None, cluster: IN_CLUSTER.to_owned(), server, namespace };
-    Ok(Connection { entry, ..finish(config, target, None, flags, String::new()) })
+    Ok(finish(config, target, entry, None, flags, String::new()))
 }

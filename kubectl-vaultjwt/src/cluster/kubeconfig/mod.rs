@@ -24,11 +24,6 @@ use crate::shell::word;
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Resolves `flags` over the files and the environment.
-pub fn resolve(flags: &KubeconfigOverrides, env: Env<'_>) -> Result<Connection, ClusterError> {
-    resolve_with(flags, env, Path::new(in_cluster::FOLDER)).map_err(ClusterError::from)
-}
-
 /// The kubeconfig, read once for many contexts.
 pub struct Contexts {
     flags: KubeconfigOverrides,
@@ -39,21 +34,18 @@ pub struct Contexts {
 impl Contexts {
     pub fn load(flags: &KubeconfigOverrides, env: Variables) -> Result<Self, ClusterError> {
         let flags = entries::given(flags);
-        let loaded = files::load(flags.kubeconfig.as_deref(), &*env).map_err(ClusterError::from)?;
+        let loaded = files::load(flags.kubeconfig.as_deref(), &*env)?;
         Ok(Self { flags, loaded, env })
     }
 
-    /// Names of all contexts, in the order of the files.
     pub fn names(&self) -> Vec<String> {
         self.loaded.merged.contexts.iter().map(|context| context.name.clone()).collect()
     }
 
-    /// Names of all clusters, in the order of the files.
     pub fn clusters(&self) -> Vec<String> {
         self.loaded.merged.clusters.iter().map(|cluster| cluster.name.clone()).collect()
     }
 
-    /// Names of all users, in the order of the files.
     pub fn users(&self) -> Vec<String> {
         self.loaded.merged.auth_infos.iter().map(|user| user.name.clone()).collect()
     }
@@ -63,19 +55,12 @@ impl Contexts {
         self.flags.context.clone().or_else(|| self.loaded.merged.current_context.clone())
     }
 
-    /// As [`resolve`], for one context; `None` is the current one.
+    /// The connection of one context; `None` is the current one.
     pub fn resolve(&self, context: Option<&str>) -> Result<Connection, ClusterError> {
         let mut flags = self.flags.clone();
         flags.context = context.map(str::to_owned).or(flags.context);
-        resolve_loaded(flags, self.loaded.clone(), &*self.env, Path::new(in_cluster::FOLDER))
-            .map_err(ClusterError::from)
+        Ok(resolve_loaded(flags, self.loaded.clone(), &*self.env, Path::new(in_cluster::FOLDER))?)
     }
-}
-
-fn resolve_with(flags: &KubeconfigOverrides, env: Env<'_>, pod_folder: &Path) -> Result<Connection, KubeconfigError> {
-    let flags = entries::given(flags);
-    let loaded = files::load(flags.kubeconfig.as_deref(), env)?;
-    resolve_loaded(flags, loaded, env, pod_folder)
 }
 
 fn resolve_loaded(
@@ -84,25 +69,18 @@ fn resolve_loaded(
     env: Env<'_>,
     pod_folder: &Path,
 ) -> Result<Connection, KubeconfigError> {
-    let current = loaded.merged.current_context.as_ref();
     // client-go tries the pod's service account only where nothing says which
     // cluster is meant (`DeferredLoadingClientConfig.ClientConfig`).
-    let nothing_chosen = current.or(flags.context.as_ref()).is_none()
-        && flags.cluster.is_none()
-        && flags.user.is_none()
-        && flags.server.is_none();
-    if nothing_chosen {
-        if in_cluster::possible(env, pod_folder) {
-            return in_cluster::connection(&flags, env, pod_folder);
-        }
-        return Err(if loaded.files.paths.is_empty() {
-            KubeconfigError::Missing { looked_at: loaded.looked_at }
-        } else {
-            KubeconfigError::NoCurrentContext { files: loaded.files }
-        });
+    let named = [&loaded.merged.current_context, &flags.context, &flags.cluster, &flags.user, &flags.server];
+    let nothing_chosen = named.iter().all(|name| name.is_none());
+    if nothing_chosen && in_cluster::possible(env, pod_folder) {
+        return in_cluster::connection(&flags, env, pod_folder);
     }
     if loaded.files.paths.is_empty() && flags.server.is_none() {
         return Err(KubeconfigError::Missing { looked_at: loaded.looked_at });
+    }
+    if nothing_chosen {
+        return Err(KubeconfigError::NoCurrentContext { files: loaded.files });
     }
     let chosen = entries::choose(&flags, loaded.merged, &loaded.files)?;
     connection(&flags, chosen, &loaded.files, env)
@@ -135,7 +113,7 @@ fn connection(
     let kubectl_flags = kubectl_flags(flags, files, context.as_deref());
     let entry = entry(&context, &cluster_name, &user_name, &server, &config);
     let target = ClusterTarget { context, cluster: cluster_name.unwrap_or_else(|| server.clone()), server, namespace };
-    Ok(Connection { entry, ..finish(config, target, user_name, flags, kubectl_flags) })
+    Ok(finish(config, target, entry, user_name, flags, kubectl_flags))
 }
 
 /// What names, server and plugins say. Of the user entry nothing that is, or
@@ -186,16 +164,9 @@ fn kubectl_flags(flags: &KubeconfigOverrides, files: &error::KubeconfigFiles, co
         ("tls-server-name", flags.tls_server_name.clone()),
         ("as", flags.impersonate.clone()),
     ];
-    let mut text = String::new();
-    for (name, value) in given {
-        if let Some(value) = value {
-            text.push_str(&format!(" --{name} {}", word(&value)));
-        }
-    }
-    for group in &flags.impersonate_groups {
-        text.push_str(&format!(" --as-group {}", word(group)));
-    }
-    text
+    let groups = flags.impersonate_groups.iter().map(|group| ("as-group", Some(group.clone())));
+    let flag = |(name, value): (&str, Option<String>)| Some(format!(" --{name} {}", word(&value?)));
+    given.into_iter().chain(groups).filter_map(flag).collect()
 }
 
 #[cfg(test)]

@@ -2,49 +2,29 @@
 //! environment as Go's `http.ProxyFromEnvironment` reads it. This is not left to kube,
 //! which compares `NO_PROXY` with the proxy in place of the server.
 
-use crate::cluster::kubeconfig::connection::Env;
+use crate::cluster::kubeconfig::connection::{Env, named};
 use crate::cluster::kubeconfig::credentials::Names;
-use crate::cluster::kubeconfig::entries::{STRAY_AT, has_stray_at, without_userinfo};
+use crate::cluster::kubeconfig::entries::parse_url;
 use crate::cluster::kubeconfig::error::KubeconfigError;
 use hyper_util::client::proxy::matcher::Matcher;
 use kube::config::Cluster;
 
-/// The proxy for requests to `server`.
 pub fn choose(
     cluster: &Cluster,
     server: &http::Uri,
     env: Env<'_>,
     names: &Names<'_>,
 ) -> Result<Option<http::Uri>, KubeconfigError> {
-    let (what, typed) = match &cluster.proxy_url {
-        Some(url) => ("proxy-url", url.clone()),
-        None => match from_environment(server, env) {
-            Some(found) => found,
-            None => return Ok(None),
-        },
-    };
-    let whole = if typed.contains("://") { typed } else { format!("http://{typed}") };
-    let refuse = |cause: &str| KubeconfigError::BadUrl {
-        what,
-        url: without_userinfo(&whole),
-        cluster: names.cluster.to_owned(),
-        cause: cause.to_owned(),
-        files: names.files.clone(),
-    };
-    if has_stray_at(&whole) {
-        return Err(refuse(STRAY_AT));
-    }
-    let url: http::Uri = whole.parse().map_err(|error: http::uri::InvalidUri| refuse(&error.to_string()))?;
-    match url.scheme_str() {
-        Some("http" | "https" | "socks5") if url.host().is_some() => Ok(Some(url)),
-        _ => Err(refuse("it is not an http, https or socks5 URL")),
-    }
+    let of_entry = cluster.proxy_url.clone().map(|url| ("proxy-url", url));
+    let Some((what, typed)) = of_entry.or_else(|| from_environment(server, env)) else { return Ok(None) };
+    let accepted =
+        |url: &http::Uri| matches!(url.scheme_str(), Some("http" | "https" | "socks5")) && url.host().is_some();
+    let (url, _) = parse_url(what, &typed, names, accepted, "it is not an http, https or socks5 URL")?;
+    Ok(Some(url))
 }
 
 fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, String)> {
-    let upper_or_lower = |name: &'static str| {
-        [name.to_owned(), name.to_lowercase()].iter().find_map(|n| env(n).filter(|v| !v.is_empty()))
-    };
+    let upper_or_lower = |name: &str| named(env, name).or_else(|| named(env, &name.to_lowercase()));
     let proxy = upper_or_lower("HTTPS_PROXY")?;
     let host = server.host()?.trim_matches(['[', ']']);
     let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
@@ -59,6 +39,7 @@ fn from_environment(server: &http::Uri, env: Env<'_>) -> Option<(&'static str, S
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::kubeconfig::entries::STRAY_AT;
     use crate::cluster::kubeconfig::error::KubeconfigFiles;
 
     fn chosen(proxy_url: Option<&str>, server: &str, pairs: &[(&str, &str)]) -> Result<Option<String>, String> {

@@ -2,13 +2,12 @@
 //! undo needs (configuration and role, before and after).
 
 use crate::command::mount::elements;
-use crate::command::report::{ChangeReport, CloudReport, KeyChangeReport, VaultLocation};
+use crate::command::report::{ChangeReport, CloudReport, KeyChangeReport, ProofReport, VaultLocation};
 use crate::command::setup::input::{SetupInput, SetupPorts};
 use crate::command::setup::plan::SetupPlan;
 use crate::command::setup::prove::IssuerProof;
 use crate::command::setup::role_plan::RolePlan;
 use crate::command::setup::state::MountState;
-use crate::issuer::proof::Proof;
 use crate::issuer::rotation_policy::{self, Rotation};
 use crate::issuer::{KeySource, Lag, NamedBy, Resolved};
 use crate::keychain::Owner;
@@ -44,7 +43,7 @@ pub struct SetupReport {
     /// Published keys that were left out, in words.
     pub skipped_keys: Vec<String>,
     /// How the issuer was proven; `null` where `--trust-issuer` stood in.
-    pub issuer_proof: Option<IssuerProofReport>,
+    pub issuer_proof: Option<ProofReport>,
     pub vault: VaultReport,
     pub config: ChangeReport,
     /// The role, where one was asked for.
@@ -68,16 +67,6 @@ pub struct ClusterReport {
     pub context: Option<String>,
     /// URL of the API server.
     pub server: String,
-}
-
-/// How the issuer was proven.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct IssuerProofReport {
-    /// Whose token proved it.
-    pub service_account: String,
-    #[serde(flatten)]
-    pub proof: Proof,
 }
 
 /// Which Vault, which mount.
@@ -163,10 +152,10 @@ impl SetupReport {
             },
             keys: plan.config.key_list.steps.iter().map(KeyChangeReport::of).collect(),
             skipped_keys: cluster.keys.skipped.iter().map(ToString::to_string).collect(),
-            issuer_proof: proof.shown.as_ref().map(|(account, proof)| IssuerProofReport {
-                service_account: account.to_string(),
-                proof: proof.clone(),
-            }),
+            issuer_proof: proof
+                .shown
+                .as_ref()
+                .map(|(account, proof)| ProofReport { service_account: account.to_string(), proof: proof.clone() }),
             vault: VaultReport { place: VaultLocation::of(ports.vault, &input.mount), enabled: plan.enable_mount },
             config: ChangeReport { written: plan.config.write, before: config, after: plan.config.document.clone() },
             role: plan.roles.role.as_ref().map(role),

@@ -12,7 +12,7 @@ use crate::keychain::element::{Management, MountKey};
 use crate::keychain::others::Others;
 use crate::keychain::plan::KeyListPlan;
 use crate::vault::Document;
-use crate::vault::mount::config::{BOUND_ISSUER, ConfigConflict, MountSnapshot};
+use crate::vault::mount::config::{self, BOUND_ISSUER, ConfigConflict, MountSnapshot};
 use crate::vault::mount::key_source::{self, KeySetUrl, KeysMode, MountKeySource};
 use shared::text::one_line;
 
@@ -36,7 +36,7 @@ pub fn plan(
 ) -> Result<ConfigPlan, SetupError> {
     let conflict = |source| SetupError::Source { mount: input.mount.clone(), source };
     let current = standing.document;
-    if let Some(field) = key_source::secret(current) {
+    if let Some(field) = config::secret(current) {
         return Err(SetupError::Config { mount: input.mount.clone(), source: ConfigConflict::Secret(field) });
     }
     let Some(keys_url) = &cluster.keys_url else {
@@ -105,7 +105,7 @@ pub fn back_to_static(
     // Without the flag, the current source is refused as before.
     if MountKeySource::of(current).mode() == KeysMode::Static
         || !input.keys.convert
-        || key_source::secret(current).is_some()
+        || config::secret(current).is_some()
     {
         return Ok(None);
     }

@@ -10,7 +10,7 @@ pub use error::StatusError;
 pub use report::StatusReport;
 
 use crate::command::namespace_guard;
-use crate::command::status::report::StatusTarget;
+use crate::command::report::VaultLocation;
 use crate::vault::Vault;
 use jiff::Timestamp;
 use shared::mount::MountPath;
@@ -18,14 +18,11 @@ use shared::mount::MountPath;
 /// Reads the mount; `local_now` is used where Vault does not send its time.
 pub async fn run(vault: &dyn Vault, mount: &MountPath, local_now: Timestamp) -> Result<StatusReport, StatusError> {
     namespace_guard(vault).await?;
-    let config = match vault.read_config(mount).await {
-        Ok(config) => config,
-        Err(error) => return Err(StatusError::of_read(mount, error)),
-    };
-    let place = StatusTarget {
-        address: vault.address().to_owned(),
-        namespace: vault.namespace().map(str::to_owned),
-        mount: mount.clone(),
-    };
-    StatusReport::new(place, config.document.as_ref(), config.date.unwrap_or(local_now))
+    let config = vault.read_config(mount).await.map_err(|error| StatusError::of_read(mount, error))?;
+    StatusReport::new(
+        VaultLocation::of(vault, mount),
+        mount,
+        config.document.as_ref(),
+        config.date.unwrap_or(local_now),
+    )
 }

@@ -2,6 +2,7 @@
 
 use crate::command::mount;
 use crate::command::mount::grounds::form;
+use crate::command::report::VaultLocation;
 use crate::command::status::StatusError;
 use crate::issuer::rotation_policy::{self, Rotation};
 use crate::keychain::Owner;
@@ -18,23 +19,12 @@ use serde_json::Value;
 use shared::mount::MountPath;
 use shared::text::one_line;
 
-/// Which mount of which Vault.
-#[derive(Clone, Debug)]
-pub struct StatusTarget {
-    pub address: String,
-    /// The namespace, where not the root.
-    pub namespace: Option<String>,
-    pub mount: MountPath,
-}
-
 /// The report of `status`; its JSON form is what `-o json` prints.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusReport {
-    pub address: String,
-    /// The namespace, where not the root.
-    pub namespace: Option<String>,
-    pub mount: String,
+    #[serde(flatten)]
+    pub vault: VaultLocation,
     /// When it was read: by Vault's clock, where it sends the time.
     pub read_at: String,
     /// The one issuer that every token must carry, where one is set.
@@ -45,7 +35,6 @@ pub struct StatusReport {
     pub key_source: Option<KeySourceField>,
     /// Why commands that change keys refuse this mount, where they do.
     pub not_writable: Option<String>,
-    /// The owners of managed keys on it.
     pub owners: Vec<OwnerReport>,
     /// The keys, in the order in which Vault tries them.
     pub keys: Vec<MountKeyReport>,
@@ -102,7 +91,6 @@ pub struct KeySourceField {
 pub struct OwnerReport {
     #[serde(flatten)]
     pub owner: Owner,
-    /// How many keys are its.
     pub keys: usize,
     /// How its issuer replaces them, where that is known.
     pub rotation: Option<Rotation>,
@@ -145,7 +133,6 @@ impl OwnerReport {
     }
 }
 
-/// The state of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum State {
@@ -167,7 +154,6 @@ pub struct MountKeyReport {
     pub why: Option<String>,
     /// Name of the cluster, for people.
     pub cluster: Option<String>,
-    /// The issuer it signs for.
     pub issuer: Option<String>,
     /// UID of the cluster, where it is part of the owner.
     pub cluster_uid: Option<String>,
@@ -180,7 +166,6 @@ pub struct MountKeyReport {
     pub kind: Option<String>,
     /// SHA-256 of the SPKI, base64url; `null` where no key can be read.
     pub fingerprint: Option<String>,
-    /// When it was added.
     pub added: Option<String>,
     /// When its issuer was first seen without it.
     pub retired: Option<String>,
@@ -190,51 +175,40 @@ pub struct MountKeyReport {
 
 impl StatusReport {
     /// What `document` says; `None` where nothing is configured.
-    pub fn new(place: StatusTarget, document: Option<&Document>, now: Timestamp) -> Result<Self, StatusError> {
-        let mount = place.mount;
+    pub fn new(
+        vault: VaultLocation,
+        mount: &MountPath,
+        document: Option<&Document>,
+        now: Timestamp,
+    ) -> Result<Self, StatusError> {
         // Every mount of the type returns the field, empty or not.
         if document.is_some_and(|document| !document.contains_key(KEYS)) {
-            return Err(StatusError::NotJwt { mount });
+            return Err(StatusError::NotJwt { mount: mount.clone() });
         }
-        let (key_source, not_writable) = match StaticKeys::read(document) {
-            Ok(_) => (None, None),
-            Err(ConfigConflict::Shape) => return Err(StatusError::Shape { mount }),
-            Err(why) => {
-                let words = why.to_string();
-                match why {
-                    ConfigConflict::OtherSource { field, value } => {
-                        (Some(KeySourceField { field, value }), Some(words))
-                    }
-                    _ => (None, Some(words)),
-                }
-            }
+        let conflict = StaticKeys::read(document).err();
+        let not_writable = conflict.as_ref().map(ToString::to_string);
+        let key_source = match conflict {
+            Some(ConfigConflict::Shape) => return Err(StatusError::Shape { mount: mount.clone() }),
+            Some(ConfigConflict::OtherSource { field, value }) => Some(KeySourceField { field, value }),
+            _ => None,
         };
         let field = |name: &str| document.and_then(|d| d.get(name));
         let algorithms = field(ALGORITHMS).and_then(Value::as_array).into_iter().flatten();
         let bound = field(BOUND_ISSUER).and_then(Value::as_str).filter(|issuer| !issuer.is_empty());
         let elements = mount::elements(document);
-        let mut owners: Vec<OwnerReport> = Vec::new();
-        for mark in elements.iter().filter_map(MountKey::provenance) {
-            if !owners.iter().any(|known| known.owner == mark.owner) {
-                owners.push(OwnerReport::new(&mark.owner, &elements));
-            }
-        }
         Ok(Self {
-            address: place.address,
-            namespace: place.namespace,
-            mount: mount.to_string(),
+            vault,
             read_at: time_text(now),
             bound_issuer: bound.map(str::to_owned),
             supported_algorithms: algorithms.filter_map(Value::as_str).map(str::to_owned).collect(),
             key_source,
             not_writable,
-            owners,
+            owners: mount::owners(&elements).iter().map(|owner| OwnerReport::new(owner, &elements)).collect(),
             keys: elements.iter().map(MountKeyReport::of).collect(),
             copies: CopyReport::all(&elements),
         })
     }
 
-    /// How many keys are in this state.
     pub fn count(&self, state: State) -> usize {
         self.keys.iter().filter(|key| key.state == state).count()
     }

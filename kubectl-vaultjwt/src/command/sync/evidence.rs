@@ -17,7 +17,6 @@ use jiff::Timestamp;
 use shared::jwt::DEFAULT_AUDIENCE;
 use shared::text::one_line;
 
-/// The mount as it was read.
 #[derive(Clone, Copy)]
 pub struct Mount<'a> {
     pub standing: &'a [MountKey],

@@ -15,13 +15,11 @@ pub struct SyncInput {
     pub mount: MountPath,
     /// Whose keys are refreshed.
     pub scope: Scope,
-    /// Issuer and UID given by hand.
     pub overrides: IssuerOverrides,
     /// Whether clusters that are not on the mount are put on it.
     pub enroll: bool,
     /// Whether an issuer that is not verified is accepted.
     pub trust_issuer: bool,
-    /// What holds for the keys and for sharing the mount.
     pub options: MountOptions,
     /// Whether the configuration is written even if nothing changes.
     pub rewrite: bool,
@@ -46,6 +44,14 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// The contexts by name; `None` is the cluster that flags and kubeconfig choose.
+    pub fn contexts(&self) -> Vec<Option<String>> {
+        match self {
+            Self::Current(_) => vec![None],
+            Self::Named(names) | Self::All(names) => names.iter().cloned().map(Some).collect(),
+        }
+    }
+
     /// The name of the current context, where it alone is refreshed.
     pub fn current(&self) -> Option<String> {
         match self {
@@ -55,12 +61,9 @@ impl Scope {
     }
 }
 
-/// The ways out of the program that `sync` uses.
 #[derive(Clone, Copy)]
 pub struct SyncPorts<'a> {
-    /// The clusters of the kubeconfig.
     pub clusters: &'a dyn Clusters,
-    /// Issuers' own sites, and the clouds.
     pub sources: Sources<'a>,
     pub vault: &'a dyn Vault,
     pub progress: &'a dyn Progress,

@@ -2,21 +2,19 @@
 //!
 //! `input` is what was asked for, `observe` reads the clusters in parallel, `evidence` is
 //! the evidence for each, `plan` turns what they publish into one change of the mount
-//! (pure), `report` says what was done for each, `error` why not. `poll_memory` is what a
-//! watcher keeps between polls. The mount is read once before the clusters, and changed
-//! once, however many there are.
+//! (pure), `report` says what was done for each, `error` why not. The mount is read once
+//! before the clusters, and changed once, however many there are.
 
 mod error;
 mod evidence;
 pub mod input;
 mod observe;
 mod plan;
-mod poll_memory;
 pub mod report;
 
 pub use error::{MemberError, SyncError};
 pub use input::{Scope, SyncInput};
-pub use poll_memory::PollMemory;
+pub use plan::PollMemory;
 pub use report::{Outcome, Row, SyncReport};
 
 use crate::command::failure::Failure;
@@ -68,7 +66,7 @@ pub async fn run(
     }
     let Config { document, date } = &found;
     let plan = sync.plan(MountSnapshot { document: document.as_ref(), now: date.unwrap_or(input.now) }, &roles)?;
-    let mut report = SyncReport::new(ports.vault, input, &sync, &plan, document.clone());
+    let mut report = SyncReport::new(ports.vault, &sync, &plan, document.clone());
     for warning in plan.warnings {
         ports.progress.step(Step::Warning(warning));
     }
@@ -121,7 +119,7 @@ async fn change(
     let now = rewrite.now();
     let done = sync.plan(MountSnapshot { document: settled.before.as_ref(), now }, roles)?.members;
     let stands = sync.plan(MountSnapshot { document: Some(&settled.after), now }, roles)?.members;
-    report.tell(sync, &done.unless_refused(stands));
+    report.clusters = report::rows(sync, &plan::unless_refused(done, stands));
     report.config.before = settled.before;
     report.config.after = settled.after;
     Ok(())

@@ -6,7 +6,7 @@ use crate::command::Step;
 use crate::command::mount::{self, Grounds, grounds};
 use crate::command::sync::error::MemberError;
 use crate::command::sync::evidence;
-use crate::command::sync::input::{Scope, SyncInput, SyncPorts};
+use crate::command::sync::input::{SyncInput, SyncPorts};
 use crate::issuer::Resolved;
 use crate::issuer::resolve::resolve;
 use crate::keychain::element::{MountKey, authorities};
@@ -25,15 +25,12 @@ pub const AT_ONCE: usize = 16;
 pub struct Observed {
     /// The context; `None` for the cluster that flags or a pod name.
     pub context: Option<String>,
-    /// What is known of it, or why nothing is.
     pub found: Result<Found, MemberError>,
 }
 
-/// A cluster that could be read.
 #[derive(Debug)]
 pub struct Found {
     pub target: ClusterTarget,
-    /// Its issuer, owner and keys.
     pub cluster: Resolved,
     /// What a change of its keys rests on.
     pub grounds: Grounds,
@@ -46,12 +43,14 @@ impl Observed {
     }
 }
 
+/// What a context is called: by its name, or its cluster's.
+pub fn name(context: Option<&str>, target: &ClusterTarget) -> String {
+    context.or(target.context.as_deref()).unwrap_or(&target.cluster).to_owned()
+}
+
 /// Reads all clusters that `input` names, in the order named.
 pub async fn clusters(ports: SyncPorts<'_>, input: &SyncInput, mount: &Config) -> Vec<Observed> {
-    let contexts: Vec<Option<String>> = match &input.scope {
-        Scope::Current(_) => vec![None],
-        Scope::Named(names) | Scope::All(names) => names.iter().cloned().map(Some).collect(),
-    };
+    let contexts = input.scope.contexts();
     let standing = mount::elements(mount.document.as_ref());
     let (total, done) = (contexts.len(), AtomicUsize::new(0));
     let one = |context: Option<String>| {
@@ -79,8 +78,7 @@ async fn cluster(
     let api = ports.clusters.connect(context).await?;
     let cluster = resolve(api.as_ref(), ports.sources, &input.overrides, &mount::owners(standing)).await?;
     let cluster = grounds::without_weak_keys(cluster, standing)?;
-    let name = context.map(str::to_owned).or_else(|| api.target().context.clone());
-    let name = name.unwrap_or_else(|| api.target().cluster.clone());
+    let name = name(context, api.target());
     // For each context, before those of one owner are put together: a cluster
     // made from another's backup would hide behind the other's keys.
     // Over another way, that is what is wrong.
@@ -98,17 +96,16 @@ async fn cluster(
 fn tell(ports: SyncPorts<'_>, observed: &[Observed]) {
     for Observed { context, found } in observed {
         let Ok(found) = found else { continue };
+        let of = name(context.as_deref(), &found.target);
         if let (false, Some(why)) = (found.grounds.complete, &found.cluster.site_unused) {
-            let of = context.as_deref().or(found.target.context.as_deref()).unwrap_or(&found.target.cluster);
             ports.progress.step(Step::Warning(format!(
                 "context \"{}\": the keys are not changed, because the URL of issuer \"{}\" could not be read: {why}",
-                one_line(of),
+                one_line(&of),
                 one_line(&found.cluster.owner.issuer)
             )));
         }
         for skipped in &found.cluster.keys.skipped {
-            let of = context.as_deref().or(found.target.context.as_deref()).unwrap_or(&found.target.cluster);
-            ports.progress.step(Step::Warning(format!("context \"{}\": {skipped}", one_line(of))));
+            ports.progress.step(Step::Warning(format!("context \"{}\": {skipped}", one_line(&of))));
         }
     }
 }

@@ -2,19 +2,16 @@
 
 use crate::command::mount::{EnrollmentError, Grounds, Member, MountPlan, Roles};
 use crate::command::sync::error::{MemberError, SyncError};
-use crate::command::sync::input::{Scope, SyncInput};
-use crate::command::sync::observe::{Found, Observed};
-use crate::command::sync::poll_memory::PollMemory;
+use crate::command::sync::input::SyncInput;
+use crate::command::sync::observe::{Found, Observed, name};
 use crate::issuer::Resolved;
 use crate::keychain::Owner;
 use crate::keychain::evidence::Reached;
 use crate::keychain::key_id::KeyId;
 use crate::keychain::plan::KeyListPlan;
 use crate::keychain::poll_history::PollHistory;
-use crate::vault::Document;
 use crate::vault::mount::config::MountSnapshot;
-use shared::mount::MountPath;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Several contexts can lead to one cluster, through API servers that publish
 /// different sets while they are upgraded. One after the other, each would
@@ -28,10 +25,8 @@ struct OwnerGroup {
     recent: Option<PollHistory>,
 }
 
-/// All clusters of a run.
 pub struct SyncRun<'a> {
-    input: &'a SyncInput,
-    /// In the order named.
+    pub input: &'a SyncInput,
     pub rows: Vec<ContextRow>,
     groups: Vec<OwnerGroup>,
 }
@@ -40,7 +35,6 @@ pub struct SyncRun<'a> {
 pub struct ContextRow {
     /// The context; `None` for the cluster that flags or a pod name.
     pub context: Option<String>,
-    /// Its cluster, or why it could not be read.
     pub found: Result<Located, MemberError>,
 }
 
@@ -50,41 +44,22 @@ pub struct Located {
     pub server: String,
     /// The context's name, or the cluster's.
     pub name: String,
-    /// What the cluster publishes.
     pub cluster: Resolved,
-    group: usize,
+    /// Which member of the plan it belongs to.
+    pub group: usize,
     /// Whether this context by itself may change the cluster's keys.
     allows_changes: bool,
     /// Whether nothing shows which of the published keys are this cluster's.
     pub blind: bool,
 }
 
-/// One change of the mount.
-#[derive(Debug)]
-pub struct SyncPlan {
-    pub document: Document,
-    pub write: bool,
-    /// What happens to the keys of each group.
-    pub members: Members,
-    /// What is allowed but should be known.
-    pub warnings: Vec<String>,
-}
+/// What happens to the keys of one group of contexts, or why nothing does.
+pub type GroupPlan = Result<KeyListPlan, EnrollmentError>;
 
-/// What happens to the keys of each group of contexts.
-#[derive(Debug)]
-pub struct Members(Vec<Result<KeyListPlan, EnrollmentError>>);
-
-impl Members {
-    /// The same, but where `later` refuses a cluster (it was removed from the
-    /// mount meanwhile) that is how it ended.
-    pub fn unless_refused(self, later: Self) -> Self {
-        Self(self.0.into_iter().zip(later.0).map(|(done, later)| if later.is_err() { later } else { done }).collect())
-    }
-
-    /// What happens to the keys of a context's cluster.
-    pub fn of(&self, place: &Located) -> Option<&Result<KeyListPlan, EnrollmentError>> {
-        self.0.get(place.group)
-    }
+/// `done`, but where `later` refuses a cluster (it was removed from the mount meanwhile) that
+/// is how it ended.
+pub fn unless_refused(done: Vec<GroupPlan>, later: Vec<GroupPlan>) -> Vec<GroupPlan> {
+    done.into_iter().zip(later).map(|(done, later)| later.and(done)).collect()
 }
 
 impl<'a> SyncRun<'a> {
@@ -95,7 +70,7 @@ impl<'a> SyncRun<'a> {
         let mut rows = Vec::with_capacity(observed.len());
         for Observed { context, found } in observed {
             let found = found.map(|found| {
-                let name = context.clone().or(found.target.context).unwrap_or(found.target.cluster);
+                let name = name(context.as_deref(), &found.target);
                 let owner = &found.cluster.owner;
                 let at = groups.iter().position(|group| group.cluster.owner == *owner);
                 let group = at.unwrap_or(groups.len());
@@ -131,8 +106,8 @@ impl<'a> SyncRun<'a> {
         }
     }
 
-    /// Plans from the current configuration.
-    pub fn plan(&self, standing: MountSnapshot<'_>, roles: &Roles) -> Result<SyncPlan, SyncError> {
+    /// Plans from the current configuration; a member of the plan is a group of contexts.
+    pub fn plan(&self, standing: MountSnapshot<'_>, roles: &Roles) -> Result<MountPlan, SyncError> {
         let members: Vec<Member<'_>> = self
             .groups
             .iter()
@@ -144,19 +119,36 @@ impl<'a> SyncRun<'a> {
                 recent: g.recent.as_ref(),
             })
             .collect();
-        let plan = MountPlan::make(standing, &members, &self.input.options, roles)
-            .map_err(|source| SyncError::Config { mount: self.input.mount.clone(), source })?;
-        let MountPlan { document, write, keys: _, members, warnings } = plan;
-        Ok(SyncPlan { document, write, members: Members(members), warnings })
+        MountPlan::make(standing, &members, &self.input.options, roles)
+            .map_err(|source| SyncError::Config { mount: self.input.mount.clone(), source })
     }
+}
 
-    pub fn mount(&self) -> &MountPath {
-        &self.input.mount
-    }
+/// What a watcher knows of the clusters from earlier polls; at first, nothing.
+#[derive(Debug, Default)]
+pub struct PollMemory {
+    recent: HashMap<Owner, PollHistory>,
+    /// Whose keys each context led to.
+    owners: HashMap<Option<String>, Owner>,
+}
 
-    /// Whether a cluster that is not on the mount is ignored by this run.
-    pub fn passes_over_strangers(&self) -> bool {
-        matches!(self.input.scope, Scope::All(_))
+impl PollMemory {
+    /// Takes what a cluster publishes, as it was read through `contexts`, and
+    /// says what its last polls showed. Where another context led to the same
+    /// cluster before, and could not be read this time, the answer is not
+    /// complete: what that one publishes would look gone.
+    fn take(&mut self, cluster: &Resolved, contexts: Vec<Option<&str>>) -> PollHistory {
+        for context in &contexts {
+            self.owners.insert(context.map(str::to_owned), cluster.owner.clone());
+        }
+        let missing = |(context, owner): (&Option<String>, &Owner)| {
+            *owner == cluster.owner && !contexts.contains(&context.as_deref())
+        };
+        let recent = self.recent.entry(cluster.owner.clone()).or_default();
+        if !self.owners.iter().any(missing) {
+            recent.record(&cluster.keys.keys);
+        }
+        recent.clone()
     }
 }
 
@@ -193,17 +185,11 @@ fn refuse_contested(input: &SyncInput, mut observed: Vec<Observed>) -> Vec<Obser
         let (joining, further): (Vec<&Found>, Vec<&Found>) = claimants.partition(|found| found.grounds.enrolls);
         let Some(first) = joining.first() else { continue };
         let agree = joining.iter().all(|found| first.is_same_server(found));
-        let refused: Vec<bool> = observed
-            .iter()
-            .map(|row| match &row.found {
-                Ok(found) if found.cluster.owner != enrolled => false,
-                Ok(found) if found.grounds.enrolls => !agree,
-                Ok(found) => !agree || !first.is_same_server(found),
-                Err(_) => false,
-            })
-            .collect();
-        let name = |found: &&Found| found.target.context.clone().unwrap_or_else(|| found.target.cluster.clone());
-        let contexts: Vec<String> = joining.iter().chain(&further).map(name).collect();
+        let refused = |found: &Found| {
+            found.cluster.owner == enrolled && !(agree && (found.grounds.enrolls || first.is_same_server(found)))
+        };
+        let refused: Vec<bool> = observed.iter().map(|row| row.found.as_ref().is_ok_and(refused)).collect();
+        let contexts: Vec<String> = joining.iter().chain(&further).map(|found| name(None, &found.target)).collect();
         for (row, _) in observed.iter_mut().zip(refused).filter(|(_, refused)| *refused) {
             let source = EnrollmentError::Contested { contexts: contexts.clone(), owner: enrolled.clone() };
             row.found = Err(MemberError::Chain { mount: input.mount.clone(), source });

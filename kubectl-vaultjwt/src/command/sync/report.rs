@@ -1,11 +1,11 @@
 //! What `sync` found and did, as one document: a row for each context, and the
 //! configuration before and after.
 
-use crate::command::mount::EnrollmentError;
-use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation as VaultPlace};
+use crate::command::mount::{EnrollmentError, MountPlan};
+use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation};
 use crate::command::sync::error::MemberError;
-use crate::command::sync::input::SyncInput;
-use crate::command::sync::plan::{ContextRow, Located, Members, SyncPlan, SyncRun};
+use crate::command::sync::input::Scope;
+use crate::command::sync::plan::{ContextRow, GroupPlan, SyncRun};
 use crate::issuer::KeySource;
 use crate::keychain::Owner;
 use crate::keychain::action::KeyAction;
@@ -19,7 +19,7 @@ use std::time::Duration;
 #[serde(rename_all = "camelCase")]
 pub struct SyncReport {
     pub dry_run: bool,
-    pub vault: VaultPlace,
+    pub vault: VaultLocation,
     /// A row for each context, in the order named.
     pub clusters: Vec<Row>,
     pub config: ChangeReport,
@@ -38,7 +38,6 @@ pub struct Row {
     /// Who answers for its keys, where it could be read.
     pub owner: Option<Owner>,
     pub outcome: Outcome,
-    /// Its keys on the mount.
     pub keys: Vec<KeyChangeReport>,
     /// Why it failed, or is not on the mount.
     pub error: Option<String>,
@@ -50,7 +49,6 @@ pub struct Row {
     pub retry_after: Option<Duration>,
 }
 
-/// How a context ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Outcome {
@@ -66,38 +64,25 @@ pub enum Outcome {
 }
 
 impl Row {
-    /// How many of its keys this happened to.
     pub fn count(&self, action: KeyAction) -> usize {
         self.keys.iter().filter(|key| key.action == action).count()
+    }
+
+    fn fail(&mut self, error: &MemberError) {
+        self.outcome = Outcome::Failed;
+        (self.error, self.hint) = (Some(error.to_string()), error.hint());
     }
 }
 
 impl SyncReport {
-    /// The report of a plan.
-    pub(super) fn new(
-        vault: &dyn Vault,
-        input: &SyncInput,
-        sync: &SyncRun<'_>,
-        plan: &SyncPlan,
-        before: Option<Document>,
-    ) -> Self {
+    pub(super) fn new(vault: &dyn Vault, sync: &SyncRun<'_>, plan: &MountPlan, before: Option<Document>) -> Self {
         Self {
-            dry_run: input.dry_run,
-            vault: VaultPlace::of(vault, &input.mount),
-            clusters: Self::rows(sync, &plan.members),
+            dry_run: sync.input.dry_run,
+            vault: VaultLocation::of(vault, &sync.input.mount),
+            clusters: rows(sync, &plan.members),
             config: ChangeReport { written: plan.write, after: plan.document.clone(), before },
             failure: None,
         }
-    }
-
-    /// Says what was done in place of what was planned.
-    pub(super) fn tell(&mut self, sync: &SyncRun<'_>, done: &Members) {
-        self.clusters = Self::rows(sync, done);
-    }
-
-    /// A row for each context, in the order named.
-    pub(super) fn rows(sync: &SyncRun<'_>, members: &Members) -> Vec<Row> {
-        sync.rows.iter().map(|row| Self::row(sync, members, row)).collect()
     }
 
     /// Whether every cluster that was asked for is up to date.
@@ -118,65 +103,60 @@ impl SyncReport {
         let changed = if self.config.written { differing(&before, &self.config.after) } else { Vec::new() };
         changed.into_iter().filter(|field| field != KEYS).collect()
     }
+}
 
-    fn row(sync: &SyncRun<'_>, members: &Members, row: &ContextRow) -> Row {
-        match &row.found {
-            Err(error) => Row {
-                context: row.context.clone().unwrap_or_else(|| "(current)".to_owned()),
-                server: None,
-                owner: None,
-                outcome: Outcome::Failed,
-                keys: Vec::new(),
-                error: Some(error.to_string()),
-                hint: error.hint(),
-                source: None,
-                retry_after: error.retry_after(),
-            },
-            Ok(place) => Self::placed(sync, members, place),
-        }
-    }
+/// A row for each context, in the order named.
+pub(super) fn rows(sync: &SyncRun<'_>, members: &[GroupPlan]) -> Vec<Row> {
+    sync.rows.iter().map(|context| row(sync, members, context)).collect()
+}
 
-    fn placed(sync: &SyncRun<'_>, members: &Members, place: &Located) -> Row {
-        let mut row = Row {
-            context: place.name.clone(),
-            server: Some(place.server.clone()),
-            owner: Some(place.cluster.owner.clone()),
-            outcome: Outcome::Unchanged,
-            keys: Vec::new(),
-            error: None,
-            hint: None,
-            source: Some(place.cluster.source),
-            retry_after: None,
-        };
-        match members.of(place) {
-            Some(Ok(chain)) => {
-                row.outcome = outcome(chain);
-                row.keys = chain.steps.iter().map(KeyChangeReport::of).collect();
-                let waits = place.blind && chain.count(KeyAction::Wait) > 0;
-                if let Some(why) = place.cluster.api_keys_unread.clone().filter(|_| waits) {
-                    row.outcome = Outcome::Failed;
-                    let url = place.cluster.keys_url.clone().unwrap_or_default();
-                    let error = MemberError::NotCompared { url, why };
-                    (row.error, row.hint) = (Some(error.to_string()), error.hint());
-                }
-                // What the URL has is on the mount; what it lacks is not, and may sign.
-                if let Some(lag) = place.cluster.lag(&place.name, |id| chain.has(id)) {
-                    row.outcome = Outcome::Failed;
-                    let error = MemberError::SiteLags(lag);
-                    (row.error, row.hint) = (Some(error.to_string()), error.hint());
-                }
-            }
-            Some(Err(source)) => {
-                let stranger = matches!(source, EnrollmentError::NotEnrolled { .. }) && sync.passes_over_strangers();
-                row.outcome = if stranger { Outcome::NotEnrolled } else { Outcome::Failed };
-                let error = MemberError::Chain { mount: sync.mount().clone(), source: source.clone() };
-                row.error = Some(error.to_string());
-                row.hint = error.hint();
-            }
-            None => row.outcome = Outcome::Failed,
+fn row(sync: &SyncRun<'_>, members: &[GroupPlan], context: &ContextRow) -> Row {
+    let mut row = Row {
+        context: context.context.clone().unwrap_or_else(|| "(current)".to_owned()),
+        server: None,
+        owner: None,
+        outcome: Outcome::Failed,
+        keys: Vec::new(),
+        error: None,
+        hint: None,
+        source: None,
+        retry_after: None,
+    };
+    let place = match &context.found {
+        Ok(place) => place,
+        Err(error) => {
+            row.retry_after = error.retry_after();
+            row.fail(error);
+            return row;
         }
-        row
+    };
+    row.context = place.name.clone();
+    row.server = Some(place.server.clone());
+    row.owner = Some(place.cluster.owner.clone());
+    row.source = Some(place.cluster.source);
+    match members.get(place.group) {
+        Some(Ok(chain)) => {
+            row.outcome = outcome(chain);
+            row.keys = chain.steps.iter().map(KeyChangeReport::of).collect();
+            let waits = place.blind && chain.count(KeyAction::Wait) > 0;
+            if let Some(why) = place.cluster.api_keys_unread.clone().filter(|_| waits) {
+                let url = place.cluster.keys_url.clone().unwrap_or_default();
+                row.fail(&MemberError::NotCompared { url, why });
+            }
+            // What the URL has is on the mount; what it lacks is not, and may sign.
+            if let Some(lag) = place.cluster.lag(&place.name, |id| chain.has(id)) {
+                row.fail(&MemberError::SiteLags(lag));
+            }
+        }
+        Some(Err(source)) => {
+            row.fail(&MemberError::Chain { mount: sync.input.mount.clone(), source: source.clone() });
+            if matches!((source, &sync.input.scope), (EnrollmentError::NotEnrolled { .. }, Scope::All(_))) {
+                row.outcome = Outcome::NotEnrolled;
+            }
+        }
+        None => {}
     }
+    row
 }
 
 /// A cluster none of whose keys was there is new on the mount.

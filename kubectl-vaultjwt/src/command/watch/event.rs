@@ -11,7 +11,6 @@ use std::time::Duration;
 #[serde(tag = "event", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     Started {
-        /// How many contexts are polled.
         contexts: usize,
         mount: String,
         /// Seconds between two polls of an API server.
@@ -19,7 +18,6 @@ pub enum Event {
         /// Seconds between two polls of an issuer's own site.
         issuer_interval: u64,
     },
-    /// A key on the mount was changed.
     Key {
         context: String,
         issuer: String,
@@ -156,7 +154,6 @@ fn done(action: KeyAction) -> &'static str {
     }
 }
 
-/// Takes events as they happen.
 pub trait Journal: Send + Sync {
     fn tell(&self, event: &Event);
 }

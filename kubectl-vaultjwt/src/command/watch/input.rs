@@ -1,9 +1,8 @@
 //! What `sync --watch` was asked for, resolved, and its ports.
 
 use crate::command::sync::{self, SyncInput};
-use crate::command::watch::event::Journal;
+use crate::command::watch::reporter::Reporter;
 use crate::command::watch::schedule::Pace;
-use crate::command::watch::stats::StatsCell;
 use crate::vault::session::login::{LoginFiles, LoginMethod};
 use crate::vault::session::own_token::SessionToken;
 
@@ -12,7 +11,6 @@ use crate::vault::session::own_token::SessionToken;
 pub struct WatchInput {
     /// What each poll is; its time and scope are set for each.
     pub sync: SyncInput,
-    /// How often keys are read.
     pub pace: Pace,
     /// How a token is had when there is none, in the order to try.
     pub logins: Vec<LoginMethod>,
@@ -20,12 +18,10 @@ pub struct WatchInput {
     pub by_hand: String,
 }
 
-/// The ports that a watcher uses.
 #[derive(Clone, Copy)]
 pub struct WatchPorts<'a> {
     pub sync: sync::input::SyncPorts<'a>,
     pub token: &'a dyn SessionToken,
     pub login_files: &'a dyn LoginFiles,
-    pub journal: &'a dyn Journal,
-    pub stats: &'a StatsCell,
+    pub reporter: &'a Reporter<'a>,
 }

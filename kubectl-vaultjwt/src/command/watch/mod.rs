@@ -2,8 +2,8 @@
 //!
 //! Each `round` is a `sync` of those contexts that are due (`schedule`), with what earlier
 //! rounds showed (`sync::poll_memory`). `session` keeps the watcher's own token alive.
-//! `open_problems` and `warn_once` keep a problem from being reported twice. `reporter`
-//! passes on events (`event`) and metrics (`stats`).
+//! `reporter` passes on events (`event`) and metrics (`stats`); `open_problems` keeps a
+//! problem from being reported twice.
 
 pub mod event;
 pub mod input;
@@ -13,14 +13,13 @@ mod round;
 pub mod schedule;
 mod session;
 pub mod stats;
-mod warn_once;
 
 pub use crate::vault::session::login::{LoginFiles, LoginMethod, NoCredentials};
 pub use event::{About, Event, Journal, Level};
 pub use input::{WatchInput, WatchPorts};
+pub use reporter::Reporter;
 pub use schedule::Pace;
 pub use stats::{Requests, Stats, StatsCell};
-pub use warn_once::WarnOnce;
 
 use crate::command::watch::round::Watch;
 use std::time::Duration;
@@ -38,7 +37,7 @@ pub async fn run(ports: WatchPorts<'_>, input: &WatchInput, stop: impl Future<Ou
     let mut watch = Watch::new(ports, input);
     loop {
         let next = watch.next();
-        ports.stats.with(|stats| stats.turn_by = next);
+        ports.reporter.stats.lock().turn_by = next;
         tokio::select! {
             biased;
             () = &mut stop => break,
@@ -60,7 +59,7 @@ pub async fn run(ports: WatchPorts<'_>, input: &WatchInput, stop: impl Future<Ou
             () = &mut turn => {}
         }
     }
-    ports.journal.tell(&Event::Stopped);
+    ports.reporter.tell(&Event::Stopped);
 }
 
 #[cfg(test)]

@@ -20,7 +20,6 @@ struct Open {
     failures: u32,
 }
 
-/// What does not work now.
 #[derive(Debug, Default)]
 pub struct OpenProblems(HashMap<About, Open>);
 
@@ -29,23 +28,15 @@ impl OpenProblems {
     /// that was not reported yet is; another wording is not: a server that
     /// is going down words it differently each time.
     pub fn failed(&mut self, now: Instant, about: About, error: String, hint: Option<String>) -> Option<Event> {
-        let tell = match self.0.get_mut(&about) {
-            Some(open) => {
-                open.failures = open.failures.saturating_add(1);
-                let new = open.hints.len() < HINTS && open.hints.insert(hint.clone());
-                let tell = new || now.duration_since(open.told) >= REMINDER;
-                if tell {
-                    open.told = now;
-                }
-                tell
-            }
-            None => {
-                let hints = HashSet::from([hint.clone()]);
-                self.0.insert(about.clone(), Open { since: now, told: now, hints, failures: 1 });
-                true
-            }
-        };
-        tell.then_some(Event::Trouble { about, error, hint })
+        let open =
+            self.0.entry(about.clone()).or_insert(Open { since: now, told: now, hints: HashSet::new(), failures: 0 });
+        open.failures = open.failures.saturating_add(1);
+        let new = open.hints.len() < HINTS && open.hints.insert(hint.clone());
+        if !new && now.duration_since(open.told) < REMINDER {
+            return None;
+        }
+        open.told = now;
+        Some(Event::Trouble { about, error, hint })
     }
 
     /// Something works; what is to be reported, if it did not before.

@@ -5,7 +5,6 @@ use crate::command::failure::Failure;
 use crate::command::sync::{self, Outcome, PollMemory, Row, Scope, SyncError, SyncInput, SyncReport};
 use crate::command::watch::event::{About, Event};
 use crate::command::watch::input::{WatchInput, WatchPorts};
-use crate::command::watch::reporter::Reporter;
 use crate::command::watch::schedule::{Polled, Schedule};
 use crate::command::watch::session::VaultSession;
 use crate::issuer::KeySource;
@@ -39,14 +38,9 @@ impl ContextOutcomes {
         }
     }
 
-    /// Whether there are contexts, and none is on the mount.
-    fn nobody(&self) -> bool {
-        !self.last.is_empty() && self.last.values().all(|outcome| *outcome == Outcome::NotEnrolled)
-    }
-
-    /// Whether there are contexts, and none could be read.
-    fn all_failed(&self) -> bool {
-        !self.last.is_empty() && self.last.values().all(|outcome| *outcome == Outcome::Failed)
+    /// Whether there are contexts, and each ended so.
+    fn all(&self, wanted: Outcome) -> bool {
+        !self.last.is_empty() && self.last.values().all(|outcome| *outcome == wanted)
     }
 }
 
@@ -58,10 +52,11 @@ impl Watch<'_> {
         // a fleet of these does not.
         let jitter = rand::random_range(0.9..1.1);
         let mut ended = self.sync(&due).await;
-        if ended.as_ref().is_err_and(|failed| refused_by_403(&failed.error)) {
+        let refused = ended.as_ref().err().and_then(|failed| vault_error(&failed.error)?.refusal());
+        if refused.is_some_and(|refused| refused.status == 403) {
             // The token may be gone. If another is to be had, all is well.
             self.session.invalidate();
-            if self.session.keep(self.ports, self.input, &mut self.reporter).await.is_err() {
+            if self.session.keep().await.is_err() {
                 return;
             }
             ended = self.sync(&due).await;
@@ -85,44 +80,28 @@ impl Watch<'_> {
     }
 
     fn vault_failed(&mut self, error: &SyncError, jitter: f64) {
-        let vault = match error {
-            SyncError::Vault(vault) | SyncError::Rewrite(RewriteError::Vault(vault)) => Some(vault),
-            SyncError::NoMount { source, .. } => Some(&**source),
-            SyncError::Rewrite(_) | SyncError::Config { .. } => None,
-        };
+        let vault = vault_error(error);
         let retry_after = vault.and_then(VaultError::refusal).and_then(|refused| refused.retry_after);
         self.schedule.vault_failed(Instant::now(), jitter, retry_after);
-        self.reporter.stats.with(|stats| {
-            stats.vault_failures += 1;
-            stats.not_ready = Some(error.to_string());
-        });
-        match (vault, error) {
-            (Some(vault), _) => self.reporter.vault_failed(vault),
-            (None, SyncError::Rewrite(RewriteError::Slow { .. })) => {
-                self.reporter.failed(self.mount(), error.to_string(), Some("look at the load of both".to_owned()));
-            }
-            (None, SyncError::Rewrite(_)) => {
-                let hint = "find the other writer (Terraform, an operator)".to_owned();
-                self.reporter.failed(self.mount(), error.to_string(), Some(hint));
-            }
-            (None, _) => self.reporter.failed(self.mount(), error.to_string(), error.hint()),
+        self.ports.reporter.vault_did_not_serve(error);
+        if let Some(vault) = vault {
+            return self.ports.reporter.vault_failed(vault);
         }
+        let hint = match error {
+            SyncError::Rewrite(RewriteError::Slow { .. }) => Some("look at the load of both".to_owned()),
+            SyncError::Rewrite(_) => Some("find the other writer (Terraform, an operator)".to_owned()),
+            _ => error.hint(),
+        };
+        self.ports.reporter.failed(self.mount(), error.to_string(), hint);
     }
 
     fn digest(&mut self, due: &[Option<String>], report: &SyncReport, began: Instant, jitter: f64) {
         self.schedule.vault_served();
-        self.reporter.recovered(&About::Vault);
+        self.ports.reporter.recovered(&About::Vault);
         let mut told = HashSet::new();
         for (context, row) in due.iter().zip(&report.clusters) {
             self.row(row);
-            for event in key_events(row) {
-                // Several contexts can lead to one cluster.
-                if let Event::Key { id, .. } = &event
-                    && told.insert(id.clone())
-                {
-                    self.reporter.tell(&event);
-                }
-            }
+            self.report_keys(row, &mut told);
             let how = match row.outcome {
                 Outcome::Failed => Polled::Failed(row.retry_after),
                 Outcome::NotEnrolled => Polled::Stranger,
@@ -133,53 +112,67 @@ impl Watch<'_> {
         self.mount_stands(report);
     }
 
-    /// What became of one context.
     fn row(&mut self, row: &Row) {
         let about = About::Context(row.context.clone());
         let lost = self.outcomes.take(&row.context, row.outcome);
+        let stats = || self.ports.reporter.stats.lock();
         match row.outcome {
             Outcome::Failed => {
-                self.reporter.failed(about, row.error.clone().unwrap_or_default(), row.hint.clone());
+                self.ports.reporter.failed(about, row.error.clone().unwrap_or_default(), row.hint.clone());
+                stats().contexts.entry(row.context.clone()).or_default().failures += 1;
             }
             Outcome::NotEnrolled if lost => {
                 let error = "its keys were taken off the mount while this was running".to_owned();
                 let mount = self.input.sync.mount.as_str();
                 let setup = format!("kubectl vaultjwt setup --context {} --mount {}", word(&row.context), word(mount));
-                self.reporter.failed(about, error, Some(format!("to put them back: {setup}")));
+                self.ports.reporter.failed(about, error, Some(format!("to put them back: {setup}")));
             }
             Outcome::NotEnrolled => {}
-            Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => self.reporter.recovered(&about),
+            Outcome::Unchanged | Outcome::Changed | Outcome::Enrolled => {
+                self.ports.reporter.recovered(&about);
+                stats().contexts.entry(row.context.clone()).or_default().last_success = Some(Timestamp::now());
+            }
         }
-        let now = Timestamp::now();
-        self.reporter.stats.with(|stats| match row.outcome {
-            Outcome::Failed => stats.contexts.entry(row.context.clone()).or_default().failures += 1,
-            Outcome::NotEnrolled => {}
-            _ => stats.contexts.entry(row.context.clone()).or_default().last_success = Some(now),
-        });
     }
 
-    /// What became of the mount.
-    fn mount_stands(&mut self, report: &SyncReport) {
-        let nobody = "none of the clusters is on it";
-        if self.outcomes.nobody() {
-            let hint = "put them there: kubectl vaultjwt setup".to_owned();
-            self.reporter.failed(self.mount(), nobody.to_owned(), Some(hint));
+    fn mount_stands(&self, report: &SyncReport) {
+        let not_ready = if self.outcomes.all(Outcome::NotEnrolled) {
+            let (nobody, hint) = ("none of the clusters is on it", "put them there: kubectl vaultjwt setup");
+            self.ports.reporter.failed(self.mount(), nobody.to_owned(), Some(hint.to_owned()));
+            Some(nobody)
         } else {
-            self.reporter.recovered(&self.mount());
-        }
-        let (nobody, all_failed) = (self.outcomes.nobody().then_some(nobody), self.outcomes.all_failed());
+            self.ports.reporter.recovered(&self.mount());
+            self.outcomes.all(Outcome::Failed).then_some("no cluster could be read")
+        };
         let now = Timestamp::now();
-        self.reporter.stats.with(|stats| {
-            stats.count_keys(&report.config.after);
-            if report.config.written {
-                stats.last_change = Some(now);
-                stats.changes += 1;
+        let mut stats = self.ports.reporter.stats.lock();
+        stats.count_keys(&report.config.after);
+        if report.config.written {
+            stats.last_change = Some(now);
+            stats.changes += 1;
+        }
+        stats.not_ready = not_ready.map(str::to_owned);
+        if not_ready.is_none() {
+            stats.last_success = Some(now);
+        }
+    }
+
+    /// Reports the changes of a context's keys, each once: several contexts can lead to one
+    /// cluster.
+    fn report_keys<'r>(&self, row: &'r Row, told: &mut HashSet<&'r str>) {
+        let Some(owner) = &row.owner else { return };
+        for key in row.keys.iter().filter(|key| key.action.changes()) {
+            if told.insert(&key.id) {
+                self.ports.reporter.tell(&Event::Key {
+                    context: row.context.clone(),
+                    issuer: owner.issuer.clone(),
+                    cluster_uid: owner.cluster_uid.clone(),
+                    kid: key.kid.clone(),
+                    id: key.id.clone(),
+                    action: key.action,
+                });
             }
-            stats.not_ready = nobody.or(all_failed.then_some("no cluster could be read")).map(str::to_owned);
-            if stats.not_ready.is_none() {
-                stats.last_success = Some(now);
-            }
-        });
+        }
     }
 
     fn mount(&self) -> About {
@@ -187,48 +180,28 @@ impl Watch<'_> {
     }
 }
 
-fn refused_by_403(error: &SyncError) -> bool {
+/// What Vault answered, where that is what stopped a round.
+fn vault_error(error: &SyncError) -> Option<&VaultError> {
     match error {
-        SyncError::Vault(error) | SyncError::Rewrite(RewriteError::Vault(error)) => {
-            error.refusal().is_some_and(|refused| refused.status == 403)
-        }
-        _ => false,
+        SyncError::Vault(vault) | SyncError::Rewrite(RewriteError::Vault(vault)) => Some(vault),
+        SyncError::NoMount { source, .. } => Some(source),
+        SyncError::Rewrite(_) | SyncError::Config { .. } => None,
     }
 }
 
-/// The changes of a context's keys.
-fn key_events(row: &Row) -> Vec<Event> {
-    let Some(owner) = &row.owner else { return Vec::new() };
-    let changed = row.keys.iter().filter(|key| key.action.changes());
-    let event = changed.map(|key| Event::Key {
-        context: row.context.clone(),
-        issuer: owner.issuer.clone(),
-        cluster_uid: owner.cluster_uid.clone(),
-        kid: key.kid.clone(),
-        id: key.id.clone(),
-        action: key.action,
-    });
-    event.collect()
-}
-
-/// A watcher.
 pub struct Watch<'a> {
     ports: WatchPorts<'a>,
     input: &'a WatchInput,
     schedule: Schedule,
-    session: VaultSession,
+    session: VaultSession<'a>,
     memory: PollMemory,
     outcomes: ContextOutcomes,
-    reporter: Reporter<'a>,
 }
 
 impl<'a> Watch<'a> {
     pub fn new(ports: WatchPorts<'a>, input: &'a WatchInput) -> Self {
-        let contexts = match &input.sync.scope {
-            Scope::Current(_) => vec![None],
-            Scope::Named(names) | Scope::All(names) => names.iter().cloned().map(Some).collect(),
-        };
-        ports.journal.tell(&Event::Started {
+        let contexts = input.sync.scope.contexts();
+        ports.reporter.tell(&Event::Started {
             contexts: contexts.len(),
             mount: input.sync.mount.to_string(),
             interval: input.pace.api_server.as_secs(),
@@ -238,10 +211,9 @@ impl<'a> Watch<'a> {
             ports,
             input,
             schedule: Schedule::new(contexts, input.pace, Instant::now()),
-            session: VaultSession::new(),
+            session: VaultSession::new(ports, input),
             memory: PollMemory::default(),
             outcomes: ContextOutcomes::default(),
-            reporter: Reporter::new(ports.journal, ports.stats),
         }
     }
 
@@ -253,7 +225,7 @@ impl<'a> Watch<'a> {
 
     /// Does what is due.
     pub async fn turn(&mut self) {
-        if self.session.keep(self.ports, self.input, &mut self.reporter).await.is_err() {
+        if self.session.keep().await.is_err() {
             return;
         }
         let due = self.schedule.due_now(Instant::now());

@@ -42,10 +42,8 @@ impl Pace {
     }
 }
 
-/// How a poll ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Polled {
-    /// Its keys were read.
     Read(KeySource),
     /// It is not on the mount: it may be enrolled later.
     Stranger,
@@ -53,7 +51,6 @@ pub enum Polled {
     Failed(Option<Duration>),
 }
 
-/// When each context is due.
 #[derive(Debug)]
 pub struct Schedule {
     pace: Pace,
@@ -81,7 +78,6 @@ impl Schedule {
         Self { pace, contexts, not_before: now, vault_failures: 0 }
     }
 
-    /// When the next poll is due.
     pub fn next(&self) -> Instant {
         let earliest = self.contexts.iter().map(|entry| entry.due).min();
         // Without a context there is never anything to do.

@@ -4,7 +4,6 @@
 
 use crate::command::watch::event::{About, Event};
 use crate::command::watch::input::{WatchInput, WatchPorts};
-use crate::command::watch::reporter::Reporter;
 use crate::vault::VaultError;
 use crate::vault::session::login::LoginMethod;
 use crate::vault::session::own_token::Lease;
@@ -23,8 +22,9 @@ const RENEW_AGAIN: (f64, f64) = (0.1, 5.0);
 const LOGIN_AGAIN: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(30));
 
 /// The run's own token, as far as it is known.
-#[derive(Debug)]
-pub struct VaultSession {
+pub struct VaultSession<'a> {
+    ports: WatchPorts<'a>,
+    input: &'a WatchInput,
     state: State,
     /// Failed logins since the last one that succeeded.
     in_vain: u32,
@@ -53,29 +53,32 @@ struct Live {
     renewable: bool,
 }
 
+impl Live {
+    fn left(self, now: Instant) -> Duration {
+        self.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(now))
+    }
+}
+
 /// There is no token to act with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoToken;
 
-/// A login that Vault, or a missing file, refused.
-struct Refused {
-    error: String,
-    hint: Option<String>,
-    signature: bool,
-}
-
 /// How an attempt to get a token ended.
 enum Got {
     Token,
-    Refused(Refused),
+    /// Vault refused the login, or a file is missing.
+    Refused {
+        error: String,
+        hint: Option<String>,
+        signature: bool,
+    },
     /// Vault did not serve.
     Unavailable(VaultError),
 }
 
-impl VaultSession {
-    /// Nothing is known yet.
-    pub fn new() -> Self {
-        Self { state: State::Unknown { doubted: false, at: Instant::now() }, in_vain: 0 }
+impl<'a> VaultSession<'a> {
+    pub fn new(ports: WatchPorts<'a>, input: &'a WatchInput) -> Self {
+        Self { ports, input, state: State::Unknown { doubted: false, at: Instant::now() }, in_vain: 0 }
     }
 
     /// When there is a token to act with at the earliest; `None` if there is.
@@ -101,128 +104,109 @@ impl VaultSession {
     }
 
     /// Does what is due, so that there is a token to act with.
-    pub async fn keep(
-        &mut self,
-        ports: WatchPorts<'_>,
-        input: &WatchInput,
-        reporter: &mut Reporter<'_>,
-    ) -> Result<(), NoToken> {
+    pub async fn keep(&mut self) -> Result<(), NoToken> {
         let now = Instant::now();
         match self.state {
             State::Unknown { at, .. } if now < at => Err(NoToken),
-            State::Unknown { doubted, .. } => self.check(doubted, ports, input, reporter).await,
-            State::Live(live) if live.ends.is_some_and(|ends| ends <= now) => self.login(ports, input, reporter).await,
+            State::Unknown { doubted, .. } => self.check(doubted).await,
+            State::Live(live) if live.ends.is_some_and(|ends| ends <= now) => self.login().await,
             State::Live(live) if live.act.is_some_and(|act| act <= now) => {
-                self.renew(live, ports, input, reporter).await;
+                self.renew(live).await;
                 Ok(())
             }
             State::Live(_) => Ok(()),
             State::Gone(again) if now < again => Err(NoToken),
-            State::Gone(_) => self.login(ports, input, reporter).await,
+            State::Gone(_) => self.login().await,
         }
     }
 
-    /// Checks an existing token.
-    async fn check(
-        &mut self,
-        doubted: bool,
-        ports: WatchPorts<'_>,
-        input: &WatchInput,
-        reporter: &mut Reporter<'_>,
-    ) -> Result<(), NoToken> {
-        if ports.token.held().is_none() {
-            return self.login(ports, input, reporter).await;
+    async fn check(&mut self, doubted: bool) -> Result<(), NoToken> {
+        if self.ports.token.held().is_none() {
+            return self.login().await;
         }
-        match ports.token.look_up().await {
+        match self.ports.token.look_up().await {
             Ok(lease) => {
-                self.became_live(lease, None, reporter);
+                self.became_live(lease, None);
                 Ok(())
             }
             Err(VaultError::Refused(refused)) if refused.status == 403 => {
                 if doubted {
-                    return self.login(ports, input, reporter).await;
+                    return self.login().await;
                 }
                 // OpenBao says the same of a token that may not look at
                 // itself and of one that is gone. The first read will tell.
-                self.became_live(Lease { ttl: None, renewable: false }, None, reporter);
+                self.became_live(Lease { ttl: None, renewable: false }, None);
                 Ok(())
             }
-            Err(error) => Err(self.unavailable(&error, reporter)),
+            Err(error) => Err(self.unavailable(&error)),
         }
     }
 
     /// Renews a token, or replaces it where that does not go on.
-    async fn renew(&mut self, live: Live, ports: WatchPorts<'_>, input: &WatchInput, reporter: &mut Reporter<'_>) {
+    async fn renew(&mut self, live: Live) {
         if live.renewable {
-            match ports.token.renew().await {
+            match self.ports.token.renew().await {
                 // Less than half of what it once had: its end is near for good.
                 Ok(lease) if lease.ttl.is_none_or(|ttl| ttl * 2 >= live.full) => {
-                    return self.became_live(lease, Some(live), reporter);
+                    return self.became_live(lease, Some(live));
                 }
-                Ok(lease) => self.became_live(Lease { renewable: false, ..lease }, Some(live), reporter),
+                Ok(lease) => self.became_live(Lease { renewable: false, ..lease }, Some(live)),
                 Err(VaultError::Refused(refused)) if matches!(refused.status, 400 | 403 | 404) => {}
                 Err(error) => {
-                    reporter.vault_failed(&error);
+                    self.ports.reporter.vault_failed(&error);
                     return self.postpone(live);
                 }
             }
         }
         let State::Live(live) = self.state else { return };
-        let left = live.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(Instant::now()));
-        match self.get(ports, input, reporter).await {
+        let left = live.left(Instant::now());
+        match self.get().await {
             Got::Token => {}
             Got::Unavailable(error) => {
-                reporter.vault_failed(&error);
+                self.ports.reporter.vault_failed(&error);
                 self.postpone(Live { renewable: false, ..live });
             }
-            Got::Refused(refused) => {
-                let ends =
-                    format!("it ends in {} and cannot be renewed; {}", shared::duration::short(left), refused.error);
-                reporter.failed(About::Token, ends, refused.hint);
+            Got::Refused { error, hint, .. } => {
+                let ends = format!("it ends in {} and cannot be renewed; {error}", shared::duration::short(left));
+                self.ports.reporter.failed(About::Token, ends, hint);
                 self.postpone(Live { renewable: false, ..live });
             }
         }
     }
 
-    /// Gets a token where there is none.
-    async fn login(
-        &mut self,
-        ports: WatchPorts<'_>,
-        input: &WatchInput,
-        reporter: &mut Reporter<'_>,
-    ) -> Result<(), NoToken> {
-        let refused = match self.get(ports, input, reporter).await {
+    async fn login(&mut self) -> Result<(), NoToken> {
+        let (error, hint, signature) = match self.get().await {
             Got::Token => return Ok(()),
-            Got::Unavailable(error) => return Err(self.unavailable(&error, reporter)),
-            Got::Refused(refused) => refused,
+            Got::Unavailable(error) => return Err(self.unavailable(&error)),
+            Got::Refused { error, hint, signature } => (error, hint, signature),
         };
-        let Refused { error, hint, signature } = refused;
         let error = format!("there is none that Vault accepts; {error}");
         // The cluster that it logs in from has a new key, and this run is the one that should
         // add it to the mount.
-        let hint = if signature { Some(input.by_hand.clone()) } else { hint };
-        reporter.stats.with(|stats| {
-            stats.locked_out = Some(if signature { input.by_hand.clone() } else { String::new() });
+        let hint = if signature { Some(self.input.by_hand.clone()) } else { hint };
+        {
+            let mut stats = self.ports.reporter.stats.lock();
+            stats.locked_out = Some(if signature { self.input.by_hand.clone() } else { String::new() });
             stats.not_ready = Some(error.clone());
             stats.token_expires = None;
-        });
-        reporter.failed(About::Token, error, hint);
+        }
+        self.ports.reporter.failed(About::Token, error, hint);
         self.state = State::Gone(self.pause(None));
         Err(NoToken)
     }
 
     /// One attempt: every login in turn, or the token where the operator
     /// keeps one.
-    async fn get(&mut self, ports: WatchPorts<'_>, input: &WatchInput, reporter: &mut Reporter<'_>) -> Got {
-        if input.logins.is_empty() {
-            return self.find(ports, reporter).await;
+    async fn get(&mut self) -> Got {
+        if self.input.logins.is_empty() {
+            return self.find().await;
         }
         let mut first: Option<Got> = None;
-        for (number, login) in input.logins.iter().enumerate() {
-            let got = self.log_in(login, number > 0, ports, reporter).await;
+        for (number, login) in self.input.logins.iter().enumerate() {
+            let got = self.log_in(login, number > 0).await;
             let next_may_help = match &got {
                 Got::Token => return got,
-                Got::Refused(_) => true,
+                Got::Refused { .. } => true,
                 // One mount can be broken and another one not.
                 Got::Unavailable(error) => error.refusal().is_some_and(|refused| refused.status >= 500),
             };
@@ -234,25 +218,21 @@ impl VaultSession {
         first.unwrap_or(Got::Token)
     }
 
-    async fn log_in(
-        &mut self,
-        login: &LoginMethod,
-        fallback: bool,
-        ports: WatchPorts<'_>,
-        reporter: &mut Reporter<'_>,
-    ) -> Got {
-        let refused = |error: String, hint, signature| {
-            Got::Refused(Refused { error: format!("could not log in with {login}: {error}"), hint, signature })
+    async fn log_in(&mut self, login: &LoginMethod, fallback: bool) -> Got {
+        let refused = |error: String, hint, signature| Got::Refused {
+            error: format!("could not log in with {login}: {error}"),
+            hint,
+            signature,
         };
-        let credentials = match ports.login_files.credentials(login) {
+        let credentials = match self.ports.login_files.credentials(login) {
             Ok(credentials) => credentials,
             Err(none) => return refused(none.text, none.hint, false),
         };
-        match ports.token.log_in(&credentials).await {
+        match self.ports.token.log_in(&credentials).await {
             Ok(lease) => {
                 let ttl = lease.ttl.map(|ttl| ttl.as_secs());
-                reporter.tell(&Event::LoggedIn { with: login.to_string(), fallback, ttl });
-                self.became_live(lease, None, reporter);
+                self.ports.reporter.tell(&Event::LoggedIn { with: login.to_string(), fallback, ttl });
+                self.became_live(lease, None);
                 Got::Token
             }
             Err(VaultError::Refused(no)) => match classify(no.status, &no.errors) {
@@ -267,27 +247,27 @@ impl VaultSession {
     }
 
     /// Looks for a newer token where the operator keeps one: it may have been replaced there.
-    async fn find(&mut self, ports: WatchPorts<'_>, reporter: &mut Reporter<'_>) -> Got {
-        let refused = |error: String, hint| Got::Refused(Refused { error, hint, signature: false });
-        let token = match ports.login_files.token().await {
+    async fn find(&mut self) -> Got {
+        let refused = |error: String, hint| Got::Refused { error, hint, signature: false };
+        let token = match self.ports.login_files.token().await {
             Ok(token) => token,
             Err(none) => return refused(none.text, none.hint),
         };
-        let held = ports.token.held();
+        let held = self.ports.token.held();
         if held.as_ref() == Some(&token) {
             let hint = "give it one that can be renewed, or let it log in by itself: --auth-role";
             return refused("there is no other Vault token where this one came from".to_owned(), Some(hint.to_owned()));
         }
-        ports.token.hold(Some(token));
-        match ports.token.look_up().await {
+        self.ports.token.hold(Some(token));
+        match self.ports.token.look_up().await {
             Ok(lease) => {
-                reporter.tell(&Event::TokenFound);
-                self.became_live(lease, None, reporter);
+                self.ports.reporter.tell(&Event::TokenFound);
+                self.became_live(lease, None);
                 Got::Token
             }
             Err(error) => {
                 // The one before may live still.
-                ports.token.hold(held);
+                self.ports.token.hold(held);
                 match error {
                     VaultError::Refused(no) if no.status == 403 => {
                         let error = VaultError::Refused(no);
@@ -300,7 +280,7 @@ impl VaultSession {
     }
 
     /// There is a token; `before` is the same one, before it was renewed.
-    fn became_live(&mut self, lease: Lease, before: Option<Live>, reporter: &mut Reporter<'_>) {
+    fn became_live(&mut self, lease: Lease, before: Option<Live>) {
         let now = Instant::now();
         let known = before.map_or(Duration::ZERO, |before| before.full);
         let ends = lease.ttl.map(|ttl| now + ttl);
@@ -308,26 +288,24 @@ impl VaultSession {
         let full = lease.ttl.unwrap_or_default().max(known);
         self.state = State::Live(Live { ends, act, full, renewable: lease.renewable });
         self.in_vain = 0;
-        reporter.stats.with(|stats| (stats.token_expires, stats.locked_out) = (ends, None));
-        reporter.recovered(&About::Token);
+        let mut stats = self.ports.reporter.stats.lock();
+        (stats.token_expires, stats.locked_out) = (ends, None);
+        drop(stats);
+        self.ports.reporter.recovered(&About::Token);
     }
 
     /// Does what is due a little later: the token still lives.
     fn postpone(&mut self, live: Live) {
         let now = Instant::now();
         let (part, least) = RENEW_AGAIN;
-        let left = live.ends.map_or(Duration::MAX, |ends| ends.saturating_duration_since(now));
-        let pause = Duration::from_secs_f64((left.as_secs_f64() * part).clamp(least, 300.0));
+        let pause = Duration::from_secs_f64((live.left(now).as_secs_f64() * part).clamp(least, 300.0));
         self.state = State::Live(Live { act: Some(now + pause), ..live });
     }
 
     /// Vault did not serve.
-    fn unavailable(&mut self, error: &VaultError, reporter: &mut Reporter<'_>) -> NoToken {
-        reporter.stats.with(|stats| {
-            stats.vault_failures += 1;
-            stats.not_ready = Some(error.to_string());
-        });
-        reporter.vault_failed(error);
+    fn unavailable(&mut self, error: &VaultError) -> NoToken {
+        self.ports.reporter.vault_did_not_serve(error);
+        self.ports.reporter.vault_failed(error);
         let at = self.pause(error.refusal().and_then(|refused| refused.retry_after));
         self.state = match self.state {
             State::Unknown { doubted, .. } => State::Unknown { doubted, at },
@@ -336,7 +314,6 @@ impl VaultSession {
         NoToken
     }
 
-    /// When to try again.
     fn pause(&mut self, retry_after: Option<Duration>) -> Instant {
         let (first, longest) = LOGIN_AGAIN;
         let most = first.saturating_mul(1 << self.in_vain.min(8)).min(longest);

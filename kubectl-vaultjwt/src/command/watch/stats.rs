@@ -4,9 +4,10 @@ use crate::command::mount;
 use crate::keychain::element::Management;
 use crate::vault::Document;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -46,7 +47,6 @@ pub struct OwnerKeys {
     pub retired: usize,
 }
 
-/// All figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stats {
     pub mount: String,
@@ -75,7 +75,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    fn new(mount: &str) -> Self {
+    pub fn new(mount: &str) -> Self {
         Self {
             mount: mount.to_owned(),
             contexts: BTreeMap::new(),
@@ -116,20 +116,4 @@ impl Stats {
 }
 
 /// Figures that are written by the run and read by probes.
-#[derive(Debug)]
-pub struct StatsCell(Mutex<Stats>);
-
-impl StatsCell {
-    /// Nothing has happened yet.
-    pub fn new(mount: &str) -> Self {
-        Self(Mutex::new(Stats::new(mount)))
-    }
-
-    pub fn with(&self, change: impl FnOnce(&mut Stats)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    pub fn get(&self) -> Stats {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+pub type StatsCell = Mutex<Stats>;

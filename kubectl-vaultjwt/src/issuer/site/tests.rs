@@ -58,7 +58,7 @@ impl Scripted {
                     stream.read_exact(&mut byte).unwrap();
                     request.extend(byte);
                 }
-                kept.lock().unwrap().push(String::from_utf8(request).unwrap().to_lowercase());
+                kept.lock().push(String::from_utf8(request).unwrap().to_lowercase());
                 stream.write_all(answer.as_bytes()).unwrap();
                 stream.conn.send_close_notify();
                 let _ = stream.flush();
@@ -72,7 +72,7 @@ impl Scripted {
     }
 
     fn seen(&self) -> Vec<String> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().clone()
     }
 }
 

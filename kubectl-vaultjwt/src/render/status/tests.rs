@@ -1,7 +1,7 @@
 //! The columns, word for word.
 
 use super::*;
-use crate::command::status::report::StatusTarget;
+use crate::command::report::VaultLocation;
 use crate::vault::Document;
 use serde_json::{Value, json};
 use shared::mount::MountPath;
@@ -14,10 +14,10 @@ fn managed(lines: &str) -> String {
 }
 
 fn report(document: Value) -> StatusReport {
-    let place =
-        StatusTarget { address: "https://v:8200".into(), namespace: None, mount: MountPath::parse("jwt").unwrap() };
+    let mount = MountPath::parse("jwt").unwrap();
+    let vault = VaultLocation { address: "https://v:8200".into(), namespace: None, mount: mount.to_string() };
     let document: Document = document.as_object().cloned().unwrap();
-    StatusReport::new(place, Some(&document), "2026-11-24T12:00:00Z".parse().unwrap()).unwrap()
+    StatusReport::new(vault, &mount, Some(&document), "2026-11-24T12:00:00Z".parse().unwrap()).unwrap()
 }
 
 fn shown(report: &StatusReport, form: fn(&StatusReport) -> String) -> String {

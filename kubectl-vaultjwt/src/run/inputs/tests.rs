@@ -29,10 +29,9 @@ fn target(context: Option<&str>) -> ClusterTarget {
 
 fn setup_of(line: &str, context: Option<&str>) -> Result<SetupInput, String> {
     let Command::Setup(args) = parse(line) else { panic!("{line}") };
-    check_setup("setup", &args.role, &args.keys).map_err(|error| error.to_string())?;
+    check_setup("setup", &args.plan).map_err(|error| error.to_string())?;
     let (session, target) = (session(FakeHost::new()), target(context));
-    setup(&session, args.mount, args.role, args.issuer, args.keys, &args.chain, &target)
-        .map_err(|error| error.to_string())
+    setup(&session, args.mount, args.plan, &target).map_err(|error| error.to_string())
 }
 
 #[test]

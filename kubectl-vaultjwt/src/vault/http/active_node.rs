@@ -10,15 +10,14 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use parking_lot::Mutex;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use std::sync::Mutex;
 
 const INDEX: HeaderName = HeaderName::from_static("x-vault-index");
 const INCONSISTENT: HeaderName = HeaderName::from_static("x-vault-inconsistent");
 const FORWARD: HeaderName = HeaderName::from_static("x-vault-forward");
 
-/// What is known about a cluster's nodes.
 #[derive(Debug, Default)]
 pub struct ActiveNode(Mutex<Known>);
 
@@ -43,19 +42,14 @@ enum How {
 }
 
 impl ActiveNode {
-    /// Learns from the headers of an answer.
     pub fn learn(&self, headers: &HeaderMap) {
         let Some(index) = headers.get(INDEX) else { return };
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        known.how = match beyond(index) {
-            Some(index) => How::Beyond(index),
-            None => How::Forward(index.clone()),
-        };
+        self.0.lock().how = beyond(index).map_or_else(|| How::Forward(index.clone()), How::Beyond);
     }
 
     /// Puts the headers on a request.
     pub fn ask(&self, headers: &mut HeaderMap) {
-        let known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let known = self.0.lock();
         match &known.how {
             How::Any => {}
             How::Beyond(_) if known.forbidden => {}
@@ -78,7 +72,7 @@ impl ActiveNode {
     pub fn refused(&self, status: u16, body: &[u8]) -> bool {
         let body = String::from_utf8_lossy(body);
         let about_us = body.contains("forwarding via header X-Vault-") || body.contains("X-Vault-Index");
-        let mut known = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut known = self.0.lock();
         let asked = !known.forbidden && !matches!(known.how, How::Any);
         if status != 400 || !about_us || !asked {
             return false;

@@ -6,12 +6,12 @@ use crate::vault::refusal::Refused;
 use crate::vault::settings::Settings;
 use crate::vault::{Config, Document, LoginResult, Vault, VaultError};
 use async_trait::async_trait;
+use parking_lot::RwLock;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::Secret;
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
 
 /// Vault or OpenBao over HTTP.
 pub struct Client {
@@ -30,40 +30,28 @@ impl Client {
         Ok(Self { transport: Transport::new(settings, log)?, token, writes: tokio::sync::RwLock::default() })
     }
 
-    /// The token that requests carry.
     pub(in crate::vault) fn token(&self) -> Option<Secret> {
-        self.token.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.token.read().clone()
     }
 
     /// Requests carry `token` from now on.
     pub(in crate::vault) fn act_with(&self, token: Option<Secret>) {
-        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        *self.token.write() = token;
     }
 
     fn settings(&self) -> &Settings {
-        self.transport.settings()
+        &self.transport.settings
     }
 
-    /// `GET` with the operator's token: the answer's `data`.
-    async fn read(&self, path: Vec<&str>) -> Result<Document, VaultError> {
-        self.ask(Method::GET, path).await
-    }
-
-    async fn ask(&self, method: Method, path: Vec<&str>) -> Result<Document, VaultError> {
+    /// Without a body, with the token that requests carry: the answer's `data`.
+    pub(in crate::vault) async fn ask(&self, method: Method, path: Vec<&str>) -> Result<Document, VaultError> {
         let call = self.reading(method, path);
-        let document = self.send(&call).await?;
-        self.data(&call, document)
+        let answer = self.send(&call).await?;
+        self.member(&call.shown(), answer, "data")
     }
 
-    pub(in crate::vault) fn reading<'a>(&self, method: Method, path: Vec<&'a str>) -> Call<'a> {
+    fn reading<'a>(&self, method: Method, path: Vec<&'a str>) -> Call<'a> {
         Call { method, path, body: None, token: self.token() }
-    }
-
-    pub(in crate::vault) fn data(&self, call: &Call<'_>, mut document: Document) -> Result<Document, VaultError> {
-        match document.remove("data") {
-            Some(Value::Object(data)) => Ok(data),
-            _ => Err(self.not_vault(&call.shown(), "it has no \"data\"".to_owned())),
-        }
     }
 
     async fn list(&self, path: Vec<&str>) -> Result<Vec<String>, VaultError> {
@@ -74,13 +62,9 @@ impl Client {
         Ok(names.filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
-    /// As [`Client::read`]; `None` where Vault has nothing there. It says 404
-    /// without a word then, and with words where the path itself is wrong
-    /// (`no handler for route`, `unsupported path`, `namespace not found`).
-    async fn read_if_there(&self, path: Vec<&str>) -> Result<Option<Document>, VaultError> {
-        Self::if_there(self.read(path).await)
-    }
-
+    /// `None` where Vault has nothing there. It says 404 without a word then, and with words
+    /// where the path itself is wrong (`no handler for route`, `unsupported path`,
+    /// `namespace not found`).
     fn if_there(answer: Result<Document, VaultError>) -> Result<Option<Document>, VaultError> {
         match answer {
             Ok(data) => Ok(Some(data)),
@@ -105,7 +89,7 @@ impl Client {
         self.send(&Call { method: Method::POST, path, body, token }).await
     }
 
-    pub(in crate::vault) async fn send(&self, call: &Call<'_>) -> Result<Document, VaultError> {
+    async fn send(&self, call: &Call<'_>) -> Result<Document, VaultError> {
         let answer = self.transport.send(call).await?;
         self.accept(call, &answer)
     }
@@ -124,14 +108,11 @@ impl Client {
         if answer.status == 400 && answer.body.starts_with(b"Client sent an HTTP request to an HTTPS server") {
             return Err(VaultError::SpeaksHttps { address: address() });
         }
-        let document = match serde_json::from_slice(&answer.body) {
-            Ok(Value::Object(document)) => document,
+        let document: Document = match serde_json::from_slice(&answer.body) {
+            // Every answer of Vault's has one of the two.
+            Ok(Value::Object(found)) if found.contains_key("errors") || found.contains_key("request_id") => found,
             _ => return Err(self.not_vault(&call.shown(), beginning(answer))),
         };
-        // Every answer of Vault's has one of the two.
-        if !document.contains_key("errors") && !document.contains_key("request_id") {
-            return Err(self.not_vault(&call.shown(), beginning(answer)));
-        }
         if good {
             return Ok(document);
         }
@@ -147,7 +128,40 @@ impl Client {
         })))
     }
 
-    pub(in crate::vault) fn not_vault(&self, request: &str, why: String) -> VaultError {
+    /// `POST auth/<mount>/login`: the new token, and all of the answer's `auth`. No token is
+    /// sent, the operator's as little as one that may be gone: the login must stand alone.
+    pub(in crate::vault) async fn log_in_at(
+        &self,
+        mount: &MountPath,
+        body: &Value,
+    ) -> Result<(Secret, Document), VaultError> {
+        let answer = self.write(under(mount, &["login"]), body, None).await?;
+        let request = format!("POST auth/{mount}/login");
+        let auth = self.member(&request, answer, "auth")?;
+        match auth.get("client_token").and_then(Value::as_str).filter(|token| !token.is_empty()) {
+            Some(token) => Ok((Secret::new(token), auth)),
+            None => Err(self.lacks(&request, "client_token")),
+        }
+    }
+
+    /// The object of this name in the answer to `request`, a method and a path.
+    pub(in crate::vault) fn member(
+        &self,
+        request: &str,
+        mut answer: Document,
+        name: &str,
+    ) -> Result<Document, VaultError> {
+        match answer.remove(name) {
+            Some(Value::Object(found)) => Ok(found),
+            _ => Err(self.lacks(request, name)),
+        }
+    }
+
+    fn lacks(&self, request: &str, name: &str) -> VaultError {
+        self.not_vault(request, format!("it has no \"{name}\""))
+    }
+
+    fn not_vault(&self, request: &str, why: String) -> VaultError {
         let address = self.settings().address.shown.clone();
         VaultError::NotVault { address, request: request.to_owned(), why }
     }
@@ -164,7 +178,7 @@ fn beginning(answer: &Answer) -> String {
 }
 
 /// Segments of a path under a mount.
-pub(in crate::vault) fn under<'a>(mount: &'a MountPath, rest: &[&'a str]) -> Vec<&'a str> {
+fn under<'a>(mount: &'a MountPath, rest: &[&'a str]) -> Vec<&'a str> {
     ["auth"].into_iter().chain(mount.as_str().split('/')).chain(rest.iter().copied()).collect()
 }
 
@@ -188,7 +202,7 @@ impl Vault for Client {
     }
 
     async fn auth_mounts(&self) -> Result<BTreeMap<String, String>, VaultError> {
-        let mounts = self.read(vec!["sys", "auth"]).await?;
+        let mounts = self.ask(Method::GET, vec!["sys", "auth"]).await?;
         let of_type = |(path, mount): (String, Value)| {
             let kind = mount.get("type")?.as_str()?.to_owned();
             Some((path.trim_end_matches('/').to_owned(), kind))
@@ -214,8 +228,8 @@ impl Vault for Client {
         let call = self.reading(Method::GET, under(mount, &["config"]));
         let answer = self.transport.send(&call).await?;
         let date = answer.date();
-        let document = self.accept(&call, &answer).and_then(|document| self.data(&call, document));
-        Ok(Config { document: Self::if_there(document)?, date })
+        let found = self.accept(&call, &answer).and_then(|document| self.member(&call.shown(), document, "data"));
+        Ok(Config { document: Self::if_there(found)?, date })
     }
 
     async fn write_config(&self, mount: &MountPath, config: &Document) -> Result<(), VaultError> {
@@ -229,7 +243,7 @@ impl Vault for Client {
     }
 
     async fn read_role(&self, mount: &MountPath, name: &str) -> Result<Option<Document>, VaultError> {
-        self.read_if_there(role_path(mount, name)?).await
+        Self::if_there(self.ask(Method::GET, role_path(mount, name)?).await)
     }
 
     async fn list_roles(&self, mount: &MountPath) -> Result<Vec<String>, VaultError> {
@@ -255,7 +269,8 @@ impl Vault for Client {
     }
 
     async fn policy_exists(&self, name: &str) -> Result<bool, VaultError> {
-        Ok(self.read_if_there(vec!["sys", "policies", "acl", name]).await?.is_some())
+        let policy = self.ask(Method::GET, vec!["sys", "policies", "acl", name]).await;
+        Ok(Self::if_there(policy)?.is_some())
     }
 
     async fn capabilities(&self, paths: &[String]) -> Result<BTreeMap<String, Vec<String>>, VaultError> {
@@ -270,21 +285,12 @@ impl Vault for Client {
     }
 
     async fn login(&self, mount: &MountPath, role: &str, jwt: &Secret) -> Result<LoginResult, VaultError> {
-        // The operator's token stays out of it: the login must stand alone.
-        let body = json!({"role": role, "jwt": jwt.expose()}).to_string().into_bytes();
-        let call = Call { method: Method::POST, path: under(mount, &["login"]), body: Some(body), token: None };
-        let answer = self.send(&call).await?;
-        let auth = answer.get("auth").filter(|auth| auth.is_object());
-        let auth = auth.ok_or_else(|| self.not_vault(&call.shown(), "it has no \"auth\"".to_owned()))?;
-        let text = |name: &str| auth.get(name).and_then(Value::as_str);
+        let (token, auth) = self.log_in_at(mount, &json!({"role": role, "jwt": jwt.expose()})).await?;
         let list = |name: &str| auth.get(name).and_then(Value::as_array);
-        let token = text("client_token").filter(|token| !token.is_empty());
         let policies = list("policies").or_else(|| list("token_policies")).into_iter().flatten();
         Ok(LoginResult {
-            token: Secret::new(
-                token.ok_or_else(|| self.not_vault(&call.shown(), "it has no \"client_token\"".to_owned()))?,
-            ),
-            accessor: text("accessor").unwrap_or_default().to_owned(),
+            token,
+            accessor: auth.get("accessor").and_then(Value::as_str).unwrap_or_default().to_owned(),
             policies: policies.filter_map(Value::as_str).map(str::to_owned).collect(),
             lease_seconds: auth.get("lease_duration").and_then(Value::as_u64).unwrap_or_default(),
         })

@@ -11,8 +11,7 @@ use std::time::Duration;
 /// answer.
 pub fn of_request(error: &reqwest::Error, address: &str, request: &str) -> VaultError {
     let address = address.to_owned();
-    let tls = layers(error).find_map(|layer| layer.downcast_ref::<rustls::Error>());
-    match tls {
+    match layers(error).find_map(|layer| layer.downcast_ref::<rustls::Error>()) {
         // A trusted authority of the same name with another key (private ones
         // are often re-created under the old name) is a bad signature.
         Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
@@ -30,7 +29,7 @@ pub fn of_request(error: &reqwest::Error, address: &str, request: &str) -> Vault
     }
     if error.is_connect() {
         let cause = if error.is_timeout() {
-            format!("no connection within {}s", crate::vault::http::connect_error::CONNECT_TIMEOUT.as_secs())
+            format!("no connection within {}s", CONNECT_TIMEOUT.as_secs())
         } else {
             innermost(error)
         };

@@ -1,7 +1,6 @@
 //! Decides on a redirect: where to follow it to, or why not. A standby of a Vault cluster
 //! answers with the active node's address; nothing else that redirects is Vault.
 
-use reqwest::StatusCode;
 use url::Url;
 
 /// Where the request goes next; `None` where the answer is no redirect.
@@ -10,15 +9,10 @@ use url::Url;
 /// `respondStandby`): the same API path at another address. A login page in
 /// front of Vault redirects to a path of its own, and gets no token.
 pub fn next(from: &Url, api_path: &str, status: u16, location: Option<&str>) -> Result<Option<Url>, &'static str> {
-    match StatusCode::from_u16(status) {
+    match status {
         // Method and body are kept for all four.
-        Ok(
-            StatusCode::MOVED_PERMANENTLY
-            | StatusCode::FOUND
-            | StatusCode::TEMPORARY_REDIRECT
-            | StatusCode::PERMANENT_REDIRECT,
-        ) => {}
-        Ok(other) if other.is_redirection() => return Err("this kind of redirect is not Vault's"),
+        301 | 302 | 307 | 308 => {}
+        300..=399 => return Err("this kind of redirect is not Vault's"),
         _ => return Ok(None),
     }
     let location = location.ok_or("it does not say where to")?;

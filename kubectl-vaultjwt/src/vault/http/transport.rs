@@ -2,7 +2,7 @@
 //! bounds on time and size, and the log line of each request.
 
 use crate::http::cause::innermost;
-use crate::http::retry_after;
+use crate::http::{self, retry_after};
 use crate::vault::VaultError;
 use crate::vault::http::active_node::ActiveNode;
 use crate::vault::http::connect_error::{self, CONNECT_TIMEOUT};
@@ -10,7 +10,7 @@ use crate::vault::http::redirect;
 use crate::vault::settings::{Pem, Settings, Trust};
 use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use shared::Secret;
 use shared::text::one_line;
 use std::sync::Arc;
@@ -30,7 +30,6 @@ const RETRIES: u32 = 2;
 const WAIT_AT_MOST: Duration = Duration::from_secs(60);
 
 pub struct Call<'a> {
-    /// GET or POST.
     pub method: Method,
     /// Segments of the API path after `/v1/`.
     pub path: Vec<&'a str>,
@@ -41,7 +40,6 @@ pub struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// The API path as people write it.
     pub fn shown_path(&self) -> String {
         self.path.join("/")
     }
@@ -93,15 +91,13 @@ impl Answer {
         matches!(self.status, 412 | 429 | 500 | 502..=599) && !self.sealed()
     }
 
-    /// How long it asks to be left alone.
     pub fn retry_after(&self) -> Option<Duration> {
-        retry_after::parse(self.header(RETRY_AFTER)?)
+        retry_after::of(&self.headers)
     }
 }
 
-/// The way to one Vault.
 pub struct Transport {
-    settings: Settings,
+    pub(super) settings: Settings,
     http: reqwest::Client,
     active: ActiveNode,
     log: RequestLog,
@@ -114,11 +110,6 @@ impl Transport {
     pub fn new(settings: Settings, log: RequestLog) -> Result<Self, VaultError> {
         let http = build(&settings, &settings.address.url, settings.address.socket.is_some())?;
         Ok(Self { settings, http, active: ActiveNode::default(), log, backoff: Duration::from_millis(250) })
-    }
-
-    /// As given to [`Transport::new`].
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// Sends `call` and returns the answer, within the time set.
@@ -166,10 +157,11 @@ impl Transport {
     /// One request, and one more where Vault names another address for it.
     async fn follow(&self, call: &Call<'_>) -> Result<Answer, VaultError> {
         let (url, api_path) = call.url(&self.settings.address.url);
-        let mut answer = self.exchange(&self.http, &url, &self.settings.address.shown, call).await?;
+        let shown = &self.settings.address.shown;
+        let mut answer = self.exchange(&self.http, &url, shown, call).await?;
         if self.active.refused(answer.status, &answer.body) {
             // Refused before it was looked at, so even a write is sent again.
-            answer = self.exchange(&self.http, &url, &self.settings.address.shown, call).await?;
+            answer = self.exchange(&self.http, &url, shown, call).await?;
         }
         let refuse = |address: &str, answer: &Answer, why| VaultError::Redirect {
             address: address.to_owned(),
@@ -177,7 +169,6 @@ impl Transport {
             location: answer.header(LOCATION).map(str::to_owned),
             why,
         };
-        let shown = &self.settings.address.shown;
         let next = redirect::next(&url, &api_path, answer.status, answer.header(LOCATION))
             .map_err(|why| refuse(shown, &answer, why))?;
         let Some(next) = next else { return Ok(answer) };
@@ -226,13 +217,8 @@ impl Transport {
             request = request.header("Content-Type", "application/json").body(body.clone());
         }
         let mut response = request.send().await.map_err(lost)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > BODY_AT_MOST {
-                return Err(VaultError::TooLarge { address: address.to_owned(), request: call.shown() });
-            }
-            body.extend_from_slice(&chunk);
-        }
+        let too_large = || VaultError::TooLarge { address: address.to_owned(), request: call.shown() };
+        let body = http::body(&mut response, BODY_AT_MOST).await.map_err(lost)?.ok_or_else(too_large)?;
         self.active.learn(response.headers());
         Ok(Answer { status: response.status().as_u16(), body, headers: response.headers().clone() })
     }
@@ -264,16 +250,11 @@ impl Transport {
 /// another name is set, it goes into the URL, and the real host into the
 /// `Host` header, as in Vault's own client.
 fn under_server_name(settings: &Settings, url: &Url) -> (Url, Option<String>) {
-    match other_name(settings, url) {
-        None => (url.clone(), None),
-        Some(name) => {
-            let host = url[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
-            let mut url = url.clone();
-            // Settings hold only names that a URL takes.
-            let _ = url.set_host(Some(name));
-            (url, Some(host))
-        }
-    }
+    let mut target = url.clone();
+    let Some(name) = other_name(settings, url) else { return (target, None) };
+    // Settings hold only names that a URL takes.
+    let _ = target.set_host(Some(name));
+    (target, Some(url[url::Position::BeforeHost..url::Position::AfterPort].to_owned()))
 }
 
 fn other_name<'a>(settings: &'a Settings, url: &Url) -> Option<&'a str> {
@@ -298,7 +279,7 @@ impl Resolve for RealHost {
 fn build(settings: &Settings, url: &Url, over_socket: bool) -> Result<reqwest::Client, VaultError> {
     let failed = |cause: String| VaultError::Client { address: settings.address.shown.clone(), cause };
     let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("kubectl-vaultjwt/", env!("CARGO_PKG_VERSION")))
+        .user_agent(http::USER_AGENT)
         // All three are done here, where writes and reads can be distinguished.
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -314,10 +295,8 @@ fn build(settings: &Settings, url: &Url, over_socket: bool) -> Result<reqwest::C
         Trust::Only(pems) => {
             let mut all = Vec::new();
             for pem in pems {
-                all.extend(
-                    certificates(pem)
-                        .ok_or_else(|| failed(format!("{} holds a certificate that cannot be read", pem.source)))?,
-                );
+                let unreadable = || failed(format!("{} holds a certificate that cannot be read", pem.source));
+                all.extend(certificates(pem).ok_or_else(unreadable)?);
             }
             builder = builder.tls_certs_only(all);
         }

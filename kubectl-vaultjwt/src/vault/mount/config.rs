@@ -11,39 +11,30 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::text::one_line;
 
-/// The field that holds the list of keys.
 pub const KEYS: &str = "jwt_validation_pubkeys";
 /// The field that lists accepted algorithms; empty means all.
 pub const ALGORITHMS: &str = "jwt_supported_algs";
 /// The mount-wide issuer; empty means any.
 pub const BOUND_ISSUER: &str = "bound_issuer";
 
-/// Fields the server computes and would not take back (OpenBao
+/// The field that the server computes and would not take back (OpenBao
 /// `path_config.go` `pathConfigRead`).
-pub(super) const READ_ONLY: &[&str] = &["status"];
+pub(super) const READ_ONLY: &str = "status";
 
 /// Other sources of keys; at most one source may be set.
 const OTHER_SOURCES: &[&str] = &["jwks_url", "oidc_discovery_url", "jwks_pairs"];
 
-/// Why a mount's configuration must not be written by us.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigConflict {
-    /// Keys come from elsewhere.
     #[error("it takes its keys from {field} ({value})")]
-    OtherSource {
-        field: &'static str,
-        /// Its value, escaped.
-        value: String,
-    },
+    OtherSource { field: &'static str, value: String },
     /// It holds a secret that cannot be read back, so a write would lose it.
     #[error("it is set up for OIDC logins ({0} is set), whose secret cannot be read back and would be lost")]
     Secret(&'static str),
-    /// The keys are not a list of strings.
     #[error("its {KEYS} is not a list of texts")]
     Shape,
 }
 
-/// A mount's configuration at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct MountSnapshot<'a> {
     /// As Vault returned it; `None` where nothing is configured.
@@ -82,25 +73,17 @@ impl StaticKeys {
                 return Err(ConfigConflict::OtherSource { field, value: one_line(&shown) });
             }
         }
-        for field in ["oidc_client_id", "provider_config"] {
-            if set(field).is_some() {
-                return Err(ConfigConflict::Secret(field));
-            }
+        if let Some(field) = secret(current) {
+            return Err(ConfigConflict::Secret(field));
         }
         let keys: Vec<String> = match set(KEYS) {
             None => Vec::new(),
-            Some(Value::Array(items)) => items
-                .iter()
-                .map(|i| i.as_str().map(str::to_owned))
-                .collect::<Option<_>>()
-                .ok_or(ConfigConflict::Shape)?,
-            Some(_) => return Err(ConfigConflict::Shape),
+            Some(value) => serde_json::from_value(value.clone()).map_err(|_| ConfigConflict::Shape)?,
         };
         document.remove(KEYS);
         Ok(Self { document, keys })
     }
 
-    /// The elements on the mount, in order.
     pub fn elements(&self) -> Vec<MountKey> {
         self.keys.iter().map(|text| MountKey::read(text)).collect()
     }
@@ -156,9 +139,7 @@ impl StaticKeys {
     /// hand carry `algorithms`.
     pub fn with(&self, elements: &[MountKey], algorithms: &[String]) -> Document {
         let mut document = self.document.clone();
-        for field in READ_ONLY {
-            document.remove(*field);
-        }
+        document.remove(READ_ONLY);
         document.entry(BOUND_ISSUER).or_insert_with(|| json!(""));
         document.entry("default_role").or_insert_with(|| json!(""));
         document.insert(KEYS.to_owned(), elements.iter().map(|element| &*element.text).collect());
@@ -173,10 +154,16 @@ impl StaticKeys {
     }
 }
 
+/// The field with a secret that a write would lose.
+pub fn secret(document: Option<&Document>) -> Option<&'static str> {
+    let set = |field: &&str| document.and_then(|d| d.get(*field)).is_some_and(|value| !is_empty(value));
+    ["oidc_client_id", "provider_config"].into_iter().find(|field| set(field))
+}
+
 /// Whether the server can have CEL roles: `OpenBao`, which alone says how it
 /// finds its configuration.
 pub fn has_cel_roles(document: &Document) -> bool {
-    document.contains_key("status")
+    document.contains_key(READ_ONLY)
 }
 
 /// The fields of `wanted` that `found` does not hold with the same value,

@@ -1,19 +1,16 @@
 //! Decides whether an existing role accepts the tokens of an issuer. Pure.
 
 use crate::vault::Document;
-use crate::vault::mount::role::strings;
-use serde_json::Value;
+use crate::vault::mount::role::{binds_by_pattern, bound_claim, is_for_oidc};
 
 /// How a role accepts the tokens of one issuer, as far as `iss` decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fit {
-    /// It is bound to this issuer alone.
     Exact,
     /// It is bound to a list of issuers that has this one.
     Listed,
     /// A pattern of its bound claim matches.
     Pattern(String),
-    /// It is bound to no issuer.
     Unbound,
 }
 
@@ -23,21 +20,18 @@ pub enum Fit {
 /// `validateBoundClaims`: all claims must match, one value of each is enough;
 /// a name that begins with `/` is a JSON pointer).
 pub fn fit(role: &Document, issuer: &str) -> Option<Fit> {
-    if role.get("role_type").and_then(Value::as_str) == Some("oidc") {
+    if is_for_oidc(role) {
         return None;
     }
-    let by_pattern = role.get("bound_claims_type").and_then(Value::as_str) == Some("glob");
-    let claims = role.get("bound_claims");
+    let by_pattern = binds_by_pattern(role);
     let mut fit = Fit::Unbound;
     for name in ["iss", "/iss"] {
-        let bound = strings(claims.and_then(|claims| claims.get(name)));
+        let bound = bound_claim(role, name);
         if bound.is_empty() {
             continue;
         }
-        let matching = bound.iter().find(|value| match by_pattern {
-            true => glob(value, issuer),
-            false => *value == issuer,
-        })?;
+        let matches = |value: &&String| if by_pattern { glob(value, issuer) } else { *value == issuer };
+        let matching = bound.iter().find(matches)?;
         fit = match matching {
             pattern if by_pattern && pattern.contains('*') => Fit::Pattern(pattern.clone()),
             _ if bound.len() > 1 => Fit::Listed,
@@ -63,7 +57,7 @@ fn glob(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn of(role: Value) -> Option<Fit> {
         fit(role.as_object().unwrap(), "https://a.svc")

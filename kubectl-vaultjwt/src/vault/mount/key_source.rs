@@ -6,7 +6,7 @@
 //! `jwks_ca_pem` beside `jwks_pairs`.
 
 use crate::vault::Document;
-use crate::vault::mount::config::{ALGORITHMS, BOUND_ISSUER, KEYS, READ_ONLY, differing, is_empty};
+use crate::vault::mount::config::{ALGORITHMS, BOUND_ISSUER, KEYS, READ_ONLY, differing};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -17,7 +17,6 @@ pub enum KeysMode {
     /// A list on the mount, which we keep.
     #[default]
     Static,
-    /// Vault fetches one key set.
     JwksUrl,
     /// Vault fetches one issuer's discovery document, and the key set it names.
     OidcDiscovery,
@@ -26,7 +25,6 @@ pub enum KeysMode {
 }
 
 impl KeysMode {
-    /// As `--keys` has it.
     pub fn flag(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -45,21 +43,16 @@ pub struct KeySetUrl {
     pub ca: String,
 }
 
-/// Where the keys of a mount come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MountKeySource {
     /// Nowhere yet, or from a list on the mount.
     Static,
-    /// `jwks_url`
     JwksUrl(KeySetUrl),
-    /// `oidc_discovery_url`
     OidcDiscovery(KeySetUrl),
-    /// `jwks_pairs`
     JwksPairs(Vec<KeySetUrl>),
 }
 
 impl MountKeySource {
-    /// The source that a configuration names.
     pub fn of(document: Option<&Document>) -> Self {
         let text = |field: &str| document.and_then(|d| d.get(field)).and_then(Value::as_str).unwrap_or_default();
         let place = |url: &str, ca: &str| {
@@ -93,7 +86,6 @@ impl MountKeySource {
         }
     }
 
-    /// The URLs that Vault fetches from.
     pub fn urls(&self) -> Vec<&str> {
         match self {
             Self::Static => Vec::new(),
@@ -106,9 +98,7 @@ impl MountKeySource {
 /// `current` without any source, and without what goes with one only.
 pub fn without_source(current: Option<&Document>) -> Document {
     let mut document = current.cloned().unwrap_or_default();
-    for field in READ_ONLY {
-        document.remove(*field);
-    }
+    document.remove(READ_ONLY);
     for (field, value) in &mut document {
         match field.as_str() {
             KEYS | "jwks_pairs" => *value = json!([]),
@@ -169,12 +159,6 @@ fn trimmed(document: &Document) -> Document {
         }
     }
     document.iter().map(|(field, value)| (field.clone(), trim(value))).collect()
-}
-
-/// The secrets that a write would lose; their field.
-pub fn secret(document: Option<&Document>) -> Option<&'static str> {
-    let set = |field: &&str| document.and_then(|d| d.get(*field)).is_some_and(|value| !is_empty(value));
-    ["oidc_client_id", "provider_config"].into_iter().find(|field| set(field))
 }
 
 #[cfg(test)]

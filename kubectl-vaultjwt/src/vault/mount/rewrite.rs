@@ -40,21 +40,17 @@ const ROUNDS: u32 = 20;
 /// of a minute is taken to stay.
 const LOOKS: u32 = 60;
 
-/// What a plan makes of the current configuration.
 pub struct PlannedConfig {
     pub document: Document,
     pub write: bool,
 }
 
-/// Why the configuration could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum RewriteError {
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Reads take too long to plan a write on them.
     #[error("a change of \"{mount}/\" could not be planned within {} ms of its read, {SLOW_READS} times: Vault, or this machine, is too slow", READ_TO_WRITE.as_millis())]
     Slow { mount: MountPath },
-    /// Another writer undoes every write.
     #[error(
         "the configuration of \"{mount}/\" does not stay as it is written ({ROUNDS} times): somebody else writes it too"
     )]
@@ -73,7 +69,6 @@ impl RewriteError {
     }
 }
 
-/// The configuration before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rewritten {
     /// What the last write was planned on; `None` where nothing was configured.
@@ -109,12 +104,18 @@ impl<'a> ConfigWriter<'a> {
         self.now.unwrap_or(self.local_now)
     }
 
-    /// Reads the configuration. All plans of one change have one time: else a
-    /// grace that ends between two reads would look like another writer's change.
-    async fn read(&mut self) -> Result<(Option<Document>, Timestamp), RewriteError> {
-        let found = self.vault.read_config(self.mount).await?;
+    /// Reads the configuration and plans on it: when the read was sent, what it found, and the
+    /// plan. All plans of one change have one time: else a grace that ends between two reads
+    /// would look like another writer's change.
+    async fn read_and_plan<E: From<RewriteError>>(
+        &mut self,
+        plan: Planner<'_, E>,
+    ) -> Result<(Instant, Option<Document>, PlannedConfig), E> {
+        let sent = Instant::now();
+        let found = self.vault.read_config(self.mount).await.map_err(RewriteError::from)?;
         let now = *self.now.get_or_insert(found.date.unwrap_or(self.local_now));
-        Ok((found.document, now))
+        let wanted = plan(MountSnapshot { document: found.document.as_ref(), now })?;
+        Ok((sent, found.document, wanted))
     }
 
     /// Reads, plans and writes, until a write was answered or none is needed.
@@ -122,9 +123,7 @@ impl<'a> ConfigWriter<'a> {
     pub async fn write<E: From<RewriteError>>(&mut self, plan: Planner<'_, E>) -> Result<Rewritten, E> {
         let mut slow = 0;
         loop {
-            let sent = Instant::now();
-            let (found, now) = self.read().await?;
-            let wanted = plan(MountSnapshot { document: found.as_ref(), now })?;
+            let (sent, found, wanted) = self.read_and_plan(plan).await?;
             if !wanted.write {
                 return Ok(Rewritten { before: self.before.clone().unwrap_or(found), after: wanted.document });
             }
@@ -172,9 +171,7 @@ impl<'a> ConfigWriter<'a> {
         for _ in 0..LOOKS {
             let wait = Duration::from_millis(rand::random_range(SETTLE));
             tokio::time::sleep_until(since + wait).await;
-            let sent = Instant::now();
-            let (found, now) = self.read().await?;
-            let wanted = plan(MountSnapshot { document: found.as_ref(), now })?;
+            let (sent, found, wanted) = self.read_and_plan(plan).await?;
             if wanted.write {
                 if self.rounds >= ROUNDS {
                     return Err(RewriteError::Contended { mount: self.mount.clone() }.into());
@@ -198,9 +195,7 @@ impl<'a> ConfigWriter<'a> {
     /// plan's own refusals hold here too: not every configuration may be written.
     pub async fn rewrite<E: From<RewriteError>>(&mut self, plan: Planner<'_, E>) -> Result<bool, E> {
         for _ in 0..SLOW_READS {
-            let sent = Instant::now();
-            let (found, now) = self.read().await?;
-            let wanted = plan(MountSnapshot { document: found.as_ref(), now })?;
+            let (sent, found, wanted) = self.read_and_plan(plan).await?;
             let Some(standing) = found.filter(|_| !wanted.write) else { return Ok(false) };
             if self.write_again(&standing, sent).await? {
                 return Ok(true);

@@ -16,13 +16,11 @@ use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleSpec {
-    /// Its name on the mount.
     pub name: String,
     /// `iss` its tokens must carry, byte for byte.
     pub issuer: String,
     /// `sub` values it accepts.
     pub subjects: Vec<String>,
-    /// Policies its Vault tokens get.
     pub policies: Vec<String>,
     /// Audiences, one of which its tokens must carry; `None` keeps those of
     /// an existing role, and is [`DEFAULT_AUDIENCE`] for a new one.
@@ -58,36 +56,19 @@ const OLD_NAMES: &[&str] = &["policies", "ttl", "max_ttl", "period", "num_uses",
 /// Lists whose order and repetitions mean nothing.
 const SETS: &[&str] = &["token_policies", "bound_audiences", "token_bound_cidrs"];
 
-/// Why an existing role is not written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RoleConflict {
-    /// It is bound to another issuer.
     #[error("role \"{name}\" is bound to issuer \"{}\", not to \"{}\"", one_line(.theirs), one_line(.ours))]
-    OtherIssuer {
-        name: String,
-        /// The issuer it is bound to.
-        theirs: String,
-        ours: String,
-    },
+    OtherIssuer { name: String, theirs: String, ours: String },
     /// The change needs `--replace-role`.
     #[error("role \"{name}\" is there already, and the change {}", .changes.join(", and "))]
-    NeedsReplace {
-        name: String,
-        /// What the change would do, as clauses.
-        changes: Vec<String>,
-    },
+    NeedsReplace { name: String, changes: Vec<String> },
     /// A bound that would be kept means something else without patterns.
     #[error("role \"{name}\" binds \"{}\" by a pattern, which is not kept", one_line(.claim))]
     Pattern { name: String, claim: String },
     /// Vault refuses it after everything else is written.
     #[error("role \"{name}\" would have a lease of {}, longer than its longest lease of {}", lease(*.ttl), lease(*.max_ttl))]
-    Lease {
-        name: String,
-        /// TTL in seconds.
-        ttl: u64,
-        /// Max TTL in seconds.
-        max_ttl: u64,
-    },
+    Lease { name: String, ttl: u64, max_ttl: u64 },
 }
 
 fn lease(seconds: u64) -> String {
@@ -126,9 +107,10 @@ impl RoleSpec {
         let mut claims = bound.clone();
         claims.insert("iss".to_owned(), json!(self.issuer));
         claims.insert("sub".to_owned(), json!(self.subjects));
-        let by_pattern = existing.get("bound_claims_type").and_then(Value::as_str) == Some("glob");
         let pattern = |value: &Value| strings(Some(value)).iter().any(|v| v.contains('*'));
-        if let Some((claim, _)) = claims.iter().find(|(claim, value)| by_pattern && *claim != "sub" && pattern(value)) {
+        if let Some((claim, _)) =
+            claims.iter().find(|(claim, value)| binds_by_pattern(existing) && *claim != "sub" && pattern(value))
+        {
             return Err(RoleConflict::Pattern { name: self.name.clone(), claim: claim.clone() });
         }
         role.insert("bound_claims".to_owned(), Value::Object(claims));
@@ -148,7 +130,6 @@ impl RoleSpec {
         }
     }
 
-    /// A role as it is written where there is none.
     fn fresh(&self) -> Document {
         let audiences = self.audiences.clone().unwrap_or_else(|| vec![DEFAULT_AUDIENCE.to_owned()]);
         let user_claim = self.user_claim.as_deref().unwrap_or(USER_CLAIM);
@@ -178,25 +159,20 @@ impl RoleSpec {
             "token_bound_cidrs": [],
             "token_type": "default",
         });
-        match role {
-            Value::Object(role) => role,
-            _ => Document::new(),
-        }
+        role.as_object().cloned().unwrap_or_default()
     }
 
     fn check_issuer(&self, existing: &Document) -> Result<(), RoleConflict> {
-        let bound = existing.get("bound_claims").and_then(|c| c.get("iss"));
-        for theirs in strings(bound) {
-            if theirs != self.issuer {
-                return Err(RoleConflict::OtherIssuer { name: self.name.clone(), theirs, ours: self.issuer.clone() });
+        match bound_claim(existing, "iss").into_iter().find(|theirs| *theirs != self.issuer) {
+            None => Ok(()),
+            Some(theirs) => {
+                Err(RoleConflict::OtherIssuer { name: self.name.clone(), theirs, ours: self.issuer.clone() })
             }
         }
-        Ok(())
     }
 
     /// What the change does that could admit or exclude a service account.
     fn delicate_changes(&self, existing: &Document, role: &Document) -> Vec<String> {
-        let claim = |document: &Document, name: &str| strings(document.get("bound_claims").and_then(|c| c.get(name)));
         let listed = |document: &Document, field: &str| strings(document.get(field));
         let mut changes = Vec::new();
         let mut compare = |old: Vec<String>, new: Vec<String>, gains: &str, loses: &str| {
@@ -209,12 +185,12 @@ impl RoleSpec {
             }
         };
         compare(listed(existing, "token_policies"), listed(role, "token_policies"), "adds policy", "takes away policy");
-        let subjects = claim(existing, "sub");
+        let subjects = bound_claim(existing, "sub");
         if !subjects.is_empty() {
-            compare(subjects.clone(), claim(role, "sub"), "lets in", "shuts out");
+            compare(subjects.clone(), bound_claim(role, "sub"), "lets in", "shuts out");
         }
-        let audiences = listed(existing, "bound_audiences");
-        compare(audiences, listed(role, "bound_audiences"), "accepts audience", "drops audience");
+        let (old, new) = (listed(existing, "bound_audiences"), listed(role, "bound_audiences"));
+        compare(old, new, "accepts audience", "drops audience");
         for field in ["role_type", "bound_claims_type", "user_claim"] {
             let (old, new) = (listed(existing, field).join(","), listed(role, field).join(","));
             if old != new {
@@ -225,7 +201,7 @@ impl RoleSpec {
         if let Some(subject) = &bound_subject {
             changes.push(format!("drops bound_subject \"{}\"", one_line(subject)));
         }
-        if claim(existing, "iss").is_empty() {
+        if bound_claim(existing, "iss").is_empty() {
             changes.push("binds it to this issuer, which it was not".to_owned());
         }
         if subjects.is_empty() && bound_subject.is_none() {
@@ -237,32 +213,21 @@ impl RoleSpec {
 
 /// Each string once, in order.
 fn once(items: &[String]) -> Vec<&String> {
-    let mut seen: Vec<&String> = Vec::new();
-    for item in items {
-        if !seen.contains(&item) {
-            seen.push(item);
-        }
-    }
-    seen
+    let mut seen = BTreeSet::new();
+    items.iter().filter(|item| seen.insert(*item)).collect()
 }
 
 /// The issuers that a role is bound to exactly; empty where it accepts any, or binds them by a
 /// pattern.
 pub fn bound_issuers(role: &Document) -> Vec<String> {
-    let issuers = strings(role.get("bound_claims").and_then(|claims| claims.get("iss")));
-    let by_pattern = role.get("bound_claims_type").and_then(Value::as_str) == Some("glob");
-    if by_pattern && issuers.iter().any(|issuer| issuer.contains('*')) { Vec::new() } else { issuers }
+    let issuers = bound_claim(role, "iss");
+    if binds_by_pattern(role) && issuers.iter().any(|issuer| issuer.contains('*')) { Vec::new() } else { issuers }
 }
 
 /// Whether a role accepts tokens of every cluster on the mount. Roles for OIDC accept no tokens
 /// at all (vault-plugin-auth-jwt `path_login.go`).
 pub fn takes_any_issuer(role: &Document) -> bool {
-    role.get("role_type").and_then(Value::as_str) != Some("oidc") && bound_issuers(role).is_empty()
-}
-
-/// Whether a role takes tokens of named issuers only.
-pub fn binds_an_issuer(role: &Document) -> bool {
-    !bound_issuers(role).is_empty()
+    !is_for_oidc(role) && bound_issuers(role).is_empty()
 }
 
 /// The role bound to exactly these issuers; the rest of it stays. What every role write
@@ -296,8 +261,22 @@ pub fn shared_identity(role: &Document) -> Option<String> {
     (!UNIQUE_CLAIMS.contains(&claim)).then(|| claim.to_owned())
 }
 
+pub(super) fn is_for_oidc(role: &Document) -> bool {
+    role.get("role_type").and_then(Value::as_str) == Some("oidc")
+}
+
+/// Whether `*` in a bound value stands for anything.
+pub(super) fn binds_by_pattern(role: &Document) -> bool {
+    role.get("bound_claims_type").and_then(Value::as_str) == Some("glob")
+}
+
+/// The values that a role accepts for a claim; empty where it does not bind it.
+pub(super) fn bound_claim(role: &Document, claim: &str) -> Vec<String> {
+    strings(role.get("bound_claims").and_then(|claims| claims.get(claim)))
+}
+
 /// A string, or a list of strings, as a list.
-pub(super) fn strings(value: Option<&Value>) -> Vec<String> {
+fn strings(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(one)) => vec![one.clone()],
         Some(Value::Array(many)) => many.iter().filter_map(|v| v.as_str().map(str::to_owned)).collect(),
@@ -310,11 +289,6 @@ pub(super) fn strings(value: Option<&Value>) -> Vec<String> {
 /// list of its own.
 pub fn changed_fields(existing: &Document, role: &Document) -> Vec<String> {
     differing(&comparable(existing), &comparable(role))
-}
-
-/// Whether writing `role` over `existing` would change nothing.
-pub fn unchanged(existing: &Document, role: &Document) -> bool {
-    changed_fields(existing, role).is_empty()
 }
 
 fn comparable(document: &Document) -> Document {

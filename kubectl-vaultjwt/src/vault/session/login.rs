@@ -11,18 +11,15 @@ use std::path::PathBuf;
 /// replace them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginMethod {
-    /// With a service account token.
     Jwt {
         mount: MountPath,
         role: String,
-        /// The file with the token.
         file: PathBuf,
     },
-    /// With `AppRole`.
     AppRole {
         mount: MountPath,
         role_id_file: PathBuf,
-        /// The file with the secret id, where the role binds one.
+        /// Where the role binds one.
         secret_id_file: Option<PathBuf>,
     },
 }
@@ -36,12 +33,10 @@ impl fmt::Display for LoginMethod {
     }
 }
 
-/// Why there is nothing to log in with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct NoCredentials {
     pub text: String,
-    /// The one thing to do about it.
     pub hint: Option<String>,
 }
 

@@ -2,32 +2,32 @@
 
 use crate::vault::session::login::{LoginFiles, LoginMethod, NoCredentials};
 use crate::vault::session::own_token::LoginCredentials;
-use crate::vault::settings::find_token;
 use crate::vault::settings::host::HostEnvironment;
-use crate::vault::settings::overrides::VaultOverrides;
+use crate::vault::settings::{VaultOverrides, find_token};
 use async_trait::async_trait;
 use shared::Secret;
 use shared::text::{one_line, os_cause};
 use std::path::Path;
+use std::sync::Arc;
 
-/// Files and variables of this process.
-pub struct HostLoginFiles<S> {
+pub struct HostLoginFiles {
     flags: VaultOverrides,
-    around: S,
+    around: Arc<dyn HostEnvironment + Send + Sync>,
 }
 
-impl<S: HostEnvironment> HostLoginFiles<S> {
-    pub fn new(flags: VaultOverrides, around: S) -> Self {
+impl HostLoginFiles {
+    pub fn new(flags: VaultOverrides, around: Arc<dyn HostEnvironment + Send + Sync>) -> Self {
         Self { flags, around }
     }
 
     fn secret(&self, what: &str, file: &Path) -> Result<Secret, NoCredentials> {
         let shown = one_line(&file.display().to_string());
-        let refuse = |why: &str| NoCredentials { text: format!("{what} file \"{shown}\" {why}"), hint: None };
-        let content = self.around.read(file).map_err(|error| NoCredentials {
-            text: format!("could not read {what} file \"{shown}\": {}", os_cause(&error)),
-            hint: None,
-        })?;
+        let no_credentials = |text| NoCredentials { text, hint: None };
+        let refuse = |why: &str| no_credentials(format!("{what} file \"{shown}\" {why}"));
+        let content = self
+            .around
+            .read(file)
+            .map_err(|error| no_credentials(format!("could not read {what} file \"{shown}\": {}", os_cause(&error))))?;
         let text = String::from_utf8_lossy(&content);
         match text.trim() {
             "" => Err(refuse("is empty")),
@@ -38,7 +38,7 @@ impl<S: HostEnvironment> HostLoginFiles<S> {
 }
 
 #[async_trait]
-impl<S: HostEnvironment + Clone + Send + Sync + 'static> LoginFiles for HostLoginFiles<S> {
+impl LoginFiles for HostLoginFiles {
     fn credentials(&self, login: &LoginMethod) -> Result<LoginCredentials, NoCredentials> {
         match login {
             LoginMethod::Jwt { mount, role, file } => Ok(LoginCredentials::Jwt {
@@ -58,7 +58,7 @@ impl<S: HostEnvironment + Clone + Send + Sync + 'static> LoginFiles for HostLogi
         // In a thread of its own, which can be left behind.
         let (found, token) = tokio::sync::oneshot::channel();
         let (flags, around) = (self.flags.clone(), self.around.clone());
-        std::thread::spawn(move || found.send(find_token(&flags, &around)));
+        std::thread::spawn(move || found.send(find_token(&flags, &*around)));
         let lost = |_| NoCredentials { text: "the search for a Vault token ended early".to_owned(), hint: None };
         token.await.map_err(lost)?.map_err(|error| NoCredentials { text: error.to_string(), hint: error.hint() })
     }
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn files_are_trimmed() {
         let outside = FakeHost::new().file("/jwt", "a.b.c\n").file("/role", "r1\n").file("/secret", " s1");
-        let files = HostLoginFiles::new(VaultOverrides::default(), outside);
+        let files = HostLoginFiles::new(VaultOverrides::default(), Arc::new(outside));
         assert!(
             matches!(files.credentials(&jwt("/jwt")), Ok(LoginCredentials::Jwt { jwt, .. }) if jwt.expose() == "a.b.c")
         );
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_named_and_not_shown() {
         let outside = FakeHost::new().file("/empty", "\n").file("/two", "a\nb").locked("/locked");
-        let files = HostLoginFiles::new(VaultOverrides::default(), outside);
+        let files = HostLoginFiles::new(VaultOverrides::default(), Arc::new(outside));
         for (login, why) in [
             (jwt("/none"), "could not read the service account token file \"/none\": no such file or directory"),
             (jwt("/locked"), "could not read the service account token file \"/locked\": permission denied"),
@@ -118,9 +118,10 @@ mod tests {
     #[tokio::test]
     async fn the_token_is_looked_for_where_it_first_was() {
         let outside = FakeHost::new().var("VAULT_ADDR", "https://v").file("/h/.vault-token", "hvs.file");
-        let files = HostLoginFiles::new(VaultOverrides::default(), outside);
+        let files = HostLoginFiles::new(VaultOverrides::default(), Arc::new(outside));
         assert_eq!(files.token().await, Ok(Secret::new("hvs.file")));
-        let files = HostLoginFiles::new(VaultOverrides::default(), FakeHost::new().var("VAULT_ADDR", "https://v"));
+        let files =
+            HostLoginFiles::new(VaultOverrides::default(), Arc::new(FakeHost::new().var("VAULT_ADDR", "https://v")));
         let none = files.token().await.unwrap_err();
         assert_eq!(
             (none.text.as_str(), none.hint.as_deref()),

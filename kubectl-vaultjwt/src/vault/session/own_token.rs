@@ -2,7 +2,7 @@
 //! give the next one. (Field names: Vault's API documentation, `auth/token` and
 //! `auth/approle`.)
 
-use crate::vault::http::client::{Client, under};
+use crate::vault::http::client::Client;
 use crate::vault::{Document, VaultError};
 use async_trait::async_trait;
 use reqwest::Method;
@@ -57,15 +57,6 @@ fn lease(fields: &Document, seconds: &str) -> Lease {
     Lease { ttl, renewable: fields.get("renewable").and_then(Value::as_bool).unwrap_or(false) }
 }
 
-impl Client {
-    fn auth(&self, method: &str, path: &str, mut answer: Document) -> Result<Document, VaultError> {
-        match answer.remove("auth") {
-            Some(Value::Object(auth)) => Ok(auth),
-            _ => Err(self.not_vault(&format!("{method} {path}"), "it has no \"auth\"".to_owned())),
-        }
-    }
-}
-
 #[async_trait]
 impl SessionToken for Client {
     fn held(&self) -> Option<Secret> {
@@ -77,14 +68,12 @@ impl SessionToken for Client {
     }
 
     async fn look_up(&self) -> Result<Lease, VaultError> {
-        let call = self.reading(Method::GET, vec!["auth", "token", "lookup-self"]);
-        let answer = self.send(&call).await?;
-        Ok(lease(&self.data(&call, answer)?, "ttl"))
+        Ok(lease(&self.ask(Method::GET, vec!["auth", "token", "lookup-self"]).await?, "ttl"))
     }
 
     async fn renew(&self) -> Result<Lease, VaultError> {
         let answer = self.write(vec!["auth", "token", "renew-self"], &json!({}), self.token()).await?;
-        Ok(lease(&self.auth("POST", "auth/token/renew-self", answer)?, "lease_duration"))
+        Ok(lease(&self.member("POST auth/token/renew-self", answer, "auth")?, "lease_duration"))
     }
 
     async fn log_in(&self, credentials: &LoginCredentials) -> Result<Lease, VaultError> {
@@ -98,14 +87,8 @@ impl SessionToken for Client {
                 (mount, body)
             }
         };
-        // Without the token that may be gone: the login must stand alone.
-        let answer = self.write(under(mount, &["login"]), &body, None).await?;
-        let path = format!("auth/{mount}/login");
-        let auth = self.auth("POST", &path, answer)?;
-        match auth.get("client_token").and_then(Value::as_str).filter(|token| !token.is_empty()) {
-            Some(token) => self.act_with(Some(Secret::new(token))),
-            None => return Err(self.not_vault(&format!("POST {path}"), "it has no \"client_token\"".to_owned())),
-        }
+        let (token, auth) = self.log_in_at(mount, &body).await?;
+        self.act_with(Some(token));
         Ok(lease(&auth, "lease_duration"))
     }
 }

@@ -5,7 +5,6 @@ use shared::text::one_line;
 use std::path::PathBuf;
 use url::Url;
 
-/// Where requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VaultAddress {
     /// The URL that `/v1/…` is added to. A path in it is kept.
@@ -23,13 +22,11 @@ pub enum AddressError {
     /// program that changes what Vault trusts asks instead.
     #[error("no Vault address is given")]
     Missing,
-    /// The text is no address of a Vault.
     #[error("the Vault address \"{shown}\" cannot be used: {why}")]
     Bad {
         /// The text, escaped and without a password.
         shown: String,
         why: String,
-        /// What to write instead.
         instead: Option<String>,
     },
 }
@@ -46,18 +43,18 @@ impl AddressError {
     }
 }
 
-/// Reads an address as typed.
 pub fn parse(typed: &str) -> Result<VaultAddress, AddressError> {
     let typed = typed.trim();
     if typed.is_empty() {
         return Err(AddressError::Missing);
     }
+    let shown = one_line(&without_password(typed));
     let bad = |why: &str, instead: Option<String>| {
-        Err(AddressError::Bad { shown: one_line(&without_password(typed)), why: why.to_owned(), instead })
+        Err(AddressError::Bad { shown: shown.clone(), why: why.to_owned(), instead })
     };
     let Some((scheme, rest)) = typed.split_once("://") else {
         // `vault:8200` would be a URL with the scheme `vault`.
-        return bad("it has no scheme", Some(format!("https://{}", one_line(&without_password(typed)))));
+        return bad("it has no scheme", Some(format!("https://{shown}")));
     };
     if scheme.eq_ignore_ascii_case("unix") {
         return unix(typed, rest);

@@ -3,13 +3,11 @@
 use crate::vault::settings::token_helper::{self, HelperError};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What lies outside the program, as far as settings come from there.
 pub trait HostEnvironment {
     fn var(&self, name: &str) -> Option<String>;
     fn home(&self) -> Option<PathBuf>;
-    /// Content of a file.
     fn read(&self, file: &Path) -> io::Result<Vec<u8>>;
     /// Every file under a directory, however deep, in a stable order. Links
     /// to directories are passed over: volumes of ConfigMaps have one
@@ -20,29 +18,6 @@ pub trait HostEnvironment {
     fn token_helper(&self, helper: &Path, address: &str) -> Result<Vec<u8>, HelperError>;
 }
 
-impl HostEnvironment for Arc<dyn HostEnvironment + Send + Sync> {
-    fn var(&self, name: &str) -> Option<String> {
-        (**self).var(name)
-    }
-
-    fn home(&self) -> Option<PathBuf> {
-        (**self).home()
-    }
-
-    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
-        (**self).read(file)
-    }
-
-    fn files(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        (**self).files(directory)
-    }
-
-    fn token_helper(&self, helper: &Path, address: &str) -> Result<Vec<u8>, HelperError> {
-        (**self).token_helper(helper, address)
-    }
-}
-
-/// The real surroundings of this process.
 #[derive(Clone, Copy, Debug)]
 pub struct RealHost;
 

@@ -5,24 +5,40 @@
 pub mod address;
 pub mod host;
 pub mod operator_token;
-pub mod overrides;
 pub mod token_helper;
 pub mod vault_cli_config;
 
 use crate::vault::settings::address::{AddressError, VaultAddress};
 use crate::vault::settings::host::HostEnvironment;
 use crate::vault::settings::operator_token::TokenError;
-use crate::vault::settings::overrides::VaultOverrides;
 use shared::Secret;
 use shared::env::{CaSource, DEFAULT_TIMEOUT, EnvError, Lookup, VaultEnv};
 use shared::text::one_line;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Which certificate authorities may speak for Vault.
+/// What the user sets over the environment and the files of the vault CLI: each value replaces
+/// the environment variable in its comment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VaultOverrides {
+    /// `VAULT_ADDR`
+    pub addr: Option<String>,
+    /// `VAULT_NAMESPACE`
+    pub namespace: Option<String>,
+    /// `VAULT_CACERT`
+    pub ca_cert: Option<String>,
+    /// `VAULT_CAPATH`
+    pub ca_path: Option<String>,
+    /// `VAULT_SKIP_VERIFY`
+    pub skip_verify: Option<bool>,
+    /// `VAULT_TLS_SERVER_NAME`
+    pub tls_server_name: Option<String>,
+    /// `VAULT_CLIENT_TIMEOUT`; zero for no limit.
+    pub timeout: Option<Duration>,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Those of the system.
     System,
     Only(Vec<Pem>),
 }
@@ -35,7 +51,6 @@ pub struct Pem {
     pub text: Vec<u8>,
 }
 
-/// A client certificate and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientIdentity {
     /// `VAULT_CLIENT_CERT`: the certificate with its chain.
@@ -44,14 +59,11 @@ pub struct ClientIdentity {
     pub key: (String, Secret),
 }
 
-/// Everything a client needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where requests go.
     pub address: VaultAddress,
     /// The namespace, without slashes at its ends.
     pub namespace: Option<String>,
-    /// The authorities that verify Vault's certificate.
     pub trust: Trust,
     /// Whether Vault's certificate is taken as it comes.
     pub skip_verify: bool,
@@ -59,7 +71,6 @@ pub struct Settings {
     pub server_name: Option<String>,
     /// Bound on one request with its retries; `None` for no bound.
     pub timeout: Option<Duration>,
-    /// The client certificate, where one is given.
     pub identity: Option<ClientIdentity>,
     /// The operator's token; `None` where the program logs in itself.
     pub token: Option<Secret>,
@@ -67,24 +78,18 @@ pub struct Settings {
 
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The address is missing or wrong.
     #[error(transparent)]
     Address(#[from] AddressError),
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// An environment variable has a value that means nothing.
     #[error(transparent)]
     Environment(#[from] EnvError),
-    /// The namespace has characters that cannot travel in a header.
     #[error("the Vault namespace \"{}\" has blanks or control characters", one_line(.0))]
     Namespace(String),
-    /// The TLS server name is no host name.
     #[error("the TLS server name \"{}\" is not a host name", one_line(.0))]
     ServerName(String),
-    /// Only one half of the client certificate is given.
     #[error("{0} is set, but {1} is not")]
     HalfIdentity(String, String),
-    /// A file with certificates or a key cannot be read.
     #[error("could not read {what} \"{}\": {}", one_line(file), one_line(why))]
     Unreadable {
         /// What the file is, for example `the CA certificate file`.
@@ -92,12 +97,10 @@ pub enum SettingsError {
         file: String,
         why: String,
     },
-    /// A file without what it should hold.
     #[error("{source_name} holds no {what} in PEM form")]
     NoPem {
         /// The file or variable, ready to show.
         source_name: String,
-        /// `certificate`.
         what: &'static str,
     },
 }
@@ -164,7 +167,6 @@ fn typed_address<'a>(flags: &'a VaultOverrides, env: &'a VaultEnv) -> &'a str {
     flags.addr.as_deref().or(env.address.as_deref()).unwrap_or_default()
 }
 
-/// The token as it can be found now.
 pub fn find_token(flags: &VaultOverrides, around: &dyn HostEnvironment) -> Result<Secret, SettingsError> {
     let env = VaultEnv::read(|name| around.var(name))?;
     // The address as typed: it is by this text that helpers find a token.
@@ -174,10 +176,7 @@ pub fn find_token(flags: &VaultOverrides, around: &dyn HostEnvironment) -> Resul
 /// Reads the certificate authorities. Every file must hold one, as with the
 /// vault CLI: a file that is passed over is a trust that is missing.
 fn trust(ca: Option<CaSource>, around: &dyn HostEnvironment) -> Result<Trust, SettingsError> {
-    let file = |path: &Path| {
-        let text = read("the CA certificate file", path, around)?;
-        certificates(Pem { source: format!("the CA certificate file \"{}\"", shown(path)), text })
-    };
+    let file = |path: &Path| certificates(read("the CA certificate file", path, around)?);
     let pems = match ca {
         None => return Ok(Trust::System),
         Some(CaSource::Bytes(text)) => {
@@ -185,14 +184,11 @@ fn trust(ca: Option<CaSource>, around: &dyn HostEnvironment) -> Result<Trust, Se
         }
         Some(CaSource::File(path)) => vec![file(Path::new(&path))?],
         Some(CaSource::Directory(path)) => {
-            let files = around.files(Path::new(&path)).map_err(|e| SettingsError::Unreadable {
-                what: "the CA certificate directory",
-                file: path.clone(),
-                why: shared::text::os_cause(&e),
-            })?;
+            let what = "the CA certificate directory";
+            let directory = Path::new(&path);
+            let files = around.files(directory).map_err(|error| unreadable(what, directory, &error))?;
             if files.is_empty() {
-                let source_name = format!("the CA certificate directory \"{}\"", one_line(&path));
-                return Err(SettingsError::NoPem { source_name, what: "certificate" });
+                return Err(SettingsError::NoPem { source_name: named(what, directory), what: "certificate" });
             }
             files.iter().map(|path| file(path)).collect::<Result<_, _>>()?
         }
@@ -214,36 +210,36 @@ fn identity(around: &dyn HostEnvironment) -> Result<Option<ClientIdentity>, Sett
         (None, Some((given, _))) => return half(given, "KEY", "CERT"),
         (Some((_, certificate)), Some((_, key))) => (PathBuf::from(certificate), PathBuf::from(key)),
     };
-    let text = read("the client certificate file", &certificate, around)?;
-    let certificate =
-        certificates(Pem { source: format!("the client certificate file \"{}\"", shown(&certificate)), text })?;
-    let source = format!("the client key file \"{}\"", shown(&key));
-    let text = read("the client key file", &key, around)?;
-    if !pem::parse_many(&text).is_ok_and(|all| all.iter().any(|p| p.tag().ends_with("PRIVATE KEY"))) {
-        return Err(SettingsError::NoPem { source_name: source, what: "private key" });
-    }
-    let key = (source, Secret::new(String::from_utf8_lossy(&text)));
+    let certificate = certificates(read("the client certificate file", &certificate, around)?)?;
+    let key = holding("private key", |tag| tag.ends_with("PRIVATE KEY"), read("the client key file", &key, around)?)?;
+    let key = (key.source, Secret::new(String::from_utf8_lossy(&key.text)));
     Ok(Some(ClientIdentity { certificate, key }))
 }
 
-fn read(what: &'static str, file: &Path, around: &dyn HostEnvironment) -> Result<Vec<u8>, SettingsError> {
-    around.read(file).map_err(|e| SettingsError::Unreadable {
-        what,
-        file: file.display().to_string(),
-        why: shared::text::os_cause(&e),
-    })
+fn named(what: &str, path: &Path) -> String {
+    format!("{what} \"{}\"", one_line(&path.display().to_string()))
+}
+
+fn unreadable(what: &'static str, path: &Path, error: &std::io::Error) -> SettingsError {
+    SettingsError::Unreadable { what, file: path.display().to_string(), why: shared::text::os_cause(error) }
+}
+
+fn read(what: &'static str, file: &Path, around: &dyn HostEnvironment) -> Result<Pem, SettingsError> {
+    let text = around.read(file).map_err(|error| unreadable(what, file, &error))?;
+    Ok(Pem { source: named(what, file), text })
 }
 
 /// `pem` itself, if it holds a certificate.
 fn certificates(pem: Pem) -> Result<Pem, SettingsError> {
-    match pem::parse_many(&pem.text) {
-        Ok(all) if all.iter().any(|p| p.tag() == "CERTIFICATE") => Ok(pem),
-        _ => Err(SettingsError::NoPem { source_name: pem.source, what: "certificate" }),
-    }
+    holding("certificate", |tag| tag == "CERTIFICATE", pem)
 }
 
-fn shown(path: &Path) -> String {
-    one_line(&path.display().to_string())
+/// `pem` itself, if one of its blocks has such a tag.
+fn holding(what: &'static str, tag: impl Fn(&str) -> bool, pem: Pem) -> Result<Pem, SettingsError> {
+    match pem::parse_many(&pem.text) {
+        Ok(all) if all.iter().any(|block| tag(block.tag())) => Ok(pem),
+        _ => Err(SettingsError::NoPem { source_name: pem.source, what }),
+    }
 }
 
 #[cfg(test)]

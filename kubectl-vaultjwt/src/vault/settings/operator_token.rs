@@ -13,20 +13,12 @@ use std::path::{Path, PathBuf};
 /// Why there is no usable token. None of these shows a token.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// There is none anywhere.
     #[error("no Vault token")]
     Missing,
-    /// There is one, but no token looks like that.
     #[error("the Vault token in {0} has blanks, line breaks or other characters that no token has")]
     Unprintable(String),
-    /// The token's file, or the vault CLI's configuration, cannot be read.
     #[error("could not read {what} \"{}\": {}", one_line(file), one_line(why))]
-    Unreadable {
-        /// What the file is.
-        what: &'static str,
-        file: String,
-        why: String,
-    },
+    Unreadable { what: &'static str, file: String, why: String },
     /// The vault CLI's configuration says something that is not understood. It may name a
     /// helper: a token left in a file from earlier may be another user's.
     #[error("could not read the vault CLI's configuration \"{}\": {why}", one_line(file))]
@@ -35,15 +27,8 @@ pub enum TokenError {
         /// The cause, without content of the file.
         why: String,
     },
-    /// Vault's and OpenBao's configuration name different helpers.
     #[error("\"{}\" and \"{}\" name different token helpers", one_line(first), one_line(second))]
-    TwoHelpers {
-        /// Path of the one.
-        first: String,
-        /// Path of the other.
-        second: String,
-    },
-    /// The token helper gave none.
+    TwoHelpers { first: String, second: String },
     #[error("{error}")]
     Helper {
         /// The configuration that names the helper.
@@ -87,17 +72,13 @@ pub fn find(address: &str, around: &dyn HostEnvironment) -> Result<Secret, Token
         return trimmed(&output, &source);
     }
     let file = match env.value("TOKEN_PATH") {
-        Some(path) => Some(expand(&path, home.as_deref())),
-        None => in_home(".vault-token"),
+        Some(path) => expand(&path, home.as_deref()),
+        None => in_home(".vault-token").ok_or(TokenError::Missing)?,
     };
-    let Some(file) = file else { return Err(TokenError::Missing) };
-    match read("the Vault token file", &file, around)? {
-        None => Err(TokenError::Missing),
-        Some(content) => trimmed(&content, &format!("\"{}\"", one_line(&file.display().to_string()))),
-    }
+    let content = read("the Vault token file", &file, around)?.ok_or(TokenError::Missing)?;
+    trimmed(&content, &format!("\"{}\"", one_line(&file.display().to_string())))
 }
 
-/// The token in the environment, where there is one.
 pub fn of_variable(around: &dyn HostEnvironment) -> Result<Option<Secret>, TokenError> {
     let env = Lookup(|name: &str| around.var(name));
     env.named("TOKEN").map(|(variable, token)| printable(&token, &variable)).transpose()

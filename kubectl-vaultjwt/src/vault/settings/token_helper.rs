@@ -38,28 +38,17 @@ pub enum HelperError {
     /// Its path depends on the working directory.
     #[error("the token helper \"{}\" is not an absolute path", one_line(.0))]
     Relative(String),
-    /// It cannot be started.
     #[error("could not run the token helper \"{}\": {}", one_line(helper), one_line(why))]
     NotRun { helper: String, why: String },
     /// It did not end in time, and was killed.
     #[error("the token helper \"{}\" did not finish within {limit:?}", one_line(helper))]
-    Slow {
-        helper: String,
-        /// The time it had.
-        limit: Duration,
-    },
+    Slow { helper: String, limit: Duration },
     /// It ended, but something it had started can still write, so that it is not known whether
     /// the token is complete.
     #[error("the token helper \"{}\" left a program behind that kept its output open for {limit:?}", one_line(helper))]
-    HeldOpen {
-        helper: String,
-        /// The time it had.
-        limit: Duration,
-    },
-    /// It wrote more than any token has.
+    HeldOpen { helper: String, limit: Duration },
     #[error("the token helper \"{}\" wrote more than {} KiB", one_line(.0), OUTPUT_LIMIT / 1024)]
     TooLong(String),
-    /// It says that it failed.
     #[error("the token helper \"{}\" failed with {how}{}", one_line(helper), because(complaint))]
     Failed {
         helper: String,
@@ -78,20 +67,15 @@ impl HelperError {
     /// The one thing to do next, where `config` names the helper.
     pub fn hint(&self, config: &str) -> String {
         let config = one_line(config);
-        match self {
-            Self::Relative(_) => format!("give its absolute path in \"{config}\", or set VAULT_TOKEN"),
-            Self::NotRun { .. } => {
-                format!("name a program that can be run as token_helper in \"{config}\", or set VAULT_TOKEN")
-            }
-            Self::Slow { .. } => {
-                "run it by hand with the argument get to see what it waits for, or set VAULT_TOKEN".to_owned()
-            }
-            Self::HeldOpen { .. } => {
-                "let the helper start it with its output sent elsewhere (>/dev/null), or set VAULT_TOKEN".to_owned()
-            }
-            Self::TooLong(_) => "let the helper write the token alone, or set VAULT_TOKEN".to_owned(),
-            Self::Failed { .. } => "run 'vault login', or set VAULT_TOKEN".to_owned(),
-        }
+        let first: &str = match self {
+            Self::Relative(_) => &format!("give its absolute path in \"{config}\""),
+            Self::NotRun { .. } => &format!("name a program that can be run as token_helper in \"{config}\""),
+            Self::Slow { .. } => "run it by hand with the argument get to see what it waits for",
+            Self::HeldOpen { .. } => "let the helper start it with its output sent elsewhere (>/dev/null)",
+            Self::TooLong(_) => "let the helper write the token alone",
+            Self::Failed { .. } => "run 'vault login'",
+        };
+        format!("{first}, or set VAULT_TOKEN")
     }
 }
 
@@ -102,19 +86,12 @@ pub fn get(helper: &Path, address: &str, limit: Duration) -> Result<Vec<u8>, Hel
     if !helper.is_absolute() {
         return Err(HelperError::Relative(name));
     }
-    let not_run = |e: &io::Error| HelperError::NotRun { helper: name.clone(), why: os_cause(e) };
     // The system says of a directory that permission is denied.
-    if std::fs::metadata(helper).map_err(|e| not_run(&e))?.is_dir() {
+    if std::fs::metadata(helper).map_err(not_run(&name))?.is_dir() {
         return Err(HelperError::NotRun { helper: name, why: "it is a directory".to_owned() });
     }
-    let mut child = start(helper.as_os_str(), address).map_err(|e| not_run(&e))?;
-    let result = watch(&mut child, deadline).map_err(|end| match end {
-        End::Late => HelperError::Slow { helper: name.clone(), limit },
-        End::HeldOpen => HelperError::HeldOpen { helper: name.clone(), limit },
-        End::TooLong => HelperError::TooLong(name.clone()),
-        End::Failed(status, complaint) => HelperError::Failed { helper: name.clone(), how: how(status), complaint },
-        End::System(e) => not_run(&e),
-    });
+    let mut child = start(helper.as_os_str(), address).map_err(not_run(&name))?;
+    let result = watch(&mut child, &name, limit, deadline);
     if result.is_err() {
         // It may have ended by itself. Where it has not, a thread waits for its
         // end, because a process stuck in the system outlives even a kill.
@@ -139,44 +116,39 @@ fn start(helper: &OsStr, address: &str) -> io::Result<Child> {
         .spawn()
 }
 
-/// How it went where it did not go well.
-enum End {
-    Late,
-    HeldOpen,
-    TooLong,
-    Failed(ExitStatus, String),
-    System(io::Error),
+fn not_run(helper: &str) -> impl Fn(io::Error) -> HelperError {
+    move |error| HelperError::NotRun { helper: helper.to_owned(), why: os_cause(&error) }
 }
 
 /// The output of `child`, if it ends well before `deadline`.
-fn watch(child: &mut Child, deadline: Instant) -> Result<Vec<u8>, End> {
-    let closed = || End::System(io::Error::other("its output is not there"));
-    let output = read_output(child.stdout.take().ok_or_else(closed)?).map_err(End::System)?;
-    let complaint = read_complaint(child.stderr.take().ok_or_else(closed)?).map_err(End::System)?;
+fn watch(child: &mut Child, helper: &str, limit: Duration, deadline: Instant) -> Result<Vec<u8>, HelperError> {
+    let not_run = not_run(helper);
+    let closed = || not_run(io::Error::other("its output is not there"));
+    let output = read_output(child.stdout.take().ok_or_else(closed)?).map_err(&not_run)?;
+    let complaint = read_complaint(child.stderr.take().ok_or_else(closed)?).map_err(&not_run)?;
+    let helper = helper.to_owned();
     let output = match output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-        Ok(output) => output.map_err(End::System)?,
-        Err(_) => {
-            let ended = child.try_wait().map_err(End::System)?.is_some();
-            return Err(if ended { End::HeldOpen } else { End::Late });
-        }
+        Ok(output) => output.map_err(&not_run)?,
+        Err(_) if child.try_wait().map_err(&not_run)?.is_some() => return Err(HelperError::HeldOpen { helper, limit }),
+        Err(_) => return Err(HelperError::Slow { helper, limit }),
     };
     if output.len() as u64 > OUTPUT_LIMIT {
-        return Err(End::TooLong);
+        return Err(HelperError::TooLong(helper));
     }
     // Nearly always the helper ends right after its output does. Waiting for it
     // in a thread would take the handle away that it must be killed by.
     let status = loop {
-        match child.try_wait().map_err(End::System)? {
+        match child.try_wait().map_err(&not_run)? {
             Some(status) => break status,
-            None if Instant::now() >= deadline => return Err(End::Late),
+            None if Instant::now() >= deadline => return Err(HelperError::Slow { helper, limit }),
             None => thread::sleep(Duration::from_millis(2)),
         }
     };
     if status.success() {
-        Ok(output)
-    } else {
-        Err(End::Failed(status, complaint.recv_timeout(COMPLAINT_WAIT).unwrap_or_default()))
+        return Ok(output);
     }
+    let complaint = complaint.recv_timeout(COMPLAINT_WAIT).unwrap_or_default();
+    Err(HelperError::Failed { helper, how: how(status), complaint })
 }
 
 /// Reads up to one byte more than is allowed. In a thread, as are the

@@ -88,7 +88,9 @@ impl Folder {
 
     fn resolve_env(&self, flags: KubeconfigOverrides, pairs: &[(&str, &str)]) -> Result<Connection, KubeconfigError> {
         let env = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
-        resolve_with(&flags, &env, &self.0.path().join("pod"))
+        let flags = entries::given(&flags);
+        let loaded = files::load(flags.kubeconfig.as_deref(), &env)?;
+        resolve_loaded(flags, loaded, &env, &self.0.path().join("pod"))
     }
 
     /// The error and its hint, with the folder's path as `DIR`.

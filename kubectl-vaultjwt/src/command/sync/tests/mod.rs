@@ -5,7 +5,7 @@ use super::observe::{Found, Observed};
 use super::report::Outcome;
 use super::*;
 use crate::cluster::ClusterTarget;
-use crate::command::mount::{Grounds, MountOptions, SharingConsent};
+use crate::command::mount::{Grounds, MountOptions, MountPlan, SharingConsent};
 use crate::issuer::request::IssuerOverrides;
 use crate::issuer::{CloudAnswer, KeySource, NamedBy, Resolved};
 use crate::keychain::Owner;
@@ -72,7 +72,7 @@ fn input(scope: Scope) -> SyncInput {
     }
 }
 
-fn plan(sync: &SyncRun<'_>, document: Option<&Document>, input: &SyncInput) -> plan::SyncPlan {
+fn plan(sync: &SyncRun<'_>, document: Option<&Document>, input: &SyncInput) -> MountPlan {
     sync.plan(MountSnapshot { document, now: input.now }, &Roles::NotRead).unwrap()
 }
 
@@ -84,8 +84,8 @@ fn mount(clusters: Vec<Observed>) -> Document {
 }
 
 /// What the rows say.
-fn rows(sync: &SyncRun<'_>, members: &plan::Members) -> Vec<(String, Outcome, usize)> {
-    let rows = SyncReport::rows(sync, members);
+fn rows(sync: &SyncRun<'_>, members: &[plan::GroupPlan]) -> Vec<(String, Outcome, usize)> {
+    let rows = report::rows(sync, members);
     rows.into_iter().map(|row| (row.context, row.outcome, row.keys.len())).collect()
 }
 
@@ -134,7 +134,7 @@ fn contexts_that_claim_to_be_one_newcomer_are_refused_together() {
     }
     let sync =
         SyncRun::new(&input, vec![seen("prod", "1", &[1], true), over(evil(), seen("evil", "1", &[1, 9], true))]);
-    let rows = SyncReport::rows(&sync, &plan(&sync, None, &input).members);
+    let rows = report::rows(&sync, &plan(&sync, None, &input).members);
     assert_eq!(
         rows[1].error.as_deref(),
         Some("contexts \"prod\" and \"evil\" claim to be https://k (cluster 1), by different ways")
@@ -183,7 +183,7 @@ fn a_context_without_evidence_counts_for_nothing_beside_one_with_it() {
     let sync = SyncRun::new(&pruning, vec![indirect(&[1, 2]), seen("a", "1", &[2], false)]);
     let planned = plan(&sync, Some(&there), &pruning);
     assert_eq!(rows(&sync, &planned.members)[1], ("a".to_owned(), Outcome::Changed, 2));
-    let row = &SyncReport::rows(&sync, &planned.members)[1];
+    let row = &report::rows(&sync, &planned.members)[1];
     assert_eq!(row.count(KeyAction::Remove), 1);
 }
 
@@ -227,7 +227,7 @@ fn who_was_taken_off_meanwhile_is_not_told_as_refreshed() {
     let done = plan(&sync, Some(&there), &input).members;
     assert_eq!(rows(&sync, &done)[0].1, Outcome::Changed);
     let without = mount(vec![seen("b", "2", &[5], true)]);
-    let ended = done.unless_refused(plan(&sync, Some(&without), &input).members);
+    let ended = plan::unless_refused(done, plan(&sync, Some(&without), &input).members);
     assert_eq!(rows(&sync, &ended)[0].1, Outcome::Failed);
 }
 

@@ -435,20 +435,19 @@ pub fn enroll(world: &World, contexts: &[&str]) {
 
 /// Runs until the test's own steps are done.
 pub async fn watching<F: Future<Output = ()>>(world: &World, input: &WatchInput, steps: F) -> Stats {
-    let stats = StatsCell::new("jwt");
-    let notes = WarnOnce::new(world, &stats);
+    let stats = StatsCell::new(Stats::new("jwt"));
+    let reporter = Reporter::new(world, &stats);
     let ports = WatchPorts {
         sync: SyncPorts {
             clusters: world,
             sources: Sources { site: world, clouds: world },
             vault: world,
-            progress: &notes,
+            progress: &reporter,
         },
         token: world,
         login_files: world,
-        journal: world,
-        stats: &stats,
+        reporter: &reporter,
     };
     run(ports, input, steps).await;
-    stats.get()
+    stats.into_inner()
 }

@@ -2,9 +2,8 @@
 //! the error texts.
 
 use super::*;
-use crate::vault::settings::overrides::VaultOverrides;
 use crate::vault::settings::tests::FakeHost;
-use crate::vault::settings::{ClientIdentity, Pem};
+use crate::vault::settings::{ClientIdentity, Pem, VaultOverrides};
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use std::io::{Read, Write};
