@@ -6,14 +6,11 @@ use crate::command::watch::event::{About, Event};
 use crate::command::watch::input::{WatchInput, WatchPorts};
 use crate::vault::VaultError;
 use crate::vault::session::login::LoginMethod;
-use crate::vault::session::own_token::Lease;
+use shared::lease::{Lease, renew_after};
 use shared::refusal::{Refusal, classify};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Fractions of the TTL between which a token is renewed, at random. Earlier than Vault Agent
-/// (0.70 to 0.73), so that an outage for 30 % of the TTL does no harm.
-const RENEW: std::ops::Range<f64> = 0.6..0.7;
 /// A renewal that was not answered is retried after this part of the remaining TTL, and not
 /// sooner than that many seconds.
 const RENEW_AGAIN: (f64, f64) = (0.1, 5.0);
@@ -284,7 +281,7 @@ impl<'a> VaultSession<'a> {
         let now = Instant::now();
         let known = before.map_or(Duration::ZERO, |before| before.full);
         let ends = lease.ttl.map(|ttl| now + ttl);
-        let act = lease.ttl.map(|ttl| now + ttl.mul_f64(rand::random_range(RENEW)));
+        let act = lease.ttl.map(|ttl| now + renew_after(ttl, rand::random()));
         let full = lease.ttl.unwrap_or_default().max(known);
         self.state = State::Live(Live { ends, act, full, renewable: lease.renewable });
         self.in_vain = 0;

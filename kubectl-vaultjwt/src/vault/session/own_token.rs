@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use reqwest::Method;
 use serde_json::{Value, json};
 use shared::Secret;
+use shared::lease::{self, Lease};
 use shared::mount::MountPath;
-use std::time::Duration;
 
 /// What to log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +24,6 @@ pub enum LoginCredentials {
         /// Its secret id, where the role binds one.
         secret_id: Option<Secret>,
     },
-}
-
-/// The TTL of a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    /// From now on; `None` for a token that does not expire.
-    pub ttl: Option<Duration>,
-    pub renewable: bool,
 }
 
 #[async_trait]
@@ -53,7 +45,7 @@ pub trait SessionToken: Send + Sync {
 }
 
 fn lease(fields: &Document, seconds: &str) -> Lease {
-    let ttl = fields.get(seconds).and_then(Value::as_u64).filter(|seconds| *seconds > 0).map(Duration::from_secs);
+    let ttl = fields.get(seconds).and_then(Value::as_u64).filter(|seconds| *seconds > 0).map(lease::from_seconds);
     Lease { ttl, renewable: fields.get("renewable").and_then(Value::as_bool).unwrap_or(false) }
 }
 
