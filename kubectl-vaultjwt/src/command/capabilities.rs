@@ -20,17 +20,21 @@ impl Right {
     }
 }
 
-/// Those of `needed` that the token lacks; none where Vault does not say.
-pub async fn missing(vault: &dyn Vault, progress: &dyn Progress, needed: &[Right]) -> Vec<Right> {
+#[derive(Debug, thiserror::Error)]
+#[error("the Vault token may not do all that this needs; nothing was changed")]
+pub struct MissingRights(pub Vec<Right>);
+
+/// Refuses where the token lacks some of `needed`; passes where Vault does not say.
+pub async fn check(vault: &dyn Vault, progress: &dyn Progress, needed: &[Right]) -> Result<(), MissingRights> {
     if needed.is_empty() {
-        return Vec::new();
+        return Ok(());
     }
     let paths: Vec<String> = needed.iter().map(|right| right.path.clone()).collect();
     let held = match vault.capabilities(&paths).await {
         Ok(held) => held,
         Err(why) => {
             progress.step(Step::Detail(format!("the token's rights were not checked: {why}")));
-            return Vec::new();
+            return Ok(());
         }
     };
     let lacks = |right: &&Right| {
@@ -39,14 +43,17 @@ pub async fn missing(vault: &dyn Vault, progress: &dyn Progress, needed: &[Right
             !right.capabilities.iter().all(|wanted| has(wanted))
         })
     };
-    needed.iter().filter(lacks).cloned().collect()
+    let missing: Vec<Right> = needed.iter().filter(lacks).cloned().collect();
+    if missing.is_empty() { Ok(()) } else { Err(MissingRights(missing)) }
 }
 
-/// The policy lines (HCL) to add.
-pub fn hint(missing: &[Right]) -> String {
-    let line = |right: &Right| {
-        let quoted: Vec<String> = right.capabilities.iter().map(|c| format!("\"{c}\"")).collect();
-        format!("\npath \"{}\" {{ capabilities = [{}] }}", one_line(&right.path), quoted.join(", "))
-    };
-    format!("a policy of it must have:{}", missing.iter().map(line).collect::<String>())
+impl MissingRights {
+    /// The policy lines (HCL) to add.
+    pub fn hint(&self) -> String {
+        let line = |right: &Right| {
+            let quoted: Vec<String> = right.capabilities.iter().map(|c| format!("\"{c}\"")).collect();
+            format!("\npath \"{}\" {{ capabilities = [{}] }}", one_line(&right.path), quoted.join(", "))
+        };
+        format!("a policy of it must have:{}", self.0.iter().map(line).collect::<String>())
+    }
 }

@@ -4,7 +4,8 @@
 //! Several commands use the rest: `mount` plans the keys of clusters on one mount,
 //! `capabilities` checks the Vault token's rights, `prove_issuer` and `possession` request
 //! and check tokens, `ways` says which ways to a cluster are recorded. `progress`
-//! has the ports to the user, `report` and `failure` are what commands return.
+//! has the ports to the user, `report` and `failure` are what commands return. `words`
+//! makes sentences.
 
 pub mod capabilities;
 pub mod failure;
@@ -20,6 +21,7 @@ pub mod status;
 pub mod sync;
 pub mod watch;
 pub mod ways;
+mod words;
 
 pub use progress::{Confirm, Progress, Reply, Step, patiently};
 

@@ -5,10 +5,9 @@
 //! random audience of this very request. Its times are checked as well, since every
 //! verifier does that.
 
-use crate::keychain::jwk::PublishedKey;
+use crate::keychain::jwk::{PublishedKey, signer};
 use crate::keychain::key_id::KeyId;
 use crate::keychain::provenance::time_text;
-use crate::keychain::signature::signer;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::text::one_line;

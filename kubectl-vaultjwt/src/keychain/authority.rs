@@ -61,9 +61,8 @@ impl FromStr for AuthorityId {
 /// The root that certificates lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Root {
-    /// At this authority.
     Authority(AuthorityId),
-    /// At one of the roots of the operating system.
+    /// One of the roots of the operating system.
     System,
 }
 
@@ -98,7 +97,6 @@ pub enum Authority {
     Pod { id: AuthorityId },
     /// Anything else: a proxy that ends TLS, system roots, a path, loopback.
     Indirect {
-        /// The root that the certificates lead to.
         root: Root,
         /// Scheme, host, port and path.
         url: String,
@@ -195,13 +193,11 @@ pub fn is_generic_name(name: &str) -> bool {
         let service = SERVICE_ADDRESSES.iter().any(|service| *service == address.to_string());
         return address.is_loopback() || address.is_unspecified() || link_local || service;
     }
+    let domains = [".localhost", ".cluster.local", ".docker.internal", ".minikube.internal"];
     name == "localhost"
-        || name.ends_with(".localhost")
         || name.starts_with("kubernetes")
         || name.split('.').any(|label| label == "svc")
-        || name.ends_with(".cluster.local")
-        || name.ends_with(".docker.internal")
-        || name.ends_with(".minikube.internal")
+        || domains.iter().any(|domain| name.ends_with(domain))
 }
 
 #[cfg(test)]

@@ -87,11 +87,13 @@ impl MountKey {
 
     /// The algorithms its tokens may carry; `None` where that is not known.
     pub fn algorithms(&self) -> Option<Vec<String>> {
-        let key = self.key.as_ref()?;
-        match self.provenance() {
-            Some(mark) if !mark.alg.is_empty() => Some(vec![mark.alg.clone()]),
-            _ => Some(key.algorithms().iter().map(|alg| (*alg).to_owned()).collect()),
-        }
+        let alg = self.provenance().map(|mark| mark.alg.as_str()).filter(|alg| !alg.is_empty());
+        Some(self.key.as_ref()?.algorithms(alg))
+    }
+
+    /// `kid` in its provenance.
+    pub(super) fn kid(&self) -> Option<String> {
+        self.provenance().and_then(Provenance::kid)
     }
 
     pub fn provenance(&self) -> Option<&Provenance> {
@@ -102,14 +104,27 @@ impl MountKey {
     }
 }
 
-/// The ways recorded for an owner: the union over its keys, in order.
+/// The provenance of each of an owner's keys.
+pub(super) fn provenance_of<'e>(elements: &'e [MountKey], owner: &Owner) -> impl Iterator<Item = &'e Provenance> {
+    elements.iter().filter_map(MountKey::provenance).filter(move |mark| mark.owner == *owner)
+}
+
+/// The ways recorded for an owner.
 pub fn authorities(elements: &[MountKey], owner: &Owner) -> Vec<Authority> {
+    union(provenance_of(elements, owner).flat_map(|mark| &mark.authorities))
+}
+
+/// The issuers that an owner's cluster had before, as far as its keys say.
+pub fn previous_issuers(elements: &[MountKey], owner: &Owner) -> Vec<String> {
+    union(provenance_of(elements, owner).flat_map(|mark| &mark.previous_issuers))
+}
+
+/// Each once, in order.
+fn union<'e, T: PartialEq + Clone + 'e>(items: impl Iterator<Item = &'e T>) -> Vec<T> {
     let mut all = Vec::new();
-    for provenance in elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner) {
-        for authority in &provenance.authorities {
-            if !all.contains(authority) {
-                all.push(authority.clone());
-            }
+    for item in items {
+        if !all.contains(item) {
+            all.push(item.clone());
         }
     }
     all

@@ -110,8 +110,7 @@ impl Form {
     /// Whether `evidence` is enough for `step`, or what is missing.
     pub fn allows(self, step: KeyChange, evidence: Evidence) -> Result<(), Missing> {
         match step {
-            KeyChange::Remove if evidence.possession => Ok(()),
-            KeyChange::Remove if evidence.reached == Reached::Direct => Ok(()),
+            KeyChange::Remove if evidence.possession || evidence.reached == Reached::Direct => Ok(()),
             KeyChange::Remove => Err(Missing::Possession),
             KeyChange::ChangeForm => evidence.way(),
             // Over a direct way the cluster itself names its issuer.
@@ -126,10 +125,9 @@ impl Form {
             KeyChange::RecordWay(Word::Yes) => Ok(()),
             KeyChange::RecordWay(Word::None) => Err(Missing::Word),
             KeyChange::ChangeKeys => match self {
+                Self::Managed | Self::Issuer if !evidence.site && !evidence.cloud => Err(Missing::Site),
                 // The way says nothing that the site does not: the provider alone signs.
-                Self::Managed if evidence.site || evidence.cloud => Ok(()),
-                Self::Managed => Err(Missing::Site),
-                Self::Issuer if !evidence.site && !evidence.cloud => Err(Missing::Site),
+                Self::Managed => Ok(()),
                 Self::Issuer | Self::IssuerAndCluster => evidence.way(),
             },
         }

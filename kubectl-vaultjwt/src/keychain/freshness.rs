@@ -4,7 +4,7 @@
 //! run.
 
 use crate::keychain::Owner;
-use crate::keychain::element::MountKey;
+use crate::keychain::element::{MountKey, provenance_of};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -16,12 +16,12 @@ pub enum Freshness {
     Vault,
     /// A later run changed them.
     Sync {
-        /// When it last did, RFC 3339.
+        /// RFC 3339.
         last: String,
     },
     /// Nothing has, since they were put there.
     Nothing {
-        /// When that was, RFC 3339.
+        /// RFC 3339.
         since: String,
     },
 }
@@ -29,8 +29,7 @@ pub enum Freshness {
 impl Freshness {
     /// Of `owner`'s managed keys among `elements`; `None` where it has none.
     pub fn of(elements: &[MountKey], owner: &Owner) -> Option<Self> {
-        let marks: Vec<_> =
-            elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner).collect();
+        let marks: Vec<_> = provenance_of(elements, owner).collect();
         // RFC 3339 in UTC, as we write them: their order is that of time.
         let latest = marks.iter().flat_map(|mark| [Some(&mark.added), mark.retired.as_ref()]).flatten().max()?.clone();
         let again = marks.iter().any(|mark| mark.retired.is_some() || mark.added != marks[0].added);

@@ -1,8 +1,8 @@
 //! Reads a JWKS (RFC 7517 section 5): which keys it holds that Vault can verify with, and
-//! which are skipped, and why. The text is untrusted input.
+//! which are skipped, and why. The text is untrusted input. Its keys verify signatures: the
+//! proof that an API server and an issuer belong together.
 
 use crate::keychain::key::{Curve, PublicKey};
-use crate::keychain::key_error::KeyError;
 use crate::keychain::key_id::KeyId;
 use crate::keychain::weak;
 use base64::Engine as _;
@@ -45,11 +45,15 @@ impl PublishedKey {
     /// The algorithms tokens of this key may carry: `alg`, else all the key
     /// can sign with.
     pub fn algorithms(&self) -> Vec<String> {
-        match &self.alg {
-            Some(alg) => vec![alg.clone()],
-            None => self.key.algorithms().iter().map(|a| (*a).to_owned()).collect(),
-        }
+        self.key.algorithms(self.alg.as_deref())
     }
+}
+
+/// The key among `keys` that signed `signed` as `signature` under `alg`: the algorithm the
+/// token claims must be one that its key can have.
+pub fn signer<'k>(keys: &'k [PublishedKey], alg: &str, signed: &str, signature: &[u8]) -> Option<&'k PublishedKey> {
+    let may_carry = |published: &PublishedKey| published.alg.as_ref().is_none_or(|own| own == alg);
+    keys.iter().find(|published| may_carry(published) && published.key.verifies(alg, signed, signature))
 }
 
 /// A key left out, with the reason to show.
@@ -57,7 +61,7 @@ impl PublishedKey {
 pub struct Skipped {
     /// `kid`, as published.
     pub kid: Option<String>,
-    /// Why, one clause.
+    /// One clause.
     pub why: String,
 }
 
@@ -85,15 +89,12 @@ pub enum KeySetError {
     /// Not JSON, or not of the shape `{"keys": [...]}`.
     #[error("it is not a JWKS: {}", one_line(&.0.to_string()))]
     Syntax(#[source] serde_json::Error),
-    /// A private or secret member is published.
     #[error("it publishes private key material (member \"{member}\" of key \"{}\")", one_line(.kid))]
     Private {
         /// kid of the key, or a dash.
         kid: String,
-        /// The JWK member.
         member: &'static str,
     },
-    /// More than [`KEYS_AT_MOST`].
     #[error("it holds {0} keys, more than {KEYS_AT_MOST}")]
     TooMany(usize),
     /// More or longer RSA keys than can be checked in a reasonable time.
@@ -104,7 +105,6 @@ pub enum KeySetError {
     TooCostly {
         /// How many RSA keys there are to check.
         keys: usize,
-        /// The size of the longest one.
         bits: u32,
     },
     #[error("it holds no key that Vault can verify with{}", .0.iter().map(|s| format!("; {s}")).collect::<String>())]
@@ -168,54 +168,65 @@ impl Jwk {
         if self.key_ops.as_ref().is_some_and(|ops| !ops.iter().any(|op| op == "verify")) {
             return Err("its key_ops do not include \"verify\"".to_owned());
         }
-        let words = |e: KeyError| e.to_string();
         let key = match self.kty.as_str() {
-            "RSA" => PublicKey::rsa(&Self::number(&self.n, "n")?, &Self::number(&self.e, "e")?).map_err(words)?,
+            "RSA" => PublicKey::rsa(&Self::number(&self.n, "n")?, &Self::number(&self.e, "e")?),
             "EC" => {
                 let crv = self.crv.as_deref().unwrap_or_default();
                 let curve = Curve::from_jwk(crv).ok_or_else(|| format!("its curve \"{crv}\" is not supported"))?;
-                PublicKey::ec(curve, &Self::number(&self.x, "x")?, &Self::number(&self.y, "y")?).map_err(words)?
+                PublicKey::ec(curve, &Self::number(&self.x, "x")?, &Self::number(&self.y, "y")?)
             }
             "OKP" => match self.crv.as_deref() {
-                Some("Ed25519") => PublicKey::ed25519(&Self::number(&self.x, "x")?).map_err(words)?,
+                Some("Ed25519") => PublicKey::ed25519(&Self::number(&self.x, "x")?),
                 other => return Err(format!("its curve \"{}\" is not supported", other.unwrap_or_default())),
             },
             other => return Err(format!("its type \"{other}\" is not supported")),
         };
-        weak::published(key.id()).map_err(|weakness| weakness.to_string())?;
+        let key = key.and_then(|key| weak::published(key.id()).map(|()| key)).map_err(|why| why.to_string())?;
         match &self.alg {
-            Some(alg) if !key.algorithms().contains(&alg.as_str()) => {
-                Err(format!("its algorithm \"{alg}\" does not fit a key of this type"))
-            }
+            Some(alg) if !key.fits(alg) => Err(format!("its algorithm \"{alg}\" does not fit a key of this type")),
             alg => Ok(PublishedKey { key, kid: self.kid.clone(), alg: alg.clone() }),
         }
     }
 }
 
 impl KeySet {
-    /// Reads a JWKS.
+    pub fn ids(&self) -> impl Iterator<Item = KeyId> {
+        self.keys.iter().map(|published| published.key.id())
+    }
+
+    /// Whether it has the key of a mount's element; an element without a key is in no set.
+    pub fn has(&self, id: Option<KeyId>) -> bool {
+        id.is_some_and(|id| self.ids().any(|published| published == id))
+    }
+
     pub fn parse(body: &[u8]) -> Result<Self, KeySetError> {
         let set: Set = serde_json::from_slice(body).map_err(KeySetError::Syntax)?;
         if set.keys.len() > KEYS_AT_MOST {
             return Err(KeySetError::TooMany(set.keys.len()));
         }
-        let mut found = Self { keys: Vec::new(), skipped: Vec::new() };
-        for jwk in set.keys {
-            // A private member means the issuer's signing key is public: such a set must not be
-            // trusted, not even in part.
-            if let Some(member) = jwk.private_member() {
-                return Err(KeySetError::Private { kid: jwk.kid.unwrap_or_else(|| "-".to_owned()), member });
-            }
-            match jwk.read() {
-                Ok(key) if found.keys.iter().any(|k| k.key.id() == key.key.id()) => {}
-                Ok(key) => found.keys.push(key),
-                Err(why) => found.skipped.push(Skipped { kid: jwk.kid, why }),
+        // A private member means the issuer's signing key is public: such a set must not be
+        // trusted, not even in part.
+        if let Some((jwk, member)) = set.keys.iter().find_map(|jwk| Some((jwk, jwk.private_member()?))) {
+            return Err(KeySetError::Private { kid: jwk.kid.clone().unwrap_or_else(|| "-".to_owned()), member });
+        }
+        let read = |jwk: Jwk| jwk.read().map_err(|why| Skipped { kid: jwk.kid, why });
+        Self::sorted(set.keys.into_iter().map(read), Vec::new())
+    }
+
+    /// Sorts keys into usable ones, each once, and those to skip beside `skipped`.
+    pub(super) fn sorted(
+        keys: impl Iterator<Item = Result<PublishedKey, Skipped>>,
+        skipped: Vec<Skipped>,
+    ) -> Result<Self, KeySetError> {
+        let mut set = Self { keys: Vec::new(), skipped };
+        for key in keys {
+            match key {
+                Ok(key) if set.keys.iter().any(|known| known.key.id() == key.key.id()) => {}
+                Ok(key) => set.keys.push(key),
+                Err(skipped) => set.skipped.push(skipped),
             }
         }
-        if found.keys.is_empty() {
-            return Err(KeySetError::NothingUsable(found.skipped));
-        }
-        Ok(found)
+        if set.keys.is_empty() { Err(KeySetError::NothingUsable(set.skipped)) } else { Ok(set) }
     }
 
     /// The set without RSA keys whose modulus is a prime number, a power of one,
@@ -229,21 +240,14 @@ impl KeySet {
         if new.iter().map(|bits| cost(*bits)).sum::<u64>() > COST_AT_MOST * cost(2048) {
             return Err(KeySetError::TooCostly { keys: new.len(), bits: new.into_iter().max().unwrap_or_default() });
         }
-        let mut checked = Self { keys: Vec::new(), skipped: self.skipped };
-        for published in self.keys {
+        let checked = self.keys.into_iter().map(|published| {
             let checks = if known(published.key.id()) { Ok(()) } else { published.key.check_modulus() };
-            match checks {
-                Ok(()) => checked.keys.push(published),
-                Err(why) => checked.skipped.push(Skipped { kid: published.kid, why: why.to_string() }),
-            }
-        }
-        if checked.keys.is_empty() {
-            return Err(KeySetError::NothingUsable(checked.skipped));
-        }
-        Ok(checked)
+            checks.map_err(|why| Skipped { kid: published.kid.clone(), why: why.to_string() }).map(|()| published)
+        });
+        Self::sorted(checked, self.skipped)
     }
 
-    /// All algorithms the set's tokens may carry, in a fixed order.
+    /// All algorithms the set's tokens may carry, sorted.
     pub fn algorithms(&self) -> Vec<String> {
         let mut all: Vec<String> = self.keys.iter().flat_map(PublishedKey::algorithms).collect();
         all.sort();
@@ -251,7 +255,6 @@ impl KeySet {
         all
     }
 
-    /// Whether the two sets share a key.
     pub fn shares_a_key_with(&self, other: &Self) -> bool {
         self.keys.iter().any(|mine| other.keys.iter().any(|theirs| mine.key.id() == theirs.key.id()))
     }

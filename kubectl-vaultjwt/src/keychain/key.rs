@@ -4,12 +4,15 @@
 use crate::keychain::key_error::KeyError;
 use crate::keychain::key_id::KeyId;
 use crate::keychain::weak;
-use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::signature::{self, ParsedPublicKey, UnparsedPublicKey, VerificationAlgorithm};
 use der::asn1::{Any, BitString, ObjectIdentifier};
 use der::{Decode, Encode};
 use rsa::BoxedUint;
+use rsa::traits::PublicKeyParts as _;
 use sha2::{Digest, Sha256};
-use spki::{AlgorithmIdentifier, EncodePublicKey, SubjectPublicKeyInfo, SubjectPublicKeyInfoOwned};
+use spki::{
+    AlgorithmIdentifier, DecodePublicKey as _, EncodePublicKey as _, SubjectPublicKeyInfo, SubjectPublicKeyInfoOwned,
+};
 use std::fmt;
 
 /// Smallest and largest RSA modulus accepted, in bits. The lower bound is
@@ -22,7 +25,6 @@ pub const RSA_BITS: std::ops::RangeInclusive<u32> = 2048..=8192;
 pub enum KeyKind {
     /// RSA with its modulus' size in bits.
     Rsa(u32),
-    /// ECDSA on P-256, P-384 or P-521.
     Ec(Curve),
     Ed25519,
 }
@@ -32,10 +34,33 @@ impl fmt::Display for KeyKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rsa(bits) => write!(f, "RSA-{bits}"),
-            Self::Ec(Curve::P256) => f.write_str("P-256"),
-            Self::Ec(Curve::P384) => f.write_str("P-384"),
-            Self::Ec(Curve::P521) => f.write_str("P-521"),
+            Self::Ec(curve) => f.write_str(curve.parameters().0),
             Self::Ed25519 => f.write_str("Ed25519"),
+        }
+    }
+}
+
+impl KeyKind {
+    /// Every JWS algorithm (RFC 7518 section 3.1, RFC 8037 section 3.1) that a key of this
+    /// kind can sign with, by name.
+    fn algorithms(self) -> &'static [(&'static str, &'static dyn VerificationAlgorithm)] {
+        match self {
+            Self::Rsa(_) => {
+                const {
+                    &[
+                        ("RS256", &signature::RSA_PKCS1_2048_8192_SHA256),
+                        ("RS384", &signature::RSA_PKCS1_2048_8192_SHA384),
+                        ("RS512", &signature::RSA_PKCS1_2048_8192_SHA512),
+                        ("PS256", &signature::RSA_PSS_2048_8192_SHA256),
+                        ("PS384", &signature::RSA_PSS_2048_8192_SHA384),
+                        ("PS512", &signature::RSA_PSS_2048_8192_SHA512),
+                    ]
+                }
+            }
+            Self::Ec(Curve::P256) => const { &[("ES256", &signature::ECDSA_P256_SHA256_FIXED)] },
+            Self::Ec(Curve::P384) => const { &[("ES384", &signature::ECDSA_P384_SHA384_FIXED)] },
+            Self::Ec(Curve::P521) => const { &[("ES512", &signature::ECDSA_P521_SHA512_FIXED)] },
+            Self::Ed25519 => const { &[("EdDSA", &signature::ED25519)] },
         }
     }
 }
@@ -52,32 +77,20 @@ pub enum Curve {
 }
 
 impl Curve {
-    /// The curve's name in a JWK.
+    const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// By its name in a JWK.
     pub fn from_jwk(crv: &str) -> Option<Self> {
-        match crv {
-            "P-256" => Some(Self::P256),
-            "P-384" => Some(Self::P384),
-            "P-521" => Some(Self::P521),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|curve| curve.parameters().0 == crv)
     }
 
-    /// Bytes of one coordinate.
-    fn coordinate(self) -> usize {
+    /// Its name, the bytes of one coordinate, and its OID (RFC 5480 section 2.1.1.1).
+    fn parameters(self) -> (&'static str, usize, ObjectIdentifier) {
         match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
+            Self::P256 => ("P-256", 32, ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7")),
+            Self::P384 => ("P-384", 48, ObjectIdentifier::new_unwrap("1.3.132.0.34")),
+            Self::P521 => ("P-521", 66, ObjectIdentifier::new_unwrap("1.3.132.0.35")),
         }
-    }
-
-    /// RFC 5480 section 2.1.1.1.
-    fn oid(self) -> ObjectIdentifier {
-        ObjectIdentifier::new_unwrap(match self {
-            Self::P256 => "1.2.840.10045.3.1.7",
-            Self::P384 => "1.3.132.0.34",
-            Self::P521 => "1.3.132.0.35",
-        })
     }
 }
 
@@ -107,10 +120,7 @@ impl PublicKey {
     pub fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<Self, KeyError> {
         let trim = |bytes: &[u8]| bytes.iter().copied().skip_while(|b| *b == 0).collect::<Vec<u8>>();
         let (modulus, exponent) = (trim(modulus), trim(exponent));
-        let bits = match modulus.first() {
-            None => 0,
-            Some(first) => (modulus.len() as u32) * 8 - first.leading_zeros(),
-        };
+        let bits = modulus.first().map_or(0, |first| (modulus.len() as u32) * 8 - first.leading_zeros());
         if !RSA_BITS.contains(&bits) {
             return Err(KeyError::RsaSize(bits));
         }
@@ -130,7 +140,7 @@ impl PublicKey {
     /// An EC key from its coordinates; shorter ones are padded (some servers
     /// strip leading zeros although RFC 7518 section 6.2.1.2 forbids it).
     pub fn ec(curve: Curve, x: &[u8], y: &[u8]) -> Result<Self, KeyError> {
-        let size = curve.coordinate();
+        let (_, size, oid) = curve.parameters();
         let mut point = vec![4u8];
         for coordinate in [x, y] {
             let excess = coordinate.len().saturating_sub(size);
@@ -141,11 +151,8 @@ impl PublicKey {
             point.resize(point.len() + size - digits.len(), 0);
             point.extend_from_slice(digits);
         }
-        let parameters = Any::encode_from(&curve.oid()).map_err(|_| KeyError::Spki)?;
-        Self::wrap(ID_EC_PUBLIC_KEY, Some(parameters), &point, KeyKind::Ec(curve)).map_err(|e| match e {
-            KeyError::Spki => KeyError::OffCurve,
-            other => other,
-        })
+        let parameters = Any::encode_from(&oid).map_err(|_| KeyError::Spki)?;
+        Self::wrap(ID_EC_PUBLIC_KEY, Some(parameters), &point, KeyKind::Ec(curve)).map_err(|_| KeyError::OffCurve)
     }
 
     /// An Ed25519 key from its 32 bytes (RFC 8037).
@@ -161,7 +168,9 @@ impl PublicKey {
             subject_public_key: BitString::from_bytes(key).map_err(|_| KeyError::Spki)?,
         };
         let spki = info.to_der().map_err(|_| KeyError::Spki)?;
-        ParsedPublicKey::new(verification_of(kind), &spki).map_err(|_| KeyError::Spki)?;
+        // Parsing checks the key, under any algorithm of its kind.
+        let (_, algorithm) = kind.algorithms().first().ok_or(KeyError::Spki)?;
+        ParsedPublicKey::new(*algorithm, &spki).map_err(|_| KeyError::Spki)?;
         Ok(Self::new(spki, kind))
     }
 
@@ -169,16 +178,11 @@ impl PublicKey {
     pub fn from_spki(der: &[u8]) -> Result<Self, KeyError> {
         let info = SubjectPublicKeyInfoOwned::from_der(der).map_err(|_| KeyError::Spki)?;
         let kind = match info.algorithm.oid {
-            RSA_ENCRYPTION => {
-                use rsa::traits::PublicKeyParts as _;
-                use spki::DecodePublicKey as _;
-                let key = rsa::PublicKey::from_public_key_der(der).map_err(|_| KeyError::Spki)?;
-                KeyKind::Rsa(key.n().bit_width_vartime())
-            }
+            RSA_ENCRYPTION => KeyKind::Rsa(rsa_key(der)?.n().bit_width_vartime()),
             ID_ED25519 => KeyKind::Ed25519,
             ID_EC_PUBLIC_KEY => {
                 let named = info.algorithm.parameters.as_ref().and_then(|p| p.decode_as::<ObjectIdentifier>().ok());
-                let curve = [Curve::P256, Curve::P384, Curve::P521].into_iter().find(|c| Some(c.oid()) == named);
+                let curve = Curve::ALL.into_iter().find(|curve| Some(curve.parameters().2) == named);
                 KeyKind::Ec(curve.ok_or(KeyError::Spki)?)
             }
             _ => return Err(KeyError::Spki),
@@ -195,11 +199,8 @@ impl PublicKey {
     /// (see [`weak::modulus`]); keys of other kinds are checked where they are
     /// read.
     pub fn check_modulus(&self) -> Result<(), KeyError> {
-        use rsa::traits::PublicKeyParts as _;
-        use spki::DecodePublicKey as _;
         let KeyKind::Rsa(_) = self.kind else { return Ok(()) };
-        let key = rsa::PublicKey::from_public_key_der(&self.spki).map_err(|_| KeyError::Spki)?;
-        Ok(weak::modulus(key.n_params())?)
+        weak::modulus(rsa_key(&self.spki)?.n_params())
     }
 
     pub fn kind(&self) -> KeyKind {
@@ -219,7 +220,7 @@ impl PublicKey {
         self.id
     }
 
-    /// The SPKI DER.
+    /// In DER.
     pub fn spki(&self) -> &[u8] {
         &self.spki
     }
@@ -230,26 +231,29 @@ impl PublicKey {
         pem::encode_config(&block, pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF))
     }
 
-    /// Every JWS algorithm (RFC 7518 section 3.1, RFC 8037) a key of this
-    /// kind can sign with.
-    pub fn algorithms(&self) -> &'static [&'static str] {
-        match self.kind {
-            KeyKind::Rsa(_) => &["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
-            KeyKind::Ec(Curve::P256) => &["ES256"],
-            KeyKind::Ec(Curve::P384) => &["ES384"],
-            KeyKind::Ec(Curve::P521) => &["ES512"],
-            KeyKind::Ed25519 => &["EdDSA"],
+    /// The algorithms that tokens of this key may carry: `alg` where the issuer names one,
+    /// else all that a key of its kind can sign with.
+    pub fn algorithms(&self, alg: Option<&str>) -> Vec<String> {
+        match alg {
+            Some(alg) => vec![alg.to_owned()],
+            None => self.kind.algorithms().iter().map(|(name, _)| (*name).to_owned()).collect(),
         }
+    }
+
+    /// Whether a key of its kind can sign under `alg`.
+    pub fn fits(&self, alg: &str) -> bool {
+        self.kind.algorithms().iter().any(|(name, _)| *name == alg)
+    }
+
+    /// Whether it signed `signed` as `signature` under `alg`. A key never verifies under an
+    /// algorithm of another kind (RFC 8725 section 3.1).
+    pub fn verifies(&self, alg: &str, signed: &str, signature: &[u8]) -> bool {
+        self.kind.algorithms().iter().filter(|(name, _)| *name == alg).any(|(_, algorithm)| {
+            UnparsedPublicKey::new(*algorithm, &self.spki).verify(signed.as_bytes(), signature).is_ok()
+        })
     }
 }
 
-/// An algorithm that parses (and so checks) keys of this kind.
-fn verification_of(kind: KeyKind) -> &'static dyn VerificationAlgorithm {
-    match kind {
-        KeyKind::Rsa(_) => &signature::RSA_PKCS1_2048_8192_SHA256,
-        KeyKind::Ec(Curve::P256) => &signature::ECDSA_P256_SHA256_FIXED,
-        KeyKind::Ec(Curve::P384) => &signature::ECDSA_P384_SHA384_FIXED,
-        KeyKind::Ec(Curve::P521) => &signature::ECDSA_P521_SHA512_FIXED,
-        KeyKind::Ed25519 => &signature::ED25519,
-    }
+fn rsa_key(spki: &[u8]) -> Result<rsa::PublicKey, KeyError> {
+    rsa::PublicKey::from_public_key_der(spki).map_err(|_| KeyError::Spki)
 }

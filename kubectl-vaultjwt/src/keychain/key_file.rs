@@ -6,7 +6,6 @@ use crate::keychain::key::PublicKey;
 /// Why a file has no usable keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileError {
-    /// As a JWKS.
     #[error(transparent)]
     Set(#[from] KeySetError),
     #[error("it is neither a JWKS nor PEM")]
@@ -32,15 +31,11 @@ pub fn read(content: &[u8]) -> Result<KeySet, KeyFileError> {
     if blocks.len() > KEYS_AT_MOST {
         return Err(KeySetError::TooMany(blocks.len()).into());
     }
-    let mut set = KeySet { keys: Vec::new(), skipped: Vec::new() };
-    for block in blocks {
-        match PublicKey::from_spki(block.contents()) {
-            Ok(key) if set.keys.iter().any(|known| known.key == key) => {}
-            Ok(key) => set.keys.push(PublishedKey { key, kid: None, alg: None }),
-            Err(why) => set.skipped.push(Skipped { kid: None, why: format!("PEM block \"{}\": {why}", block.tag()) }),
-        }
-    }
-    if set.keys.is_empty() { Err(KeySetError::NothingUsable(set.skipped).into()) } else { Ok(set) }
+    let keys = blocks.iter().map(|block| match PublicKey::from_spki(block.contents()) {
+        Ok(key) => Ok(PublishedKey { key, kid: None, alg: None }),
+        Err(why) => Err(Skipped { kid: None, why: format!("PEM block \"{}\": {why}", block.tag()) }),
+    });
+    Ok(KeySet::sorted(keys, Vec::new())?)
 }
 
 #[cfg(test)]

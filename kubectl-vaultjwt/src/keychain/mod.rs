@@ -1,17 +1,17 @@
 //! The domain: public keys, their owners, and how several clusters' keys share one mount.
 //! Pure: no I/O, no HTTP, no clock of its own.
 //!
-//! `jwk` reads what an issuer publishes. `key` is one public key, `key_id` its identity,
+//! `jwk` reads what an issuer publishes, and verifies its tokens. `key` is one public key, `key_id` its identity,
 //! `key_error` why one is refused; `key_file` reads keys from a file. `provenance` is the
 //! text that is stored with a key, `key_proof` how it was verified, `authority` a recorded
 //! way to a cluster, `element` one entry of Vault's `jwt_validation_pubkeys`. `evidence`
-//! says which step needs which evidence, `signature` verifies a token.
+//! says which step needs which evidence.
 //!
 //! `refresh` says whose keys are to be right and what happens to each, `plan` what has to
 //! change on a mount, `action` what happens to a key, `poll_history` when one is no longer
-//! published, `freshness` whether keys are being refreshed, `removal` what to remove,
-//! `others` who else a mount serves, `transfer` keys that get another owner, `weak` and
-//! `weakness` the keys that must not be trusted.
+//! published, `freshness` whether keys are being refreshed,
+//! `others` who else a mount serves, `transfer` keys that get another owner, `weak` the
+//! keys that must not be trusted.
 
 pub mod action;
 pub mod authority;
@@ -29,11 +29,8 @@ pub mod plan;
 pub mod poll_history;
 pub mod provenance;
 pub mod refresh;
-pub mod removal;
-pub mod signature;
 pub mod transfer;
 pub mod weak;
-pub mod weakness;
 
 use serde::Serialize;
 use std::fmt;

@@ -9,11 +9,10 @@ use std::collections::HashSet;
 /// Elements that are not this owner's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Others {
-    /// Other owners, each once.
+    /// Each once.
     pub owners: Vec<Owner>,
     /// Unmanaged elements whose key this owner does not publish.
     pub unmanaged: usize,
-    /// Elements whose provenance cannot be read.
     pub unreadable: usize,
 }
 
@@ -23,8 +22,8 @@ impl Others {
     /// only if one of `known`, those that are known to be its, is among them: public
     /// keys are public, and any cluster can publish a copy.
     pub fn of(standing: &[MountKey], owner: &Owner, published: &[PublishedKey], known: &[KeyId]) -> Self {
-        let by_hand = |element: &MountKey| element.management == Management::Unmanaged && element.id().is_some();
-        let there = standing.iter().any(|e| by_hand(e) && e.id().is_some_and(|id| known.contains(&id)));
+        let by_hand = standing.iter().filter(|element| element.management == Management::Unmanaged);
+        let there = by_hand.filter_map(MountKey::id).any(|id| known.contains(&id));
         let published = if there { published } else { &[] };
         let mut others = Self::default();
         let mut seen: HashSet<&Owner> = HashSet::new();
@@ -43,7 +42,6 @@ impl Others {
         others
     }
 
-    /// Whether the mount serves any other owner.
     pub fn any(&self) -> bool {
         !self.owners.is_empty() || self.unmanaged > 0 || self.unreadable > 0
     }

@@ -13,15 +13,15 @@ use crate::keychain::element::{Management, MountKey, authorities};
 use crate::keychain::key_id::KeyId;
 use crate::keychain::provenance::{Provenance, time_text};
 use crate::keychain::refresh::{PlanError, RefreshRequest};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The list as it should be, and how it differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyListPlan {
     /// All elements, in the order to write.
     pub elements: Vec<MountKey>,
     pub steps: Vec<KeyStep>,
-    /// Ways that are recorded by it.
     pub recorded: Vec<Authority>,
     /// Keys that another owner is known to have too, with that owner.
     pub copies: Vec<Copy>,
@@ -35,7 +35,6 @@ pub struct Copy {
     pub id: KeyId,
     /// `kid`, where the issuer names one.
     pub kid: Option<String>,
-    /// The other owner that it belongs to.
     pub other: Owner,
     /// Whether this owner is known to have it too: then one cluster is a copy of
     /// the other.
@@ -50,58 +49,50 @@ impl KeyListPlan {
         refresh.check_ways(standing, &before, &recorded)?;
         let others = refresh.others(standing);
         let mut copies = Vec::new();
-        let mut ours_seen: BTreeSet<KeyId> = BTreeSet::new();
         let mut unmarked_seen: BTreeSet<KeyId> = BTreeSet::new();
-        let owned: BTreeSet<KeyId> =
-            standing.iter().filter(|e| e.is_of(refresh.owner)).filter_map(MountKey::id).collect();
-        let known_as_own: BTreeSet<KeyId> = standing
-            .iter()
-            .filter(|e| e.is_of(refresh.owner) && e.provenance().is_some_and(Provenance::is_own))
-            .filter_map(MountKey::id)
-            .collect();
+        let ours = || standing.iter().filter(|element| element.is_of(refresh.owner));
+        let owned: BTreeSet<KeyId> = ours().filter_map(MountKey::id).collect();
+        let known_as_own = ours().filter(|element| element.provenance().is_some_and(Provenance::is_own));
+        let known_as_own: BTreeSet<KeyId> = known_as_own.filter_map(MountKey::id).collect();
         let mut actions: BTreeMap<KeyId, KeyAction> = BTreeMap::new();
         let mut left = Vec::new();
         // With where each stood, so that none changes its place.
         let mut kept: Vec<(usize, MountKey)> = Vec::with_capacity(standing.len());
         for (at, element) in standing.iter().enumerate() {
-            match (&element.management, element.id()) {
-                (Management::Managed(mark), Some(id)) if mark.owner == *refresh.owner => {
-                    if !ours_seen.insert(id) {
-                        left.push((at, KeyStep { id, kid: mark.kid(), action: KeyAction::Remove }));
-                        continue;
-                    }
-                    let action = refresh.action_for(id, mark);
-                    actions.insert(id, action);
+            let published = element.id().and_then(|id| refresh.published(id));
+            let after = match (&element.management, element.id(), published) {
+                (Management::Managed(mark), Some(id), _) if mark.owner == *refresh.owner => {
+                    let action = match actions.entry(id) {
+                        // One element is enough for a key.
+                        Entry::Occupied(_) => KeyAction::Remove,
+                        Entry::Vacant(first) => *first.insert(refresh.action_for(id, mark)),
+                    };
                     match action {
-                        KeyAction::Remove => left.push((at, KeyStep { id, kid: mark.kid(), action })),
-                        KeyAction::Return => kept.push((at, element.remarked(|mark| mark.retired = None))),
-                        KeyAction::Retire => {
-                            let now = time_text(refresh.now);
-                            kept.push((at, element.remarked(|mark| mark.retired = Some(now.clone()))));
-                        }
-                        _ => kept.push((at, element.clone())),
+                        KeyAction::Remove => Err(KeyStep { id, kid: mark.kid(), action }),
+                        KeyAction::Return => Ok(element.remarked(|mark| mark.retired = None)),
+                        KeyAction::Retire => Ok(element.remarked(|mark| mark.retired = Some(time_text(refresh.now)))),
+                        _ => Ok(element.clone()),
                     }
-                    continue;
                 }
-                (Management::Unmanaged, Some(id)) => match refresh.published(id) {
-                    Some(published) if refresh.policy.adopt && refresh.adoptable.contains(&id) => {
-                        // Claimed; one element is enough for a key.
-                        if !owned.contains(&id) && unmarked_seen.insert(id) {
-                            actions.insert(id, KeyAction::Adopt);
-                            kept.push((at, MountKey::write(published, &refresh.mark(published))));
-                        } else {
-                            left.push((at, KeyStep { id, kid: published.kid.clone(), action: KeyAction::Remove }));
-                        }
-                        continue;
+                (Management::Unmanaged, Some(id), Some(published)) if refresh.adopts(id) => {
+                    // Claimed; one element is enough for a key.
+                    if !owned.contains(&id) && unmarked_seen.insert(id) {
+                        actions.insert(id, KeyAction::Adopt);
+                        Ok(MountKey::write(published, &refresh.mark(published)))
+                    } else {
+                        Err(KeyStep { id, kid: published.kid.clone(), action: KeyAction::Remove })
                     }
-                    Some(_) => {
-                        unmarked_seen.insert(id);
-                    }
-                    None => {}
-                },
-                _ => {}
+                }
+                (Management::Unmanaged, Some(id), Some(_)) => {
+                    unmarked_seen.insert(id);
+                    Ok(element.clone())
+                }
+                _ => Ok(element.clone()),
+            };
+            match after {
+                Ok(stays) => kept.push((at, stays)),
+                Err(leaves) => left.push((at, leaves)),
             }
-            kept.push((at, element.clone()));
         }
         let mut steps = Vec::new();
         let mut elements = Vec::new();
@@ -135,8 +126,7 @@ impl KeyListPlan {
         for element in elements.iter().filter(|e| e.is_of(refresh.owner)) {
             let Some(id) = element.id().filter(|id| refresh.published(*id).is_none()) else { continue };
             let action = actions.get(&id).copied().filter(|a| *a != KeyAction::Remove);
-            let kid = element.provenance().and_then(Provenance::kid);
-            steps.push(KeyStep { id, kid, action: action.unwrap_or(KeyAction::KeepRetired) });
+            steps.push(KeyStep { id, kid: element.kid(), action: action.unwrap_or(KeyAction::KeepRetired) });
         }
         steps.extend(left.into_iter().map(|(_, step)| step));
         let mut plan = Self { elements, steps, recorded, copies, from: None };
@@ -145,6 +135,15 @@ impl KeyListPlan {
             refresh.complete(&mut plan.elements, &all, !plan.recorded.is_empty());
         }
         Ok(plan)
+    }
+
+    /// Plans to remove `owner` from a mount that now holds `standing`: all of its own elements,
+    /// and nothing else.
+    pub fn removal(standing: &[MountKey], owner: &Owner) -> Self {
+        let (leaving, elements): (Vec<MountKey>, Vec<MountKey>) =
+            standing.iter().cloned().partition(|element| element.is_of(owner));
+        let step = |e: &MountKey| Some(KeyStep { id: e.id()?, kid: e.kid(), action: KeyAction::Remove });
+        Self { elements, steps: leaving.iter().filter_map(step).collect(), ..Self::default() }
     }
 
     /// Whether the mount's list changes.
@@ -163,7 +162,6 @@ impl KeyListPlan {
         self.steps.iter().any(|step| step.id == id && !gone(step.action))
     }
 
-    /// How many keys this happens to.
     pub fn count(&self, action: KeyAction) -> usize {
         self.steps.iter().filter(|step| step.action == action).count()
     }
@@ -182,6 +180,17 @@ fn keep_the_last(
     let (at, _) = left.remove(newest);
     let Some(element) = of_owner(at) else { return };
     kept.insert(kept.partition_point(|(other, _)| *other < at), (at, element.clone()));
+}
+
+/// The list with one way less to `owner`. Nothing else changes.
+pub fn without_authority(standing: &[MountKey], owner: &Owner, way: &Authority) -> Vec<MountKey> {
+    let without = |element: &MountKey| match element.provenance() {
+        Some(mark) if mark.owner == *owner && mark.authorities.contains(way) => {
+            element.remarked(|mark| mark.authorities.retain(|known| known != way))
+        }
+        _ => element.clone(),
+    };
+    standing.iter().map(without).collect()
 }
 
 #[cfg(test)]

@@ -73,28 +73,21 @@ pub struct Provenance {
 /// Why a text that begins like provenance cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProvenanceError {
-    /// The first line is no known heading.
     #[error("its version is neither {HEADING} nor {HEADING_V1}")]
     Version,
-    /// A line is not `name: value`.
     #[error("line {0} is not \"name: value\"")]
     Line(usize),
-    /// A name occurs twice.
     #[error("\"{0}\" stands twice")]
     Twice(String),
-    /// A required name is missing.
     #[error("\"{0}\" is missing")]
     Missing(&'static str),
-    /// A time is not RFC 3339.
     #[error("the value of \"{0}\" is not a time")]
     Time(&'static str),
-    /// Not one of the words for [`KeyProof`].
     #[error("the value of \"proof\" is unknown")]
     Proof,
     /// Not an [`Authority`], or further ones than allowed.
     #[error("the value of \"{0}\" is not an authority")]
     Authority(String),
-    /// A value is not percent-encoded UTF-8.
     #[error("the value of \"{0}\" is badly encoded")]
     Encoding(String),
 }
@@ -167,10 +160,7 @@ impl Provenance {
                 return Err(ProvenanceError::Time(name));
             }
         }
-        let proof = match take("proof") {
-            Some(word) => Some(KeyProof::parse(&word).ok_or(ProvenanceError::Proof)?),
-            None => None,
-        };
+        let proof = take("proof").map(|word| KeyProof::parse(&word).ok_or(ProvenanceError::Proof)).transpose()?;
         let mut authorities = Vec::new();
         for number in 1..=AUTHORITIES_AT_MOST {
             let name = format!("{AUTHORITY}{number}");
@@ -179,10 +169,9 @@ impl Provenance {
             }
         }
         let owner = Owner { issuer, cluster_uid: take("cluster-uid") };
-        let previous = take(PREVIOUS_ISSUERS).unwrap_or_default();
+        let mut text = |name| take(name).unwrap_or_default();
+        let (kid, alg, cluster, previous) = (text("kid"), text("alg"), text("cluster"), text(PREVIOUS_ISSUERS));
         let previous_issuers = previous.split(' ').filter(|one| !one.is_empty()).map(str::to_owned).collect();
-        let (kid, alg) = (take("kid").unwrap_or_default(), take("alg").unwrap_or_default());
-        let cluster = take("cluster").unwrap_or_default();
         if let Some(name) = values.keys().find(|name| name.starts_with(AUTHORITY)) {
             return Err(ProvenanceError::Authority(name.clone()));
         }

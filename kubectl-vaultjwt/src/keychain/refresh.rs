@@ -25,7 +25,6 @@ pub struct RefreshRequest<'a> {
     pub published: &'a [PublishedKey],
     /// Name for people, kept in the provenance.
     pub cluster: &'a str,
-    /// Time of the plan.
     pub now: Timestamp,
     /// The key that signed a token just issued, where one was asked for: it
     /// never leaves. (A token whose key is not published proves nothing, and the
@@ -46,7 +45,6 @@ pub struct RefreshRequest<'a> {
     pub unconfirmed: &'a [KeyId],
     /// What else says that a key is in use.
     pub absence: Absence<'a>,
-    /// What the user decides.
     pub policy: Policy,
 }
 
@@ -79,10 +77,8 @@ impl Default for Policy {
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// One way more than fits.
     #[error("it has {AUTHORITIES_AT_MOST} recorded ways to {owner} already")]
     TooManyAuthorities { owner: Owner, recorded: Vec<Authority> },
-    /// A direct way belongs to one owner of a mount.
     #[error("\"{way}\" is recorded as the way to {other} already")]
     WayOfAnother { way: Authority, other: Owner },
 }
@@ -90,6 +86,11 @@ pub enum PlanError {
 impl RefreshRequest<'_> {
     pub(super) fn published(&self, id: KeyId) -> Option<&PublishedKey> {
         self.published.iter().find(|published| published.key.id() == id)
+    }
+
+    /// Whether an unmanaged key becomes this owner's.
+    pub(super) fn adopts(&self, id: KeyId) -> bool {
+        self.policy.adopt && self.adoptable.contains(&id)
     }
 
     /// Whether a published key is not added yet.
@@ -101,14 +102,10 @@ impl RefreshRequest<'_> {
     /// programs wrote says nothing of that, and is protected as if it did.
     pub(super) fn others<'s>(&self, standing: &'s [MountKey]) -> BTreeMap<KeyId, &'s Owner> {
         let provenances = standing.iter().filter_map(|e| Some((e.id()?, e.provenance()?)));
-        let of_others = provenances.filter(|(_, mark)| mark.owner != *self.owner);
-        of_others
-            .filter(|(_, mark)| mark.proof.is_none_or(KeyProof::is_own))
-            .map(|(id, mark)| (id, &mark.owner))
-            .collect()
+        let known = |mark: &Provenance| mark.owner != *self.owner && mark.proof.is_none_or(KeyProof::is_own);
+        provenances.filter(|(_, mark)| known(mark)).map(|(id, mark)| (id, &mark.owner)).collect()
     }
 
-    /// Refuses to record what must not be.
     pub(super) fn check_ways(
         &self,
         standing: &[MountKey],
@@ -139,22 +136,12 @@ impl RefreshRequest<'_> {
     /// in a list that is written anyway. `recording` also completes the provenance of
     /// keys that an earlier program wrote.
     pub(super) fn complete(&self, elements: &mut [MountKey], authorities: &[Authority], recording: bool) {
-        let added = |element: &MountKey| element.provenance().map(|mark| mark.added.clone());
-        let ours = |element: &MountKey| element.is_of(self.owner);
-        let mut newest: Option<(usize, Option<String>)> = None;
-        for (at, element) in elements.iter().enumerate().filter(|(_, element)| ours(element)) {
-            let time = added(element);
-            // Of one time, the first: the list has the newest keys first.
-            if newest.as_ref().is_none_or(|(_, known)| time > *known) {
-                newest = Some((at, time));
-            }
-        }
+        let ours = elements.iter().enumerate().filter(|(_, element)| element.is_of(self.owner));
+        // Of one time, the first (`max_by_key` takes the last): the list has the newest keys first.
+        let newest = ours.rev().max_by_key(|(_, element)| element.provenance().map(|mark| &mark.added));
         let newest = newest.map(|(at, _)| at);
-        for (at, element) in elements.iter_mut().enumerate() {
+        for (at, element) in elements.iter_mut().enumerate().filter(|(_, element)| element.is_of(self.owner)) {
             let (Some(id), Some(mark)) = (element.id(), element.provenance()) else { continue };
-            if mark.owner != *self.owner {
-                continue;
-            }
             let ways: &[Authority] = if newest == Some(at) { authorities } else { &[] };
             let lifted = match mark.proof {
                 _ if self.signer == Some(id) => Some(KeyProof::Token),
@@ -171,7 +158,7 @@ impl RefreshRequest<'_> {
         }
     }
 
-    /// What happens to a managed key.
+    /// What happens to a managed key of this owner.
     pub(super) fn action_for(&self, id: KeyId, mark: &Provenance) -> KeyAction {
         let retired = mark.retired.as_deref().and_then(|t| t.parse::<Timestamp>().ok());
         if self.published(id).is_some() {

@@ -7,18 +7,6 @@ use crate::keychain::element::MountKey;
 /// Previous issuers that are recorded with a key.
 const PREVIOUS_AT_MOST: usize = 4;
 
-/// The issuers that an owner's cluster had before, as far as its keys say.
-pub fn previous_issuers(standing: &[MountKey], owner: &Owner) -> Vec<String> {
-    let marks = standing.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner);
-    let mut issuers: Vec<String> = Vec::new();
-    for issuer in marks.flat_map(|mark| &mark.previous_issuers) {
-        if !issuers.contains(issuer) {
-            issuers.push(issuer.clone());
-        }
-    }
-    issuers
-}
-
 /// The list with the keys of `from` as keys of `to`, each in its place. All else that their
 /// provenance says stays: when they were added, how they were verified, and the recorded ways.
 /// Another issuer is recorded.
@@ -44,7 +32,7 @@ pub fn transferred(standing: &[MountKey], from: &Owner, to: &Owner) -> Vec<Mount
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keychain::element::authorities;
+    use crate::keychain::element::{authorities, previous_issuers};
     use crate::keychain::plan::KeyListPlan;
     use crate::keychain::plan::tests::{keys, managed_keys, owner, refresh, stored, way};
     use crate::keychain::refresh::RefreshRequest;

@@ -7,17 +7,16 @@
 //! every key that is read; [`modulus`] takes milliseconds and runs only for keys
 //! that are not on the mount yet.
 
-use crate::keychain::key_error::KeyError;
+use crate::keychain::key_error::{EXPONENT_AT_LEAST, KeyError};
 use crate::keychain::key_id::KeyId;
-use crate::keychain::weakness::{EXPONENT_AT_LEAST, Weakness};
 use crypto_bigint::modular::{BoxedMontyForm, BoxedMontyParams, ConstMontyForm};
 use crypto_bigint::{BoxedUint, Gcd, Limb, NonZero, Odd, Resize, U256, Word};
 use crypto_primes::Flavor;
 
 /// Checks an RSA exponent.
-pub fn exponent(exponent: u64) -> Result<(), Weakness> {
+pub fn exponent(exponent: u64) -> Result<(), KeyError> {
     if exponent < EXPONENT_AT_LEAST || exponent.is_multiple_of(2) {
-        return Err(Weakness::Exponent(exponent));
+        return Err(KeyError::Exponent(exponent));
     }
     Ok(())
 }
@@ -48,7 +47,7 @@ const SMALL_PRIMES: [Word; PRIMES] = {
 };
 
 /// Checks that an RSA modulus has no factor below 752; an even one has.
-pub fn small_factor(modulus: &BoxedUint) -> Result<(), Weakness> {
+pub fn small_factor(modulus: &BoxedUint) -> Result<(), KeyError> {
     let mut primes = SMALL_PRIMES.as_slice();
     while !primes.is_empty() {
         // As many at once as fit into a machine word: dividing the modulus is
@@ -62,7 +61,7 @@ pub fn small_factor(modulus: &BoxedUint) -> Result<(), Weakness> {
         let Some(divisor) = NonZero::new(Limb(product)).into_option() else { break };
         let remainder = modulus.rem_limb(divisor).0;
         if let Some(prime) = now.iter().find(|prime| remainder.is_multiple_of(**prime)) {
-            return Err(Weakness::SmallFactor(*prime));
+            return Err(KeyError::SmallFactor(*prime));
         }
     }
     Ok(())
@@ -76,7 +75,7 @@ pub fn small_factor(modulus: &BoxedUint) -> Result<(), Weakness> {
 /// proven to be neither: no choice of numbers gets around that. A product of two
 /// random prime numbers of 1024 bits has a common factor with a probability of
 /// about 2^-1000, so nothing is lost by refusing whatever has one.
-pub fn modulus(params: &BoxedMontyParams) -> Result<(), Weakness> {
+pub fn modulus(params: &BoxedMontyParams) -> Result<(), KeyError> {
     let n = params.modulus();
     let two = BoxedMontyForm::new(BoxedUint::from(2u8).resize(params.bits_precision()), params);
     let difference = two.pow(n.as_ref()).sub(&two).retrieve();
@@ -87,9 +86,9 @@ pub fn modulus(params: &BoxedMontyParams) -> Result<(), Weakness> {
     // It is refused; what follows finds the words.
     let is_prime = |number: &Odd<BoxedUint>| crypto_primes::is_prime(Flavor::Any, number.as_ref());
     Err(match common.as_ref() == n.as_ref() {
-        true if is_prime(n) => Weakness::Prime,
-        false if is_power(n, &common) && is_prime(&common) => Weakness::PrimePower,
-        _ => Weakness::NotRandom,
+        true if is_prime(n) => KeyError::Prime,
+        false if is_power(n, &common) && is_prime(&common) => KeyError::PrimePower,
+        _ => KeyError::NotRandom,
     })
 }
 
@@ -138,7 +137,7 @@ pub fn ed25519(encoded: &[u8; 32]) -> Result<(), KeyError> {
     // and 2), y is zero at order 4, and at order 8 the doubled point has y = 0:
     // x^2 = -y^2, so d y^4 + 2 y^2 = 1.
     if y2 == one || y == FieldElement::ZERO || D * y2.square() + y2.double() == one {
-        return Err(Weakness::SmallOrder.into());
+        return Err(KeyError::SmallOrder);
     }
     // x^2 = (y^2 - 1) / (d y^2 + 1) has a root if the product is a square: the
     // two differ by the square of the divisor. The product is not zero: y^2 is
@@ -171,10 +170,10 @@ const PUBLISHED: [(&str, &str); 12] = [
 const KUBERNETES: &str = "the source of Kubernetes (pkg/serviceaccount/jwt_test.go)";
 
 /// Checks that the private key is not known to be published.
-pub fn published(id: KeyId) -> Result<(), Weakness> {
+pub fn published(id: KeyId) -> Result<(), KeyError> {
     let id = id.to_string();
     match PUBLISHED.iter().find(|(known, _)| *known == id) {
-        Some((_, place)) => Err(Weakness::Published(place)),
+        Some((_, place)) => Err(KeyError::Published(place)),
         None => Ok(()),
     }
 }

@@ -6,12 +6,12 @@
 //! carry no owner: one that a removed cluster left behind accepts the tokens of the next
 //! cluster with the same issuer. Pure.
 
-use crate::command::mount::error::EnrollmentError;
-use crate::command::mount::grounds::Grounds;
-use crate::issuer::{Resolved, is_managed};
+use crate::command::mount::error::{Claim, EnrollmentError};
+use crate::command::mount::grounds::{Grounds, form};
+use crate::issuer::Resolved;
 use crate::keychain::Owner;
 use crate::keychain::element::MountKey;
-use crate::keychain::evidence::Reached;
+use crate::keychain::evidence::{Form, Reached};
 use crate::keychain::others::Others;
 use crate::keychain::provenance::Provenance;
 use crate::vault::Document;
@@ -40,14 +40,13 @@ impl SharingConsent {
 }
 
 /// What is known about the mount's roles.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub enum Roles {
     /// There was no reason to read them.
+    #[default]
     NotRead,
-    /// They could not be read.
     Unreadable(String),
     Read {
-        /// By name.
         roles: BTreeMap<String, Document>,
         /// `OpenBao`'s CEL roles, by name: programs that decide themselves
         /// whose tokens they accept.
@@ -59,6 +58,15 @@ impl Roles {
     /// A mount without roles.
     pub fn none() -> Self {
         Self::Read { roles: BTreeMap::new(), cel: Vec::new() }
+    }
+
+    /// The roles and the CEL roles, or why they are not known.
+    fn read(&self) -> Result<(&BTreeMap<String, Document>, &[String]), EnrollmentError> {
+        match self {
+            Self::NotRead => Err(EnrollmentError::Meanwhile),
+            Self::Unreadable(why) => Err(EnrollmentError::RolesUnreadable { why: why.clone() }),
+            Self::Read { roles, cel } => Ok((roles, cel)),
+        }
     }
 }
 
@@ -73,40 +81,54 @@ pub fn new_cluster(
     if others.any() {
         beside(owner, others, allow, roles)?;
     }
-    existing(owner, others, allow, roles)
+    // Beside others, `--allow-unbound-roles` has decided on those that are bound to no issuer.
+    let decided = |role: &Document| others.any() && takes_any_issuer(role);
+    refuse_fitting(owner, allow, roles, decided, others.any())
 }
 
-/// Refuses a new cluster in front of roles that accept its tokens. Beside others,
-/// `--allow-unbound-roles` has decided on those that are bound to no issuer.
-fn existing(owner: &Owner, others: &Others, allow: &SharingConsent, roles: &Roles) -> Result<(), EnrollmentError> {
+/// Refuses `owner` in front of roles that accept its tokens, but for those that were decided on.
+fn refuse_fitting(
+    owner: &Owner,
+    allow: &SharingConsent,
+    roles: &Roles,
+    decided: impl Fn(&Document) -> bool,
+    cel_decided: bool,
+) -> Result<(), EnrollmentError> {
     if allow.existing_roles {
         return Ok(());
     }
-    let (roles, cel) = read(roles)?;
-    let decided = |role: &Document| others.any() && takes_any_issuer(role);
+    let (roles, cel) = roles.read()?;
     let fitting: BTreeMap<String, Fit> = roles
         .iter()
         .filter(|(_, role)| !decided(role))
         .filter_map(|(name, role)| Some((name.clone(), fit(role, &owner.issuer)?)))
         .collect();
-    let cel = if others.any() { Vec::new() } else { cel.to_vec() };
+    let cel = if cel_decided { Vec::new() } else { cel.to_vec() };
     if fitting.is_empty() && cel.is_empty() {
         return Ok(());
     }
     Err(EnrollmentError::ExistingRoles { roles: fitting, cel, issuer: owner.issuer.clone() })
 }
 
+/// Refuses two clusters with one issuer: roles cannot distinguish them.
+fn refuse_same_issuer(owner: &Owner, others: &Others, allow: &SharingConsent) -> Result<(), EnrollmentError> {
+    match others.owners.iter().find(|other| other.issuer == owner.issuer) {
+        Some(other) if !allow.same_issuer => Err(EnrollmentError::SameIssuer { other: other.clone() }),
+        _ => Ok(()),
+    }
+}
+
+/// Owners of a managed cluster cannot sign tokens of their own making; any operator of an
+/// API server can.
+fn managed(owner: &Owner) -> bool {
+    form(owner) == Form::Managed
+}
+
 /// Refuses `owner` a place among `others`, unless the user allows it.
 pub fn beside(owner: &Owner, others: &Others, allow: &SharingConsent, roles: &Roles) -> Result<(), EnrollmentError> {
-    // The same issuer is the worst case: roles cannot distinguish the two.
-    if let Some(other) = others.owners.iter().find(|other| other.issuer == owner.issuer)
-        && !allow.same_issuer
-    {
-        return Err(EnrollmentError::SameIssuer { other: other.clone() });
-    }
-    // Owners of a managed cluster cannot sign tokens of their own making;
-    // any operator of an API server can, and who added unmanaged keys is not known.
-    let managed = |owner: &Owner| owner.cluster_uid.is_none() && is_managed(&owner.issuer);
+    // The worst case.
+    refuse_same_issuer(owner, others, allow)?;
+    // Who added unmanaged keys is not known.
     let known = others.unmanaged == 0 && others.unreadable == 0;
     let barrier = managed(owner) && known && others.owners.iter().all(managed);
     if !barrier && !allow.same_trust_domain {
@@ -115,7 +137,7 @@ pub fn beside(owner: &Owner, others: &Others, allow: &SharingConsent, roles: &Ro
     if allow.unbound_roles {
         return Ok(());
     }
-    let (roles, cel) = read(roles)?;
+    let (roles, cel) = roles.read()?;
     let unbound: BTreeMap<String, Document> = roles
         .iter()
         .filter(|(_, role)| takes_any_issuer(role))
@@ -149,12 +171,11 @@ pub fn refuse_moved(
         mark.owner.issuer != owner.issuer && itself && mark.authorities.contains(way)
     };
     match elements.iter().filter_map(MountKey::provenance).find(is_this) {
-        Some(mark) => Err(EnrollmentError::Moved {
-            context: name.to_owned(),
-            enrolled: mark.cluster.clone(),
-            old: mark.owner.clone(),
-            owner: owner.clone(),
-        }),
+        Some(mark) => {
+            let (context, enrolled) = (name.to_owned(), mark.cluster.clone());
+            let claim = Claim { context, enrolled, owner: mark.owner.clone() };
+            Err(EnrollmentError::Moved { claim, issuer: owner.issuer.clone() })
+        }
         None => Ok(()),
     }
 }
@@ -169,37 +190,12 @@ pub fn moved(
     allow: &SharingConsent,
     roles: &Roles,
 ) -> Result<(), EnrollmentError> {
-    let same_issuer = others.owners.iter().find(|other| other.issuer == owner.issuer);
-    if let Some(other) = same_issuer.filter(|_| !allow.same_issuer) {
-        return Err(EnrollmentError::SameIssuer { other: other.clone() });
-    }
+    refuse_same_issuer(owner, others, allow)?;
     // Those beside it shared the mount with a cluster whose provider holds the keys.
-    let managed = |owner: &Owner| owner.cluster_uid.is_none() && is_managed(&owner.issuer);
     if others.any() && managed(from) && !managed(owner) && !allow.same_trust_domain {
         return Err(EnrollmentError::TrustDomain { others: others.clone(), owner: owner.clone() });
     }
-    if allow.existing_roles {
-        return Ok(());
-    }
-    let (roles, cel) = read(roles)?;
-    let fitting: BTreeMap<String, Fit> = roles
-        .iter()
-        .filter(|(_, role)| fit(role, &from.issuer).is_none())
-        .filter_map(|(name, role)| Some((name.clone(), fit(role, &owner.issuer)?)))
-        .collect();
-    if fitting.is_empty() && cel.is_empty() {
-        return Ok(());
-    }
-    Err(EnrollmentError::ExistingRoles { roles: fitting, cel: cel.to_vec(), issuer: owner.issuer.clone() })
-}
-
-/// The roles, or why they are not known.
-fn read(roles: &Roles) -> Result<(&BTreeMap<String, Document>, &[String]), EnrollmentError> {
-    match roles {
-        Roles::NotRead => Err(EnrollmentError::Meanwhile),
-        Roles::Unreadable(why) => Err(EnrollmentError::RolesUnreadable { why: why.clone() }),
-        Roles::Read { roles, cel } => Ok((roles, cel.as_slice())),
-    }
+    refuse_fitting(owner, allow, roles, |role| fit(role, &from.issuer).is_some(), false)
 }
 
 /// A cluster that cannot be identified by its issuer's own site is identified by its UID, which
@@ -220,13 +216,6 @@ pub fn ensure_key_continuity(
 /// Whether a cluster that is identified by its UID publishes none of the keys that are on the
 /// mount as its own. It may be another one, so it is a new cluster again.
 pub fn is_discontinuous(cluster: &Resolved, elements: &[MountKey]) -> bool {
-    let owner = &cluster.owner;
-    let enrolled = elements.iter().any(|element| element.is_of(owner));
-    owner.cluster_uid.is_some() && enrolled && !continues(cluster, elements)
-}
-
-/// Whether a cluster publishes at least one of its owner's keys on the mount.
-fn continues(cluster: &Resolved, elements: &[MountKey]) -> bool {
-    let published = |element: &&MountKey| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    elements.iter().filter(|element| element.is_of(&cluster.owner)).any(|element| published(&element))
+    let mut its = elements.iter().filter(|element| element.is_of(&cluster.owner)).peekable();
+    cluster.owner.cluster_uid.is_some() && its.peek().is_some() && !its.any(|element| cluster.keys.has(element.id()))
 }

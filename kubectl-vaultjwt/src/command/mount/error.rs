@@ -2,9 +2,12 @@
 //! continues a sentence that names the mount ("it …") or is a cell in a cluster's row of a
 //! table. `hint` says what to do about each.
 
+use crate::command::words::{counted, listed, quoted};
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
+use crate::keychain::element::MountKey;
 use crate::keychain::others::Others;
+use crate::keychain::provenance::Provenance;
 use crate::keychain::refresh::PlanError;
 use crate::shell::word;
 use crate::vault::Document;
@@ -13,135 +16,122 @@ use shared::mount::MountPath;
 use shared::text::one_line;
 use std::collections::BTreeMap;
 
+/// What a context claims to be: a cluster that is enrolled.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    pub context: String,
+    /// The name that the cluster was enrolled under; empty where it has none.
+    pub enrolled: String,
+    pub owner: Owner,
+}
+
+impl Claim {
+    /// The claim of `context` to be `owner`, which has keys among `elements`.
+    pub fn new(context: &str, elements: &[MountKey], owner: &Owner) -> Self {
+        Self { context: context.to_owned(), enrolled: enrolled_name(elements, owner), owner: owner.clone() }
+    }
+
+    /// The cluster as it is enrolled.
+    pub fn cluster(&self) -> String {
+        let what = match &self.owner.cluster_uid {
+            Some(uid) => format!("UID {}", one_line(uid)),
+            None => format!("issuer {}", one_line(&self.owner.issuer)),
+        };
+        if self.enrolled.is_empty() {
+            format!("the cluster with {what}")
+        } else {
+            format!("cluster {} ({what})", quoted(&self.enrolled))
+        }
+    }
+
+    /// The same, where its issuer is what matters.
+    fn cluster_with_issuer(&self) -> String {
+        let issuer = quoted(&self.owner.issuer);
+        if self.enrolled.is_empty() {
+            format!("the cluster that is enrolled with issuer {issuer}")
+        } else {
+            format!("cluster {}, which is enrolled with issuer {issuer}", quoted(&self.enrolled))
+        }
+    }
+}
+
+/// The name that the owner's newest key was added under.
+fn enrolled_name(elements: &[MountKey], owner: &Owner) -> String {
+    let marks = elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner);
+    let newest = marks.reduce(|newest, mark| if mark.added > newest.added { mark } else { newest });
+    newest.map(|mark: &Provenance| mark.cluster.clone()).unwrap_or_default()
+}
+
 /// Why a cluster is left out.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EnrollmentError {
-    /// No key on the mount has this owner's provenance.
     #[error("it holds no key of {owner}")]
     NotEnrolled { owner: Owner },
     /// Its keys are there, but nothing says whose they are: added by hand, or the provenance
     /// was lost.
-    #[error("it holds {} of {owner}, but without a mark that says so", keys_of(*.keys))]
+    #[error("it holds {} of {owner}, but without a mark that says so", counted(*.keys, "key"))]
     Unmarked { owner: Owner, keys: usize },
     /// Nothing connects the cluster with its keys on the mount.
     #[error(
         "none of the keys that it has of {owner} is published any more: all keys of the cluster were replaced at once, or this is another cluster with the same UID"
     )]
     Discontinuity { context: String, owner: Owner },
-    /// Every token must carry another issuer.
-    #[error("its bound_issuer is \"{}\"", one_line(.bound))]
+    #[error("its bound_issuer is {}", quoted(.bound))]
     BoundIssuer { bound: String },
-    /// The cluster is enrolled under another issuer.
-    #[error("context \"{}\" is {}, and its issuer is now \"{}\"", one_line(.context), claimed_with_issuer(.enrolled, .old), one_line(&.owner.issuer))]
-    Moved {
-        context: String,
-        /// The name that the cluster was enrolled under.
-        enrolled: String,
-        /// The owner that it is enrolled as.
-        old: Owner,
-        /// The owner that it is now.
-        owner: Owner,
-    },
+    /// The cluster is enrolled under another issuer; `issuer` is the one that it has now.
+    #[error("context {} is {}, and its issuer is now {}", quoted(&.claim.context), .claim.cluster_with_issuer(), quoted(.issuer))]
+    Moved { claim: Claim, issuer: String },
     /// The issuer that a server names is its own claim.
-    #[error("context \"{}\" {}", one_line(.context), cannot_move(.enrolled, .from, .why))]
+    #[error("context {} {}", quoted(&.claim.context), cannot_move(.claim, .why))]
     CannotMove {
-        context: String,
-        /// The name that the cluster was enrolled under.
-        enrolled: String,
-        /// The owner that it claims to have been.
-        from: Owner,
+        claim: Claim,
         /// Why there is no token; `None` where the way is not recorded.
         why: Option<String>,
     },
-    /// No keys of the owner that a cluster was.
-    #[error("it has no keys of issuer \"{}\" that this cluster could have moved from{}", one_line(.old), instead(.owners))]
+    #[error("it has no keys of issuer {} that this cluster could have moved from{}", quoted(.old), instead(.owners))]
     NotMoved {
         /// `--move-from`
         old: String,
         /// Owners with that issuer, which are other clusters.
         owners: Vec<Owner>,
     },
-    /// The cluster is enrolled under both issuers.
     #[error("it has keys of {owner} already, so that those of {old} cannot become its keys")]
-    MovedAlready {
-        /// The owner that the cluster was.
-        old: Owner,
-        /// The owner that it is.
-        owner: Owner,
-    },
+    MovedAlready { old: Owner, owner: Owner },
     /// What is recorded on the mount contradicts the plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// Everything that names the cluster can be copied, and the connection is not one
     /// of those recorded.
-    #[error("context \"{}\" claims to be {} but is reached by another way", one_line(.context), claimed(.enrolled, .owner))]
-    AnotherWay {
-        context: String,
-        /// The name that the cluster was enrolled under.
-        enrolled: String,
-        /// The owner that it claims to be.
-        owner: Owner,
-        recorded: Vec<Authority>,
-        /// The way of this run.
-        way: Option<Authority>,
-    },
-    /// An earlier program enrolled it.
-    #[error("context \"{}\" claims to be {}, and no way to that cluster is recorded, because an earlier version enrolled it", one_line(.context), claimed(.enrolled, .owner))]
-    NoWay {
-        context: String,
-        /// The name that the cluster was enrolled under.
-        enrolled: String,
-        /// The owner that it claims to be.
-        owner: Owner,
-    },
+    #[error("context {} claims to be {} but is reached by another way", quoted(&.claim.context), .claim.cluster())]
+    AnotherWay { claim: Claim, recorded: Vec<Authority> },
+    #[error("context {} claims to be {}, and no way to that cluster is recorded, because an earlier version enrolled it", quoted(&.0.context), .0.cluster())]
+    NoWay(Claim),
     /// Something between could answer too.
-    #[error("context \"{}\" reaches {} by an indirect way, and no token verified that it is that cluster: {why}", one_line(.context), claimed(.enrolled, .owner))]
-    NoPossession {
-        context: String,
-        /// The name that the cluster was enrolled under.
-        enrolled: String,
-        /// The owner that it claims to be.
-        owner: Owner,
-        /// Why there is no such token.
-        why: String,
-    },
+    #[error("context {} reaches {} by an indirect way, and no token verified that it is that cluster: {why}", quoted(&.claim.context), .claim.cluster())]
+    NoPossession { claim: Claim, why: String },
     /// What answered cannot be recorded as one server.
-    #[error("context \"{}\" reached servers whose certificates do not lead to the same authority, or its URL is longer than 512 bytes", one_line(.context))]
+    #[error("context {} reached servers whose certificates do not lead to the same authority, or its URL is longer than 512 bytes", quoted(.context))]
     Unsteady { context: String },
-    /// A person named another one.
-    #[error("context \"{}\" is reached by the way \"{way}\", and not by the one that --authority names", one_line(.context))]
-    NotThisWay {
-        context: String,
-        /// The way of this run.
-        way: Authority,
-    },
+    #[error("context {} is reached by the way \"{way}\", and not by the one that --authority names", quoted(.context))]
+    NotThisWay { context: String, way: Authority },
     /// One cluster is enrolled at a time: which of these it is only a person knows.
     #[error("{} claim to be {owner}, by different ways", contexts_named(.contexts))]
     Contested {
         /// All that claim it, in the order named.
         contexts: Vec<String>,
-        /// The owner that they claim to be.
         owner: Owner,
     },
-    /// Keys of such an issuer come from its URL only.
     #[error("the keys of {owner} are read at its issuer URL only, which could not be read: {why}")]
     NoSite { context: String, owner: Owner, why: String },
     /// Two clusters that roles cannot distinguish.
     #[error("it serves another cluster with the same issuer already: {other}")]
     SameIssuer { other: Owner },
-    /// Others are on the mount, and one of all could sign for any.
     #[error("it serves others already: {}; whoever holds one key of a mount can sign for every issuer on it", describe(.others, .owner))]
-    TrustDomain {
-        /// Whose keys are there.
-        others: Others,
-        owner: Owner,
-    },
-    /// Roles would take tokens of this cluster too.
+    TrustDomain { others: Others, owner: Owner },
     #[error("{} tokens of any cluster on it", unbound(.roles, .cel))]
     UnboundRoles {
         /// Roles without an exact `iss`.
         roles: BTreeMap<String, Document>,
-        /// CEL roles.
         cel: Vec<String>,
         /// The issuer that the mount served alone until now.
         issuer: Option<String>,
@@ -155,19 +145,15 @@ pub enum EnrollmentError {
         cel: Vec<String>,
         issuer: String,
     },
-    /// Whether such roles exist is not known.
     #[error("its roles could not be read, and some of them may accept this cluster's tokens: {why}")]
     RolesUnreadable { why: String },
     /// The cluster was enrolled a moment ago, or others were not.
     #[error("it was changed by another writer while this command ran")]
     Meanwhile,
-    /// More keys than one mount should hold.
     #[error("it would hold {keys} keys, more than {at_most}")]
     TooManyKeys { keys: usize, at_most: usize },
-    /// More texts than a server takes in one request.
     #[error("its configuration would have {texts} texts, more than the 1000 that OpenBao takes in one request")]
     TooManyTexts { texts: usize },
-    /// More bytes than a storage entry.
     #[error("its configuration would have {bytes} bytes, more than the 1048576 of one storage entry")]
     TooLarge { bytes: usize },
 }
@@ -180,23 +166,9 @@ pub fn about_mount(mount: &MountPath, keys: &str, source: &EnrollmentError) -> S
     format!("auth mount \"{mount}/\" cannot take {keys}: {source}")
 }
 
-/// A cluster as it is enrolled.
-pub fn claimed(enrolled: &str, owner: &Owner) -> String {
-    let what = match &owner.cluster_uid {
-        Some(uid) => format!("UID {}", one_line(uid)),
-        None => format!("issuer {}", one_line(&owner.issuer)),
-    };
-    if enrolled.is_empty() {
-        format!("the cluster with {what}")
-    } else {
-        format!("cluster \"{}\" ({what})", one_line(enrolled))
-    }
-}
-
 /// All of them up to a limit, so that a large kubeconfig stays readable.
 fn contexts_named(names: &[String]) -> String {
-    let mut named: Vec<String> =
-        names.iter().take(NAMED_AT_MOST).map(|name| format!("\"{}\"", one_line(name))).collect();
+    let mut named: Vec<String> = names.iter().take(NAMED_AT_MOST).map(|name| quoted(name)).collect();
     let more = names.len().saturating_sub(NAMED_AT_MOST);
     if more > 0 {
         named.push(format!("{more} more"));
@@ -205,12 +177,8 @@ fn contexts_named(names: &[String]) -> String {
     format!("contexts {} and {last}", named.join(", "))
 }
 
-fn keys_of(count: usize) -> String {
-    if count == 1 { "1 key".to_owned() } else { format!("{count} keys") }
-}
-
-fn cannot_move(enrolled: &str, from: &Owner, why: &Option<String>) -> String {
-    let cluster = claimed(enrolled, from);
+fn cannot_move(claim: &Claim, why: &Option<String>) -> String {
+    let cluster = claim.cluster();
     match why {
         Some(why) => format!("reaches {cluster}, but no token verified that it is that cluster: {why}"),
         None => format!("claims to be {cluster} with another issuer, but is not reached by a recorded way"),
@@ -218,18 +186,7 @@ fn cannot_move(enrolled: &str, from: &Owner, why: &Option<String>) -> String {
 }
 
 fn instead(owners: &[Owner]) -> String {
-    let listed: Vec<String> = owners.iter().map(ToString::to_string).collect();
-    if listed.is_empty() { String::new() } else { format!("; it has keys of {}", listed.join(", ")) }
-}
-
-/// A cluster as it is enrolled, where its issuer is what matters.
-fn claimed_with_issuer(enrolled: &str, owner: &Owner) -> String {
-    let issuer = one_line(&owner.issuer);
-    if enrolled.is_empty() {
-        format!("the cluster that is enrolled with issuer \"{issuer}\"")
-    } else {
-        format!("cluster \"{}\", which is enrolled with issuer \"{issuer}\"", one_line(enrolled))
-    }
+    if owners.is_empty() { String::new() } else { format!("; it has keys of {}", listed(owners)) }
 }
 
 /// Whom else the mount serves, and whether one of them is this issuer.
@@ -239,26 +196,22 @@ pub fn describe(others: &Others, owner: &Owner) -> String {
         let same = if other.issuer == owner.issuer { " (the same issuer, another cluster)" } else { "" };
         parts.push(format!("keys of {other}{same}"));
     }
-    let count = |n: usize, what: &str| match n {
-        1 => format!("1 key {what}"),
-        n => format!("{n} keys {what}"),
-    };
     if others.unmanaged > 0 {
-        parts.push(count(others.unmanaged, "without a mark"));
+        parts.push(format!("{} without a mark", counted(others.unmanaged, "key")));
     }
     if others.unreadable > 0 {
-        parts.push(count(others.unreadable, "with a mark that cannot be read"));
+        parts.push(format!("{} with a mark that cannot be read", counted(others.unreadable, "key")));
     }
     parts.join(", ")
 }
 
+fn cel_names(cel: &[String]) -> impl Iterator<Item = String> {
+    cel.iter().map(|name| format!("{} (CEL)", quoted(name)))
+}
+
 fn unbound(roles: &BTreeMap<String, Document>, cel: &[String]) -> String {
-    let quoted: Vec<String> = roles
-        .keys()
-        .map(|name| format!("\"{}\"", one_line(name)))
-        .chain(cel.iter().map(|name| format!("\"{}\" (CEL)", one_line(name))))
-        .collect();
-    match &quoted[..] {
+    let names: Vec<String> = roles.keys().map(|name| quoted(name)).chain(cel_names(cel)).collect();
+    match &names[..] {
         [one] => format!("role {one} is bound to no issuer and would take"),
         many => format!("roles {} are bound to no issuer and would take", many.join(", ")),
     }
@@ -280,12 +233,12 @@ fn existing(roles: &BTreeMap<String, Fit>, cel: &[String], issuer: &str) -> Stri
             let how = match fit {
                 Fit::Exact => String::new(),
                 Fit::Listed => " (in a list of issuers)".to_owned(),
-                Fit::Pattern(pattern) => format!(" (pattern \"{}\")", one_line(pattern)),
+                Fit::Pattern(pattern) => format!(" (pattern {})", quoted(pattern)),
                 Fit::Unbound => " (bound to no issuer)".to_owned(),
             };
-            format!("\"{}\"{how}", one_line(name))
+            format!("{}{how}", quoted(name))
         })
-        .chain(cel.iter().map(|name| format!("\"{}\" (CEL)", one_line(name))))
+        .chain(cel_names(cel))
         .collect();
     let more = named.len().saturating_sub(NAMED_AT_MOST);
     named.truncate(NAMED_AT_MOST);

@@ -1,7 +1,7 @@
 //! What a change of one cluster's keys is based on: the evidence of this run, how new keys
 //! are verified, and which ways are recorded. Pure.
 
-use crate::command::mount::EnrollmentError;
+use crate::command::mount::error::{Claim, EnrollmentError};
 use crate::issuer::{CloudAnswer, IssuerError, KeySource, Resolved, is_a_clouds, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::action::KeyAction;
@@ -11,7 +11,6 @@ use crate::keychain::evidence::{Evidence, Form, KeyChange, Missing, Reached};
 use crate::keychain::key_id::KeyId;
 use crate::keychain::key_proof::KeyProof;
 use crate::keychain::plan::KeyListPlan;
-use crate::keychain::provenance::Provenance;
 use crate::keychain::refresh::Absence;
 use std::collections::HashSet;
 
@@ -74,6 +73,14 @@ impl Grounds {
     /// Of a cluster that was resolved; `evidence` is what the connection shows,
     /// compared with `seen`, the recorded ways.
     pub fn new(cluster: &Resolved, evidence: Evidence, seen: Vec<Authority>, way: Option<Authority>) -> Self {
+        // Clusters can share the URL of a self-managed issuer, and the holder of one key
+        // would log in as any of them.
+        let may_be_shared = form(&cluster.owner) == Form::Issuer && cluster.source == KeySource::IssuerSite;
+        let unconfirmed = match &cluster.api_keys_unread {
+            _ if !may_be_shared => Vec::new(),
+            Some(_) => cluster.keys.ids().collect(),
+            None => cluster.difference.site_only.clone(),
+        };
         Self {
             evidence,
             seen,
@@ -83,10 +90,11 @@ impl Grounds {
             way,
             record: Vec::new(),
             adoptable: Vec::new(),
-            unconfirmed: unconfirmed(cluster),
+            unconfirmed,
             also_published: cluster.difference.api_server_only.iter().map(|key| key.key.id()).collect(),
-            complete: is_complete(cluster),
-            blind: is_blind(cluster),
+            // The issuer's URL, unless the owner has a UID or its cloud vouches for the API server.
+            complete: cluster.source != KeySource::ApiServer || cluster.owner.cluster_uid.is_some() || vouched(cluster),
+            blind: may_be_shared && cluster.api_keys_unread.is_some(),
             from: None,
             confirmed: false,
             no_possession: None,
@@ -200,19 +208,15 @@ impl Grounds {
         } else {
             KeyChange::ChangeIssuer { replaced }
         };
-        let allowed = form(from).allows(step, evidence);
-        allowed.map_err(|missing| {
-            let refusal = self.refusal(missing, cluster, name, elements, from);
-            let why = match &refusal {
-                EnrollmentError::NoPossession { why, .. } => Some(why.clone()),
-                EnrollmentError::AnotherWay { .. } | EnrollmentError::NoWay { .. } => None,
-                _ => return refusal,
-            };
-            if step == KeyChange::ChangeForm {
-                return refusal;
+        form(from).allows(step, evidence).map_err(|missing| {
+            match self.refusal(missing, cluster, name, elements, from) {
+                refusal if step == KeyChange::ChangeForm => refusal,
+                EnrollmentError::NoPossession { claim, why } => EnrollmentError::CannotMove { claim, why: Some(why) },
+                EnrollmentError::AnotherWay { claim, .. } | EnrollmentError::NoWay(claim) => {
+                    EnrollmentError::CannotMove { claim, why: None }
+                }
+                refusal => refusal,
             }
-            let (context, enrolled) = (name.to_owned(), enrolled_name(elements, from));
-            EnrollmentError::CannotMove { context, enrolled, from: from.clone(), why }
         })
     }
 
@@ -259,49 +263,24 @@ impl Grounds {
         elements: &[MountKey],
         owner: &Owner,
     ) -> EnrollmentError {
-        let (context, enrolled, owner) = (name.to_owned(), enrolled_name(elements, owner), owner.clone());
+        let claim = Claim::new(name, elements, owner);
         match missing {
             Missing::Way | Missing::Word => {
-                let recorded = authorities(elements, &owner);
-                EnrollmentError::AnotherWay { context, enrolled, recorded, way: self.way.clone(), owner }
+                EnrollmentError::AnotherWay { claim, recorded: authorities(elements, owner) }
             }
-            Missing::AnyWay => EnrollmentError::NoWay { context, enrolled, owner },
+            Missing::AnyWay => EnrollmentError::NoWay(claim),
             Missing::Possession => match self.no_possession.clone() {
-                Some(why) => EnrollmentError::NoPossession { context, enrolled, owner, why },
+                Some(why) => EnrollmentError::NoPossession { claim, why },
                 // When the connection was judged, there was nothing to change.
                 None => EnrollmentError::Meanwhile,
             },
             Missing::Site => EnrollmentError::NoSite {
-                context,
-                owner,
+                context: claim.context,
+                owner: claim.owner,
                 why: cluster.site_unused.as_ref().map(ToString::to_string).unwrap_or_default(),
             },
         }
     }
-}
-
-/// Keys at the issuer's URL of a self-managed cluster that this cluster's API server does
-/// not publish: clusters can share such a URL, and the holder of one key would log in as
-/// any of them.
-fn unconfirmed(cluster: &Resolved) -> Vec<KeyId> {
-    if form(&cluster.owner) != Form::Issuer || cluster.source != KeySource::IssuerSite {
-        return Vec::new();
-    }
-    match &cluster.api_keys_unread {
-        Some(_) => cluster.keys.keys.iter().map(|published| published.key.id()).collect(),
-        None => cluster.difference.site_only.clone(),
-    }
-}
-
-/// Whether what the issuer's URL of a self-managed cluster has could not be compared.
-fn is_blind(cluster: &Resolved) -> bool {
-    form(&cluster.owner) == Form::Issuer && cluster.source == KeySource::IssuerSite && cluster.api_keys_unread.is_some()
-}
-
-/// Whether the place that the owner's keys are read at was read: of an owner that is known
-/// by its issuer alone, the issuer's URL, unless its cloud vouches for the API server.
-fn is_complete(cluster: &Resolved) -> bool {
-    cluster.source != KeySource::ApiServer || cluster.owner.cluster_uid.is_some() || vouched(cluster)
 }
 
 /// What an owner's name is made of.
@@ -365,11 +344,4 @@ pub fn without_weak_keys(mut cluster: Resolved, elements: &[MountKey]) -> Result
 /// Whether a plan brings keys for the owner that the mount has not, or has as retired.
 pub fn brings_keys(plan: &KeyListPlan) -> bool {
     [KeyAction::Add, KeyAction::Adopt, KeyAction::Return].into_iter().any(|action| plan.count(action) > 0)
-}
-
-/// The name that the owner's newest key was added under, for messages.
-pub fn enrolled_name(elements: &[MountKey], owner: &Owner) -> String {
-    let marks = elements.iter().filter_map(MountKey::provenance).filter(|mark| mark.owner == *owner);
-    let newest = marks.reduce(|newest, mark| if mark.added > newest.added { mark } else { newest });
-    newest.map(|mark: &Provenance| mark.cluster.clone()).unwrap_or_default()
 }

@@ -2,6 +2,7 @@
 
 use crate::command::mount::error::{EnrollmentError, naming_flags};
 use crate::command::mount::grounds::form;
+use crate::command::words::listed;
 use crate::keychain::evidence::Form;
 use crate::keychain::refresh::PlanError;
 use crate::shell::word;
@@ -26,19 +27,19 @@ impl EnrollmentError {
             Self::BoundIssuer { .. } => format!(
                 "{another}; or, if the mount is to serve more than that issuer, add --clear-bound-issuer (vault read auth/{mount}/config)"
             ),
-            Self::Moved { context, old, .. } => format!(
+            Self::Moved { claim, .. } => format!(
                 "if its issuer was changed, move its keys: kubectl vaultjwt setup --context {} --mount {mount} --move-from {}",
-                word(context),
-                word(&old.issuer)
+                word(&claim.context),
+                word(&claim.owner.issuer)
             ),
-            Self::CannotMove { context, from, why: Some(_), .. } => format!(
+            Self::CannotMove { claim, why: Some(_) } => format!(
                 "get the right to create tokens of service account kube-system/default, then retry; if the signing keys were replaced too, and the way is direct, add --replace-keys: kubectl vaultjwt setup --context {} --mount {mount} --move-from {}",
-                word(context),
-                word(&from.issuer)
+                word(&claim.context),
+                word(&claim.owner.issuer)
             ),
-            Self::CannotMove { context, why: None, .. } => format!(
+            Self::CannotMove { claim, why: None } => format!(
                 "it may be another cluster: use a kubeconfig with a recorded way, or enroll it on a mount of its own: kubectl vaultjwt setup --context {} --mount NAME",
-                word(context)
+                word(&claim.context)
             ),
             Self::NotMoved { .. } => format!("list the issuers on the mount: kubectl vaultjwt status --mount {mount}"),
             Self::MovedAlready { .. } => {
@@ -51,20 +52,18 @@ impl EnrollmentError {
                 "one API server is one cluster; if that one is gone, remove it: kubectl vaultjwt remove --mount {mount} {}",
                 naming_flags(other)
             ),
-            Self::AnotherWay { context, recorded, .. } => format!(
+            Self::AnotherWay { claim, recorded } => format!(
                 "it may be another cluster; recorded: {}; if it is the same cluster, record the way: kubectl vaultjwt setup --context {} --mount {mount}",
-                recorded.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
-                word(context)
+                listed(recorded),
+                word(&claim.context)
             ),
-            Self::NoWay { context, .. } => {
-                format!(
-                    "check that the context is that cluster, then record the way: kubectl vaultjwt setup --context {} --mount {mount}",
-                    word(context)
-                )
-            }
-            Self::NoPossession { context, .. } => format!(
+            Self::NoWay(claim) => format!(
+                "check that the context is that cluster, then record the way: kubectl vaultjwt setup --context {} --mount {mount}",
+                word(&claim.context)
+            ),
+            Self::NoPossession { claim, .. } => format!(
                 "if the cluster signs with a new key, or if you have no right to create tokens in kube-system, confirm it with: kubectl vaultjwt setup --context {} --mount {mount}",
-                word(context)
+                word(&claim.context)
             ),
             Self::Contested { contexts, .. } => format!(
                 "compare the way of each context with the one that the cluster's administrator sees, then enroll the right one with setup: kubectl vaultjwt issuer --context {}",

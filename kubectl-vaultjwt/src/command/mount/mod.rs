@@ -18,16 +18,17 @@ pub use error::EnrollmentError;
 pub use grounds::{Change, Grounds};
 pub use read_roles::read_roles;
 
+use crate::command::words::{named, quoted};
 use crate::issuer::Resolved;
 use crate::keychain::Owner;
 use crate::keychain::action::{KeyAction, KeyStep};
 use crate::keychain::element::{Management, MountKey};
 use crate::keychain::evidence::{Form, Reached};
 use crate::keychain::jwk::PublishedKey;
-use crate::keychain::key_id::KeyId;
 use crate::keychain::others::Others;
 use crate::keychain::plan::{Copy, KeyListPlan};
 use crate::keychain::poll_history::PollHistory;
+use crate::keychain::provenance::Provenance;
 use crate::keychain::refresh::{Policy, RefreshRequest};
 use crate::keychain::transfer::transferred;
 use crate::shell::word;
@@ -35,18 +36,18 @@ use crate::vault::Document;
 use crate::vault::mount::config::{ConfigConflict, MountSnapshot, StaticKeys};
 use jiff::Timestamp;
 use shared::text::one_line;
-use std::collections::BTreeSet;
+
+/// Mounts that serve JWT logins, by the type Vault lists.
+pub const JWT: &str = "jwt";
 
 /// One cluster whose keys are to be right.
 #[derive(Clone, Debug)]
 pub struct Member<'a> {
-    /// Its issuer, owner and keys.
     pub cluster: &'a Resolved,
     /// Its name for people.
     pub name: &'a str,
     /// Whether it may be put on the mount where it is not on it.
     pub enroll: bool,
-    /// What a change of its keys rests on.
     pub grounds: &'a Grounds,
     /// Its last polls, where there were several.
     pub recent: Option<&'a PollHistory>,
@@ -252,38 +253,36 @@ impl Draft {
 
     /// How many keys that a cluster publishes are unmanaged on the mount.
     fn unmanaged(&self, cluster: &Resolved) -> usize {
-        let ids: BTreeSet<KeyId> = cluster.keys.keys.iter().map(|published| published.key.id()).collect();
-        let unmanaged = |element: &&MountKey| {
-            element.management == Management::Unmanaged && element.id().is_some_and(|id| ids.contains(&id))
-        };
+        let unmanaged =
+            |element: &&MountKey| element.management == Management::Unmanaged && cluster.keys.has(element.id());
         self.elements.iter().filter(unmanaged).count()
     }
 }
 
 /// A public key that two owners publish.
 fn copied(copy: &Copy, owner: &Owner) -> String {
-    let key = one_line(&copy.kid.clone().unwrap_or_else(|| copy.id.to_string()));
+    let key = quoted(&copy.kid.clone().unwrap_or_else(|| copy.id.to_string()));
     let other = &copy.other;
     if copy.both {
         format!(
-            "key \"{key}\" belongs to both {owner} and {other}: one cluster is a copy of the other, and each can act as the other"
+            "key {key} belongs to both {owner} and {other}: one cluster is a copy of the other, and each can act as the other"
         )
     } else {
         format!(
-            "key \"{key}\" of {owner} is not added: it belongs to {other}, and nothing verifies that {owner} has its private key"
+            "key {key} of {owner} is not added: it belongs to {other}, and nothing verifies that {owner} has its private key"
         )
     }
 }
 
 /// Keys that only the issuer's URL publishes.
 fn waiting(chain: &KeyListPlan, cluster: &Resolved) -> Option<String> {
-    let name = |step: &KeyStep| one_line(&step.kid.clone().unwrap_or_else(|| step.id.to_string()));
-    let waiting = chain.steps.iter().filter(|step| step.action == KeyAction::Wait);
-    let names: Vec<String> = waiting.map(|step| format!("\"{}\"", name(step))).collect();
-    let (keys, are) = match &names[..] {
-        [] => return None,
-        [one] => (format!("key {one}"), "is"),
-        many => (format!("keys {}", many.join(", ")), "are"),
+    let name = |step: &KeyStep| quoted(&step.kid.clone().unwrap_or_else(|| step.id.to_string()));
+    let names: Vec<String> = chain.steps.iter().filter(|step| step.action == KeyAction::Wait).map(name).collect();
+    let keys = named("key", &names);
+    let (are, them) = match names.len() {
+        0 => return None,
+        1 => ("is", "it"),
+        _ => ("are", "them"),
     };
     let url = one_line(cluster.keys_url.as_deref().unwrap_or_default());
     Some(match &cluster.api_keys_unread {
@@ -292,17 +291,21 @@ fn waiting(chain: &KeyListPlan, cluster: &Resolved) -> Option<String> {
              system:service-account-issuer-discovery allows: {why}"
         ),
         None => format!(
-            "{keys} at \"{url}\" {are} not added: this API server does not publish {}, and another cluster that uses the \
-             same issuer could log in with this cluster's roles",
-            if are == "is" { "it" } else { "them" }
+            "{keys} at \"{url}\" {are} not added: this API server does not publish {them}, and another cluster that uses the \
+             same issuer could log in with this cluster's roles"
         ),
     })
 }
 
 /// The owners on a mount, each once.
 pub fn owners(elements: &[MountKey]) -> Vec<Owner> {
+    owners_where(elements, |_| true)
+}
+
+/// The owners of the keys whose mark is as wanted, each once.
+pub fn owners_where(elements: &[MountKey], wanted: impl Fn(&Provenance) -> bool) -> Vec<Owner> {
     let mut owners: Vec<Owner> = Vec::new();
-    for mark in elements.iter().filter_map(MountKey::provenance) {
+    for mark in elements.iter().filter_map(MountKey::provenance).filter(|mark| wanted(mark)) {
         if !owners.contains(&mark.owner) {
             owners.push(mark.owner.clone());
         }

@@ -4,14 +4,15 @@
 use crate::command::remove::error::RemoveError;
 use crate::command::remove::input::{RemoveInput, RemovePorts};
 use crate::command::remove::plan::{RemovalConfig, RemovePlan};
-use crate::command::remove::report::{ChangedRole, DeletedRole, KeptRole, RemoveReport};
+use crate::command::remove::report::{ChangedRole, DeletedRole, KeptRole, RemoveReport, RolesReport};
 use crate::command::remove::roles::{Part, Remaining, part};
+use crate::command::words::quoted;
 use crate::command::{Step, patiently};
 use crate::keychain::Owner;
 use crate::vault::mount::config::MountSnapshot;
 use crate::vault::mount::rewrite::ConfigWriter;
 use crate::vault::mount::role::{bound_issuers, with_issuers};
-use shared::text::one_line;
+use shared::mount::MountPath;
 
 /// Carries out `plan`, and records the result in `report`.
 pub async fn plan(
@@ -27,10 +28,7 @@ pub async fn plan(
     // The plan is made again on the configuration at the moment of writing.
     let wanted = |standing: MountSnapshot<'_>| {
         let config = RemovalConfig::make(mount, owner, standing)?;
-        if config.write() && config.remaining.is_empty() {
-            let namespace = ports.vault.namespace().map(str::to_owned);
-            return Err(RemoveError::LastKeys { mount: mount.clone(), owner: owner.clone(), namespace });
-        }
+        config.ensure_keys_left(mount, owner, ports.vault.namespace())?;
         Ok(config.wanted())
     };
     let mut remaining = plan.remaining(&plan.config);
@@ -45,75 +43,69 @@ pub async fn plan(
         let standing = MountSnapshot { document: Some(&report.config.after), now: input.now };
         remaining = plan.remaining(&RemovalConfig::make(mount, owner, standing)?);
     }
+    let mut roles = RoleRemoval { ports, mount, owner, remaining, report: &mut report.roles };
     for name in plan.deleted() {
-        role(ports, input, owner, &remaining, name, report).await?;
+        roles.delete(name).await?;
     }
     for name in plan.changed() {
-        listed(ports, input, owner, &remaining, name, report).await?;
+        roles.remove_issuer(name).await?;
     }
     Ok(())
 }
 
-/// Removes the owner's issuer from one role, unless what it is bound to has changed.
-async fn listed(
-    ports: RemovePorts<'_>,
-    input: &RemoveInput,
-    owner: &Owner,
-    remaining: &Remaining,
-    name: &str,
-    report: &mut RemoveReport,
-) -> Result<(), RemoveError> {
-    let shown = one_line(name);
-    let found = ports.vault.read_role(&input.mount, name).await?.unwrap_or_default();
-    let Part::Listed(others) = part(&found, owner, remaining) else {
-        let why = "it was changed by another writer".to_owned();
-        ports.progress.step(Step::Warning(format!("role \"{shown}\" stays: {why}")));
-        report.roles.kept.push(KeptRole { name: name.to_owned(), why });
-        return Ok(());
-    };
-    let wanted = with_issuers(&found, &others);
-    ports.vault.write_role(&input.mount, name, &wanted).await?;
-    let after = ports.vault.read_role(&input.mount, name).await?.unwrap_or_default();
-    if bound_issuers(&after) != others {
-        return Err(RemoveError::RoleIsBack { mount: input.mount.clone(), role: name.to_owned() });
-    }
-    report.roles.changed.push(ChangedRole { name: name.to_owned(), before: found, after });
-    ports
-        .progress
-        .step(Step::Done(format!("role \"{shown}\" changed: issuer \"{}\" removed", one_line(&owner.issuer))));
-    Ok(())
+/// Changes the owner's roles, each unless what it is bound to has changed since the plan.
+struct RoleRemoval<'a> {
+    ports: RemovePorts<'a>,
+    mount: &'a MountPath,
+    owner: &'a Owner,
+    remaining: Remaining,
+    report: &'a mut RolesReport,
 }
 
-/// Deletes one role, unless what it is bound to has changed.
-async fn role(
-    ports: RemovePorts<'_>,
-    input: &RemoveInput,
-    owner: &Owner,
-    remaining: &Remaining,
-    name: &str,
-    report: &mut RemoveReport,
-) -> Result<(), RemoveError> {
-    let shown = one_line(name);
-    let Some(document) = ports.vault.read_role(&input.mount, name).await? else {
-        ports.progress.step(Step::Skipped(format!("role \"{shown}\" is gone already")));
-        return Ok(());
-    };
-    let why = match part(&document, owner, remaining) {
-        Part::Exclusive => None,
-        Part::Shared(why) => Some(why.to_string()),
-        Part::Listed(_) => Some("it accepts other issuers meanwhile".to_owned()),
-        Part::None => Some("it was bound to somebody else meanwhile".to_owned()),
-    };
-    if let Some(why) = why {
-        ports.progress.step(Step::Warning(format!("role \"{shown}\" stays: {why}")));
-        report.roles.kept.push(KeptRole { name: name.to_owned(), why });
-        return Ok(());
+impl RoleRemoval<'_> {
+    async fn delete(&mut self, name: &str) -> Result<(), RemoveError> {
+        let Some(document) = self.ports.vault.read_role(self.mount, name).await? else {
+            self.ports.progress.step(Step::Skipped(format!("role {} is gone already", quoted(name))));
+            return Ok(());
+        };
+        match part(&document, self.owner, &self.remaining) {
+            Part::Exclusive => {}
+            Part::Shared(why) => return self.keep(name, &why.to_string()),
+            Part::Listed(_) => return self.keep(name, "it accepts other issuers meanwhile"),
+            Part::None => return self.keep(name, "it was bound to somebody else meanwhile"),
+        }
+        self.ports.vault.delete_role(self.mount, name).await?;
+        if self.ports.vault.read_role(self.mount, name).await?.is_some() {
+            return Err(self.is_back(name));
+        }
+        self.report.deleted.push(DeletedRole { name: name.to_owned(), document });
+        self.ports.progress.step(Step::Done(format!("role {} deleted", quoted(name))));
+        Ok(())
     }
-    ports.vault.delete_role(&input.mount, name).await?;
-    if ports.vault.read_role(&input.mount, name).await?.is_some() {
-        return Err(RemoveError::RoleIsBack { mount: input.mount.clone(), role: name.to_owned() });
+
+    async fn remove_issuer(&mut self, name: &str) -> Result<(), RemoveError> {
+        let found = self.ports.vault.read_role(self.mount, name).await?.unwrap_or_default();
+        let Part::Listed(others) = part(&found, self.owner, &self.remaining) else {
+            return self.keep(name, "it was changed by another writer");
+        };
+        self.ports.vault.write_role(self.mount, name, &with_issuers(&found, &others)).await?;
+        let after = self.ports.vault.read_role(self.mount, name).await?.unwrap_or_default();
+        if bound_issuers(&after) != others {
+            return Err(self.is_back(name));
+        }
+        self.report.changed.push(ChangedRole { name: name.to_owned(), before: found, after });
+        let issuer = quoted(&self.owner.issuer);
+        self.ports.progress.step(Step::Done(format!("role {} changed: issuer {issuer} removed", quoted(name))));
+        Ok(())
     }
-    report.roles.deleted.push(DeletedRole { name: name.to_owned(), document });
-    ports.progress.step(Step::Done(format!("role \"{shown}\" deleted")));
-    Ok(())
+
+    fn keep(&mut self, name: &str, why: &str) -> Result<(), RemoveError> {
+        self.ports.progress.step(Step::Warning(format!("role {} stays: {why}", quoted(name))));
+        self.report.kept.push(KeptRole { name: name.to_owned(), why: why.to_owned() });
+        Ok(())
+    }
+
+    fn is_back(&self, role: &str) -> RemoveError {
+        RemoveError::RoleIsBack { mount: self.mount.clone(), role: role.to_owned() }
+    }
 }

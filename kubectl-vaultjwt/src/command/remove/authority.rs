@@ -1,17 +1,18 @@
 //! `remove --authority`: drops one recorded way to an enrolled cluster, so that keys
 //! can no longer change over it. The keys stay.
 
-use crate::command::mount::elements;
-use crate::command::mount::error::claimed;
-use crate::command::mount::grounds::enrolled_name;
+use crate::command::capabilities::Right;
+use crate::command::mount::error::Claim;
+use crate::command::mount::{elements, owners_where};
+use crate::command::remove::ensure_allowed;
 use crate::command::remove::error::RemoveError;
-use crate::command::remove::input::{RemoveInput, RemovePorts, Uid};
+use crate::command::remove::input::{RemoveInput, RemovePorts};
 use crate::command::report::{ChangeReport, VaultLocation};
-use crate::command::{Reply, Step, capabilities, patiently};
+use crate::command::{Step, patiently};
 use crate::keychain::Owner;
 use crate::keychain::authority::Authority;
-use crate::keychain::element::authorities;
-use crate::keychain::removal::without_authority;
+use crate::keychain::element::{MountKey, authorities};
+use crate::keychain::plan::without_authority;
 use crate::vault::mount::config::{MountSnapshot, StaticKeys};
 use crate::vault::mount::rewrite::{ConfigWriter, PlannedConfig};
 use serde::Serialize;
@@ -35,8 +36,7 @@ pub struct AuthorityReport {
 pub async fn run(ports: RemovePorts<'_>, input: &RemoveInput, way: &Authority) -> Result<AuthorityReport, RemoveError> {
     let mount = &input.mount;
     let reading = ports.vault.read_config(mount);
-    let config =
-        patiently(ports.progress, "reading the mount's configuration", reading).await.map_err(RemoveError::from)?;
+    let config = patiently(ports.progress, "reading the mount's configuration", reading).await?;
     let standing = elements(config.document.as_ref());
     let owner = owner(input, &standing, way)?;
     let remaining: Vec<String> =
@@ -67,23 +67,10 @@ pub async fn run(ports: RemovePorts<'_>, input: &RemoveInput, way: &Authority) -
     if input.dry_run {
         return Ok(report);
     }
-    let needed = [capabilities::Right::new(format!("auth/{mount}/config"), &["read", "update"])];
-    let missing = capabilities::missing(ports.vault, ports.progress, &needed).await;
-    if !missing.is_empty() {
-        return Err(RemoveError::Rights { missing });
-    }
-    if !input.yes {
-        let cluster = claimed(&enrolled_name(&standing, &owner), &owner);
-        match ports
-            .confirm
-            .confirm(&format!("Remove the way \"{way}\" to {cluster} from auth mount \"{mount}/\"?"))
-            .await
-        {
-            Reply::Yes => {}
-            Reply::No => return Err(RemoveError::Declined),
-            Reply::Nobody => return Err(RemoveError::Nobody),
-        }
-    }
+    let needed = [Right::new(format!("auth/{mount}/config"), &["read", "update"])];
+    let cluster = Claim::new("", &standing, &owner).cluster();
+    let question = format!("Remove the way \"{way}\" to {cluster} from auth mount \"{mount}/\"?");
+    ensure_allowed(ports, input, &needed, &question).await?;
     let mut rewrite = ConfigWriter::new(ports.vault, mount, input.now);
     let put = patiently(ports.progress, "writing the keys", rewrite.write::<RemoveError>(&planner)).await?;
     report.config.before = put.before.clone();
@@ -93,26 +80,12 @@ pub async fn run(ports: RemovePorts<'_>, input: &RemoveInput, way: &Authority) -
 }
 
 /// Whose way it is: the one owner that has it, or the one that was named.
-fn owner(
-    input: &RemoveInput,
-    standing: &[crate::keychain::element::MountKey],
-    way: &Authority,
-) -> Result<Owner, RemoveError> {
-    let mut owners: Vec<Owner> = Vec::new();
-    for mark in standing.iter().filter_map(|element| element.provenance()) {
-        if mark.authorities.contains(way) && !owners.contains(&mark.owner) {
-            owners.push(mark.owner.clone());
-        }
-    }
-    if let Some(issuer) = &input.issuer {
-        owners.retain(|owner| owner.issuer == *issuer);
-    }
-    if let Some(uid) = &input.cluster_uid {
-        owners.retain(|owner| match uid {
-            Uid::None => owner.cluster_uid.is_none(),
-            Uid::Of(uid) => owner.cluster_uid.as_ref() == Some(uid),
-        });
-    }
+fn owner(input: &RemoveInput, standing: &[MountKey], way: &Authority) -> Result<Owner, RemoveError> {
+    let mut owners = owners_where(standing, |mark| mark.authorities.contains(way));
+    owners.retain(|owner| {
+        input.issuer.as_ref().is_none_or(|issuer| owner.issuer == *issuer)
+            && input.cluster_uid.as_ref().is_none_or(|uid| owner.cluster_uid.as_deref() == uid.wanted())
+    });
     match &owners[..] {
         [one] => Ok(one.clone()),
         [] => Err(RemoveError::NoSuchAuthority { mount: input.mount.clone(), authority: way.to_string() }),

@@ -1,7 +1,8 @@
 //! Why `remove` refuses or fails, and what to do about each.
 
-use crate::command::capabilities::{self, Right};
-use crate::command::mount::error::{claimed, naming_flags};
+use crate::command::capabilities::MissingRights;
+use crate::command::mount::error::{Claim, naming_flags};
+use crate::command::words::{listed, quoted};
 use crate::issuer::IssuerError;
 use crate::keychain::Owner;
 use crate::shell::in_namespace;
@@ -9,11 +10,9 @@ use crate::vault::VaultError;
 use crate::vault::mount::config::ConfigConflict;
 use crate::vault::mount::rewrite::RewriteError;
 use shared::mount::MountPath;
-use shared::text::one_line;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RemoveError {
-    /// Neither an issuer nor a cluster.
     #[error("neither an issuer nor a cluster says whose keys to remove")]
     NoTarget,
     /// The cluster does not name its issuer.
@@ -21,26 +20,16 @@ pub enum RemoveError {
     Issuer(Box<IssuerError>),
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// The mount's configuration could not be changed.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
-    /// The token may not do all of the plan.
-    #[error("the Vault token may not do all that this needs; nothing was changed")]
-    Rights { missing: Vec<Right> },
-    /// Nothing is mounted at the path.
+    #[error(transparent)]
+    Rights(#[from] MissingRights),
     #[error("there is no auth mount \"{mount}/\"")]
-    NoMount {
-        mount: MountPath,
-        /// The namespace, for the command.
-        namespace: Option<String>,
-    },
-    /// Another auth method is at the path.
+    NoMount { mount: MountPath, namespace: Option<String> },
     #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
     MountTaken { mount: MountPath, kind: String },
-    /// The mount's configuration forbids it.
     #[error("the keys of auth mount \"{mount}/\" cannot be changed: {source}")]
     Config { mount: MountPath, source: ConfigConflict },
-    /// No key is the owner's.
     #[error("auth mount \"{mount}/\" holds no key of {owner}{}{}", instead(.alike), roles_kept(.kept))]
     NotThere {
         mount: MountPath,
@@ -51,53 +40,28 @@ pub enum RemoveError {
         kept: Vec<(String, String)>,
     },
     /// What the API server says of itself can be copied.
-    #[error("context \"{}\" claims to be {}, which was not verified: {why}", one_line(.context), claimed(.enrolled, .owner))]
-    NotTheOwner {
-        mount: MountPath,
-        context: String,
-        /// The name that the cluster was enrolled under.
-        enrolled: String,
-        /// The owner that it claims to be.
-        owner: Owner,
-        /// Why no token verified it.
-        why: String,
-    },
-    /// No owner has such a way.
-    #[error("auth mount \"{mount}/\" has no recorded way \"{}\"", one_line(.authority))]
+    #[error("context {} claims to be {}, which was not verified: {why}", quoted(&.claim.context), .claim.cluster())]
+    NotTheOwner { mount: MountPath, claim: Claim, why: String },
+    #[error("auth mount \"{mount}/\" has no recorded way {}", quoted(.authority))]
     NoSuchAuthority { mount: MountPath, authority: String },
-    /// Several owners have it.
-    #[error("\"{}\" on auth mount \"{mount}/\" is a recorded way to several clusters: {}", one_line(.authority), listed(.owners))]
+    #[error("{} on auth mount \"{mount}/\" is a recorded way to several clusters: {}", quoted(.authority), listed(.owners))]
     AuthorityOfSeveral { mount: MountPath, authority: String, owners: Vec<Owner> },
-    /// Several owners have the issuer.
-    #[error("auth mount \"{mount}/\" holds keys of several owners with issuer \"{}\": {}", one_line(.issuer), listed(.owners))]
+    #[error("auth mount \"{mount}/\" holds keys of several owners with issuer {}: {}", quoted(.issuer), listed(.owners))]
     Ambiguous { mount: MountPath, issuer: String, owners: Vec<Owner> },
-    /// Vault refuses an empty list.
     #[error("auth mount \"{mount}/\" holds no keys but those of {owner}, and Vault refuses a list without keys")]
-    LastKeys {
-        mount: MountPath,
-        owner: Owner,
-        /// The namespace, for the command.
-        namespace: Option<String>,
-    },
-    /// Which roles to delete is not known.
+    LastKeys { mount: MountPath, owner: Owner, namespace: Option<String> },
     #[error("the roles of auth mount \"{mount}/\" could not be read, nothing was changed: {why}")]
     RolesUnreadable { mount: MountPath, why: String },
-    /// Confirmation is needed, and stdin is not a terminal.
     #[error("nobody can be asked, because this is no terminal; nothing was changed")]
     Nobody,
     #[error("not confirmed; nothing was changed")]
     Declined,
-    /// Another writer writes a role that was just deleted.
-    #[error("on auth mount \"{mount}/\", role \"{}\" is there again: somebody else writes it too", one_line(.role))]
+    #[error("on auth mount \"{mount}/\", role {} is there again: somebody else writes it too", quoted(.role))]
     RoleIsBack { mount: MountPath, role: String },
 }
 
-fn listed(owners: &[Owner]) -> String {
-    owners.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
 fn roles_kept(roles: &[(String, String)]) -> String {
-    roles.iter().map(|(name, why)| format!("; role \"{}\" stays: {why}", one_line(name))).collect()
+    roles.iter().map(|(name, why)| format!("; role {} stays: {why}", quoted(name))).collect()
 }
 
 fn instead(alike: &[Owner]) -> String {
@@ -117,7 +81,7 @@ impl RemoveError {
             Self::RoleIsBack { .. } => {
                 "find the other writer (Terraform, an operator), then run the command again".to_owned()
             }
-            Self::Rights { missing } => capabilities::hint(missing),
+            Self::Rights(missing) => missing.hint(),
             Self::NoMount { namespace, .. } => {
                 format!("see what is mounted: vault auth list{}", in_namespace(namespace.as_deref()))
             }
@@ -128,17 +92,14 @@ impl RemoveError {
                 [one] => format!("if that is the one, name it with {}", naming_flags(one)),
                 [first, ..] => format!("name the one that is meant, for example with {}", naming_flags(first)),
             },
-            Self::NotTheOwner { mount, owner, .. } => format!(
+            Self::NotTheOwner { mount, claim, .. } => format!(
                 "to remove that cluster's keys whatever this context is, name it: kubectl vaultjwt remove --mount {mount} {}",
-                naming_flags(owner)
+                naming_flags(&claim.owner)
             ),
-            Self::NoSuchAuthority { mount, .. } => {
-                format!("list the recorded ways: {} -o json", status(mount))
+            Self::NoSuchAuthority { mount, .. } => format!("list the recorded ways: {} -o json", status(mount)),
+            Self::AuthorityOfSeveral { owners, .. } => {
+                format!("name the cluster, for example with {}", naming_flags(owners.first()?))
             }
-            Self::AuthorityOfSeveral { owners, .. } => match owners.first() {
-                Some(first) => format!("name the cluster, for example with {}", naming_flags(first)),
-                None => return None,
-            },
             Self::Ambiguous { owners, .. } => {
                 let known_by_issuer = owners.iter().any(|owner| owner.cluster_uid.is_none());
                 let none = if known_by_issuer { "; 'none' means the one without" } else { "" };

@@ -1,7 +1,7 @@
 //! `remove`: removes one owner's keys, and only those, from a mount, and on request its
 //! roles too.
 //!
-//! `input` is what was asked for, `observe` finds the owner and reads the mount (`state`),
+//! `input` is what was asked for, `observe` finds the owner and reads the mount,
 //! `plan` decides (pure), `roles` tells which roles are the owner's alone (pure), `apply`
 //! changes Vault, `report` says what was done, `error` why not. `authority` drops one
 //! recorded way instead.
@@ -14,11 +14,11 @@ mod observe;
 pub mod plan;
 pub mod report;
 pub mod roles;
-pub mod state;
 
 pub use error::RemoveError;
 pub use report::RemoveReport;
 
+use crate::command::capabilities::Right;
 use crate::command::failure::Failure;
 use crate::command::remove::input::{RemoveInput, RemovePorts};
 use crate::command::remove::plan::RemovePlan;
@@ -36,17 +36,8 @@ pub async fn run(
     if input.dry_run {
         return Ok(report);
     }
-    let missing = capabilities::missing(ports.vault, ports.progress, &plan.rights(&input.mount)).await;
-    if !missing.is_empty() {
-        return Err(RemoveError::Rights { missing }.into());
-    }
-    if !input.yes {
-        match ports.confirm.confirm(&plan.question(&input.mount, ports.vault.address())).await {
-            Reply::Yes => {}
-            Reply::No => return Err(RemoveError::Declined.into()),
-            Reply::Nobody => return Err(RemoveError::Nobody.into()),
-        }
-    }
+    let question = plan.question(&input.mount, ports.vault.address());
+    ensure_allowed(ports, input, &plan.rights(&input.mount), &question).await?;
     match apply::plan(ports, input, &plan, &mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
@@ -54,5 +45,23 @@ pub async fn run(
             report.failure = Some(error.to_string());
             Err(Failure { error, report: Some(Box::new(report)) })
         }
+    }
+}
+
+/// Whether the Vault token may do all of it, and the user wants it.
+async fn ensure_allowed(
+    ports: RemovePorts<'_>,
+    input: &RemoveInput,
+    needed: &[Right],
+    question: &str,
+) -> Result<(), RemoveError> {
+    capabilities::check(ports.vault, ports.progress, needed).await?;
+    if input.yes {
+        return Ok(());
+    }
+    match ports.confirm.confirm(question).await {
+        Reply::Yes => Ok(()),
+        Reply::No => Err(RemoveError::Declined),
+        Reply::Nobody => Err(RemoveError::Nobody),
     }
 }

@@ -1,12 +1,13 @@
 //! Finds the owner whose keys are meant, and reads the mount. Changes nothing.
 
 use crate::cluster::Cluster;
-use crate::command::mount::grounds::{enrolled_name, form};
-use crate::command::mount::{elements, owners, read_roles};
+use crate::command::mount::error::Claim;
+use crate::command::mount::grounds::form;
+use crate::command::mount::{JWT, elements, owners, read_roles};
 use crate::command::remove::error::RemoveError;
 use crate::command::remove::input::{RemoveInput, RemovePorts};
-use crate::command::remove::plan::RemovePlan;
-use crate::command::remove::state::{RemoveState, RemoveTarget};
+use crate::command::remove::plan::{RemovePlan, RemoveState};
+use crate::command::words::{counted, quoted};
 use crate::command::{Step, patiently, possession};
 use crate::issuer::CloudLookup;
 use crate::issuer::request::IssuerOverrides;
@@ -18,27 +19,24 @@ use crate::keychain::key_id::KeyId;
 use crate::vault::Config;
 use shared::text::one_line;
 
-/// Mounts that serve JWT logins, by the type Vault lists.
-const JWT: &str = "jwt";
-
 /// Reads the cluster, where it is asked, and the mount.
 pub async fn observe(ports: RemovePorts<'_>, input: &RemoveInput) -> Result<RemoveState, RemoveError> {
-    let namespace = || ports.vault.namespace().map(str::to_owned);
+    let namespace = ports.vault.namespace().map(str::to_owned);
     let mounts = patiently(ports.progress, "reading the auth mounts of Vault", ports.vault.auth_mounts()).await?;
     match mounts.get(input.mount.as_str()) {
         Some(kind) if kind == JWT => {}
         Some(kind) => return Err(RemoveError::MountTaken { mount: input.mount.clone(), kind: one_line(kind) }),
-        None => return Err(RemoveError::NoMount { mount: input.mount.clone(), namespace: namespace() }),
+        None => return Err(RemoveError::NoMount { mount: input.mount.clone(), namespace }),
     }
     let config = ports.vault.read_config(&input.mount).await?;
     let enrolled = owners(&elements(config.document.as_ref()));
-    let (target, published) = target(ports, input, &enrolled).await?;
-    if let (RemoveTarget::Owner(owner), Some(from)) = (&target, ports.cluster) {
+    let (owner, published) = owner(ports, input, &enrolled).await?;
+    if let (Some(owner), Some(from)) = (&owner, ports.cluster) {
         ensure_owner(ports, input, owner, from.cluster, &config).await?;
     }
     let work = read_roles::by_name(ports.vault, &input.mount);
     let roles = patiently(ports.progress, "reading the roles", work).await;
-    Ok(RemoveState { target, published, config, roles, namespace: namespace() })
+    Ok(RemoveState { owner, published, config, roles, namespace })
 }
 
 /// A cluster is removed by what it is, and not by what it claims: over a recorded
@@ -64,27 +62,24 @@ async fn ensure_owner(
     let work = possession::show(cluster, ports.progress, request);
     match patiently(ports.progress, "requesting a token", work).await {
         Ok(_) => Ok(()),
-        Err(why) => Err(RemoveError::NotTheOwner {
-            mount: input.mount.clone(),
-            context: cluster.target().context.clone().unwrap_or_else(|| cluster.target().cluster.clone()),
-            enrolled: enrolled_name(&elements, owner),
-            owner: owner.clone(),
-            why,
-        }),
+        Err(why) => {
+            let context = cluster.target().context.as_ref().unwrap_or(&cluster.target().cluster);
+            let claim = Claim::new(context, &elements, owner);
+            Err(RemoveError::NotTheOwner { mount: input.mount.clone(), claim, why })
+        }
     }
 }
 
-async fn target(
+/// The cluster's owner and the keys that it publishes; no owner where the issuer was given.
+async fn owner(
     ports: RemovePorts<'_>,
     input: &RemoveInput,
     enrolled: &[Owner],
-) -> Result<(RemoveTarget, Vec<KeyId>), RemoveError> {
-    let uid = input.cluster_uid.clone();
-    let from = match (&input.issuer, ports.cluster) {
-        (Some(issuer), _) => return Ok((RemoveTarget::Issuer { issuer: issuer.clone(), uid }, Vec::new())),
-        (None, Some(from)) => from,
-        (None, None) => return Err(RemoveError::NoTarget),
-    };
+) -> Result<(Option<Owner>, Vec<KeyId>), RemoveError> {
+    if input.issuer.is_some() {
+        return Ok((None, Vec::new()));
+    }
+    let (uid, from) = (&input.cluster_uid, ports.cluster.ok_or(RemoveError::NoTarget)?);
     // With a UID by hand, the cluster's own is not read.
     let by_hand = uid.as_ref().map(|uid| uid.wanted().unwrap_or_default().to_owned());
     let overrides =
@@ -95,60 +90,47 @@ async fn target(
         .await
         .map_err(|source| RemoveError::Issuer(Box::new(source)))?;
     // By hand counts, also where the issuer's site was read and no UID is needed.
-    if let Some(uid) = &uid {
+    if let Some(uid) = uid {
         found.owner.cluster_uid = uid.wanted().map(str::to_owned);
     }
     if let Some(why) = &found.site_unused {
         ports.progress.step(Step::Detail(format!("the issuer's own site was not used: {why}")));
     }
     ports.progress.step(Step::Done(format!("this cluster's keys are those of {}", found.owner)));
-    let published = found.keys.keys.iter().map(|key| key.key.id()).collect();
-    Ok((RemoveTarget::Owner(found.owner), published))
+    let published = found.keys.ids().collect();
+    Ok((Some(found.owner), published))
 }
 
 /// What is allowed but should be known before it is done.
 pub fn warnings(ports: RemovePorts<'_>, input: &RemoveInput, plan: &RemovePlan, published: &[KeyId]) {
-    for warning in words(input, plan, published) {
-        ports.progress.step(Step::Warning(warning));
-    }
-}
-
-fn words(input: &RemoveInput, plan: &RemovePlan, published: &[KeyId]) -> Vec<String> {
     let mount = &input.mount;
-    let mut warnings = Vec::new();
+    let warn = |text: String| ports.progress.step(Step::Warning(text));
     let left = plan.left_behind(published);
     if left > 0 {
-        let (keys, stand) = if left == 1 { ("1 key".to_owned(), "stands") } else { (format!("{left} keys"), "stand") };
-        warnings.push(format!(
+        let (keys, stand) = (counted(left, "key"), if left == 1 { "stands" } else { "stand" });
+        warn(format!(
             "{keys} of {} also {stand} on \"{mount}/\" without its mark and will stay: its tokens are still taken",
             plan.owner
         ));
     }
     if let Some(why) = &plan.roles_unreadable {
-        warnings.push(format!("roles bound to this issuer may stay on \"{mount}/\"; they could not be read: {why}"));
+        warn(format!("roles bound to this issuer may stay on \"{mount}/\"; they could not be read: {why}"));
     }
     for (name, why) in &plan.roles.shared {
-        warnings.push(format!("role \"{}\" stays: {why}", one_line(name)));
+        warn(format!("role {} stays: {why}", quoted(name)));
     }
     if !plan.delete_roles {
         for name in plan.roles.listed.keys() {
-            warnings.push(format!(
-                "role \"{}\" accepts this issuer among others and stays as it is: --roles removes the issuer from it",
-                one_line(name)
+            warn(format!(
+                "role {} accepts this issuer among others and stays as it is: --roles removes the issuer from it",
+                quoted(name)
             ));
         }
         for name in plan.roles.exclusive.keys() {
-            warnings.push(format!(
-                "role \"{}\" is bound to this issuer alone and stays: --roles deletes it",
-                one_line(name)
-            ));
+            warn(format!("role {} is bound to this issuer alone and stays: --roles deletes it", quoted(name)));
         }
     }
     if let Some(role) = &plan.default_role {
-        warnings.push(format!(
-            "role \"{}\" is the default role of \"{mount}/\": logins that name none will fail",
-            one_line(role)
-        ));
+        warn(format!("role {} is the default role of \"{mount}/\": logins that name none will fail", quoted(role)));
     }
-    warnings
 }

@@ -5,17 +5,33 @@ use crate::command::mount;
 use crate::command::remove::error::RemoveError;
 use crate::command::remove::input::RemoveInput;
 use crate::command::remove::roles::{OwnersRoles, Remaining};
-use crate::command::remove::state::{RemoveState, RemoveTarget};
+use crate::command::words::{counted, named, quoted};
 use crate::keychain::Owner;
 use crate::keychain::action::KeyStep;
 use crate::keychain::element::{Management, MountKey};
 use crate::keychain::key_id::KeyId;
-use crate::keychain::removal::Removal;
-use crate::vault::Document;
+use crate::keychain::plan::KeyListPlan;
 use crate::vault::mount::config::{MountSnapshot, StaticKeys};
 use crate::vault::mount::rewrite::PlannedConfig;
+use crate::vault::{Config, Document, VaultError};
 use shared::mount::MountPath;
 use shared::text::one_line;
+use std::collections::BTreeMap;
+
+/// Everything the plan is made from.
+#[derive(Debug)]
+pub struct RemoveState {
+    /// The cluster's owner; `None` where flags name the issuer, and the mount decides.
+    pub owner: Option<Owner>,
+    /// What the cluster publishes, where it was asked.
+    pub published: Vec<KeyId>,
+    /// `auth/<mount>/config`
+    pub config: Config,
+    /// All roles by name, or why they cannot be read.
+    pub roles: Result<BTreeMap<String, Document>, VaultError>,
+    /// The namespace, for commands in hints.
+    pub namespace: Option<String>,
+}
 
 #[derive(Clone, Debug)]
 pub struct RemovePlan {
@@ -48,12 +64,11 @@ impl RemovalConfig {
     pub fn make(mount: &MountPath, owner: &Owner, standing: MountSnapshot<'_>) -> Result<Self, RemoveError> {
         let config = StaticKeys::read(standing.document)
             .map_err(|source| RemoveError::Config { mount: mount.clone(), source })?;
-        let removal = Removal::make(&config.elements(), owner);
-        if removal.steps.is_empty() {
-            let document = standing.document.cloned().unwrap_or_default();
-            return Ok(Self { steps: Vec::new(), remaining: removal.elements, document });
-        }
-        let document = config.with(&removal.elements, &[]);
+        let removal = KeyListPlan::removal(&config.elements(), owner);
+        let document = match removal.steps[..] {
+            [] => standing.document.cloned().unwrap_or_default(),
+            _ => config.with(&removal.elements, &[]),
+        };
         Ok(Self { steps: removal.steps, remaining: removal.elements, document })
     }
 
@@ -65,8 +80,22 @@ impl RemovalConfig {
         PlannedConfig { document: self.document.clone(), write: self.write() }
     }
 
-    pub fn who_stays(&self) -> Remaining {
-        Remaining { owners: self.owners(), unmanaged_keys: self.strange() > 0, any_form: false }
+    /// Vault refuses an empty list.
+    pub fn ensure_keys_left(
+        &self,
+        mount: &MountPath,
+        owner: &Owner,
+        namespace: Option<&str>,
+    ) -> Result<(), RemoveError> {
+        if !self.write() || !self.remaining.is_empty() {
+            return Ok(());
+        }
+        let namespace = namespace.map(str::to_owned);
+        Err(RemoveError::LastKeys { mount: mount.clone(), owner: owner.clone(), namespace })
+    }
+
+    fn who_stays(&self, any_form: bool) -> Remaining {
+        Remaining { owners: self.owners(), unmanaged_keys: self.strange() > 0, any_form }
     }
 
     /// Other owners, each once.
@@ -83,35 +112,24 @@ impl RemovalConfig {
 /// Owners on the mount that `issuer` could mean: byte for byte it, or but for
 /// a slash at the end, which people drop.
 fn alike(elements: &[MountKey], issuer: &str) -> Vec<Owner> {
-    let plain = |issuer: &str| issuer.trim_end_matches('/').to_owned();
-    let mut owners: Vec<Owner> = Vec::new();
-    for mark in elements.iter().filter_map(MountKey::provenance) {
-        if plain(&mark.owner.issuer) == plain(issuer) && !owners.contains(&mark.owner) {
-            owners.push(mark.owner.clone());
-        }
-    }
+    let mut owners = mount::owners(elements);
+    owners.retain(|owner| owner.issuer.trim_end_matches('/') == issuer.trim_end_matches('/'));
     owners
 }
 
-/// The owner that was meant, by what is on the mount.
-pub fn owner(mount: &MountPath, target: &RemoveTarget, elements: &[MountKey]) -> Result<Owner, RemoveError> {
-    let (issuer, uid) = match target {
-        RemoveTarget::Owner(owner) => return Ok(owner.clone()),
-        RemoveTarget::Issuer { issuer, uid } => (issuer, uid),
-    };
-    let owners: Vec<Owner> = alike(elements, issuer).into_iter().filter(|owner| owner.issuer == *issuer).collect();
-    match (uid, &owners[..]) {
-        (Some(uid), _) => Ok(Owner { issuer: issuer.clone(), cluster_uid: uid.wanted().map(str::to_owned) }),
-        (None, []) => Ok(Owner { issuer: issuer.clone(), cluster_uid: None }),
-        (None, [only]) => Ok(only.clone()),
-        (None, _) => Err(RemoveError::Ambiguous { mount: mount.clone(), issuer: issuer.clone(), owners }),
+/// The owner that is meant: the cluster's, or the one that flags name, by what is on the mount.
+fn owner(input: &RemoveInput, cluster: Option<&Owner>, elements: &[MountKey]) -> Result<Owner, RemoveError> {
+    if let Some(owner) = cluster {
+        return Ok(owner.clone());
     }
-}
-
-/// Who stays; an issuer without keys on the mount may be of either form, unless that was said.
-pub fn remaining(config: &RemovalConfig, target: &RemoveTarget) -> Remaining {
-    let any_form = !config.write() && matches!(target, RemoveTarget::Issuer { uid: None, .. });
-    Remaining { any_form, ..config.who_stays() }
+    let issuer = input.issuer.clone().ok_or(RemoveError::NoTarget)?;
+    let owners: Vec<Owner> = mount::owners(elements).into_iter().filter(|owner| owner.issuer == issuer).collect();
+    match (&input.cluster_uid, &owners[..]) {
+        (Some(uid), _) => Ok(Owner { issuer, cluster_uid: uid.wanted().map(str::to_owned) }),
+        (None, []) => Ok(Owner { issuer, cluster_uid: None }),
+        (None, [only]) => Ok(only.clone()),
+        (None, _) => Err(RemoveError::Ambiguous { mount: input.mount.clone(), issuer, owners }),
+    }
 }
 
 impl RemovePlan {
@@ -119,14 +137,14 @@ impl RemovePlan {
         let mount = || input.mount.clone();
         let document = seen.config.document.as_ref();
         let elements = mount::elements(document);
-        let owner = owner(&input.mount, &seen.target, &elements)?;
+        let owner = owner(input, seen.owner.as_ref(), &elements)?;
         let now = seen.config.date.unwrap_or(input.now);
         let config = RemovalConfig::make(&input.mount, &owner, MountSnapshot { document, now })?;
-        if config.write() && config.remaining.is_empty() {
-            return Err(RemoveError::LastKeys { mount: mount(), owner, namespace: seen.namespace.clone() });
-        }
+        config.ensure_keys_left(&input.mount, &owner, seen.namespace.as_deref())?;
+        // An issuer without keys on the mount may be of either form, unless that was said.
+        let any_form = !config.write() && seen.owner.is_none() && input.cluster_uid.is_none();
         let (roles, roles_unreadable) = match &seen.roles {
-            Ok(roles) => (OwnersRoles::of(roles, &owner, &remaining(&config, &seen.target)), None),
+            Ok(roles) => (OwnersRoles::of(roles, &owner, &config.who_stays(any_form)), None),
             Err(why) if input.roles => {
                 return Err(RemoveError::RolesUnreadable { mount: mount(), why: why.to_string() });
             }
@@ -147,7 +165,7 @@ impl RemovePlan {
         let default_role = default_role.filter(|role| input.roles && roles.exclusive.contains_key(*role));
         Ok(Self {
             default_role: default_role.map(str::to_owned),
-            any_form: remaining(&config, &seen.target).any_form,
+            any_form,
             owner,
             config,
             delete_roles: input.roles,
@@ -158,7 +176,7 @@ impl RemovePlan {
 
     /// Who stays, once the configuration is written, as `config` says.
     pub fn remaining(&self, config: &RemovalConfig) -> Remaining {
-        Remaining { any_form: self.any_form, ..config.who_stays() }
+        config.who_stays(self.any_form)
     }
 
     /// Names of the roles that are deleted.
@@ -173,17 +191,11 @@ impl RemovePlan {
 
     /// The rights it needs, measured on Vault 1.21 and OpenBao 2.7.
     pub fn rights(&self, mount: &MountPath) -> Vec<Right> {
-        let mut all = Vec::new();
-        if self.config.write() {
-            all.push(Right::new(format!("auth/{mount}/config"), &["read", "update"]));
-        }
-        for name in self.deleted() {
-            all.push(Right::new(format!("auth/{mount}/role/{name}"), &["read", "delete"]));
-        }
-        for name in self.changed() {
-            all.push(Right::new(format!("auth/{mount}/role/{name}"), &["read", "update"]));
-        }
-        all
+        let config = self.config.write().then(|| Right::new(format!("auth/{mount}/config"), &["read", "update"]));
+        let role = |name, write| Right::new(format!("auth/{mount}/role/{name}"), &["read", write]);
+        let deleted = self.deleted().into_iter().map(|name| role(name, "delete"));
+        let changed = self.changed().into_iter().map(|name| role(name, "update"));
+        config.into_iter().chain(deleted).chain(changed).collect()
     }
 
     /// The question that the user is asked.
@@ -192,17 +204,11 @@ impl RemovePlan {
         if self.config.write() {
             what.push(format!("remove {} of {}", counted(self.config.steps.len(), "key"), self.owner));
         }
-        let roles: Vec<String> = self.deleted().iter().map(|name| format!("\"{}\"", one_line(name))).collect();
-        match &roles[..] {
-            [] => {}
-            [one] => what.push(format!("delete role {one}")),
-            many => what.push(format!("delete roles {}", many.join(", "))),
-        }
-        let roles: Vec<String> = self.changed().iter().map(|name| format!("\"{}\"", one_line(name))).collect();
-        match &roles[..] {
-            [] => {}
-            [one] => what.push(format!("remove its issuer from role {one}")),
-            many => what.push(format!("remove its issuer from roles {}", many.join(", "))),
+        for (verb, roles) in [("delete", self.deleted()), ("remove its issuer from", self.changed())] {
+            if !roles.is_empty() {
+                let names: Vec<String> = roles.into_iter().map(|name| quoted(name)).collect();
+                what.push(format!("{verb} {}", named("role", &names)));
+            }
         }
         let what = what.join(", and ");
         let mut letters = what.chars();
@@ -217,11 +223,6 @@ impl RemovePlan {
         let its = |id: &KeyId| published.contains(id) || self.config.steps.iter().any(|step| step.id == *id);
         self.config.remaining.iter().filter_map(MountKey::id).filter(its).count()
     }
-}
-
-/// A number with its noun.
-pub fn counted(n: usize, noun: &str) -> String {
-    if n == 1 { format!("1 {noun}") } else { format!("{n} {noun}s") }
 }
 
 #[cfg(test)]

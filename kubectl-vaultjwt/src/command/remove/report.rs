@@ -2,9 +2,9 @@
 //! an undo needs (configuration before, the deleted roles).
 
 use crate::command::remove::input::{RemoveInput, RemovePorts};
-use crate::command::remove::plan::{RemovePlan, counted};
-use crate::command::remove::state::RemoveState;
+use crate::command::remove::plan::{RemovePlan, RemoveState};
 use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation};
+use crate::command::words::counted;
 use crate::keychain::Owner;
 use crate::shell::in_namespace;
 use crate::vault::Document;

@@ -2,17 +2,18 @@
 
 use crate::cluster::ClusterError;
 use crate::cluster::service_account::ServiceAccount;
-use crate::command::capabilities::{self, Right};
+use crate::command::capabilities::MissingRights;
 use crate::command::mount::EnrollmentError;
 use crate::command::mount::error::about_mount;
 use crate::command::prove_issuer::IssuerProofError;
-use crate::command::setup::source_conflict::SourceConflict;
+use crate::command::words::{counted, listed, named, quoted};
 use crate::issuer::{IssuerError, Lag};
 use crate::keychain::Owner;
 use crate::keychain::key_id::KeyId;
 use crate::shell::word;
 use crate::vault::VaultError;
 use crate::vault::mount::config::ConfigConflict;
+use crate::vault::mount::key_source::KeysMode;
 use crate::vault::mount::rewrite::RewriteError;
 use crate::vault::mount::role::RoleConflict;
 use shared::mount::MountPath;
@@ -27,47 +28,38 @@ pub enum SetupError {
     Issuer(#[from] IssuerError),
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// The mount's configuration could not be changed.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
-    /// The token may not do all of the plan.
-    #[error("the Vault token may not do all that this needs; nothing was changed")]
-    Rights { missing: Vec<Right> },
-    /// Another auth method is at the path.
+    #[error(transparent)]
+    Rights(#[from] MissingRights),
     #[error("auth mount \"{mount}/\" is of type \"{kind}\", not \"jwt\"")]
     MountTaken { mount: MountPath, kind: String },
     /// The path is inside another mount, or another one inside it.
     #[error("auth mount \"{mount}/\" cannot be enabled: \"{other}/\" is mounted there already")]
     MountNested { mount: MountPath, other: String },
-    /// The mount's configuration forbids it.
     #[error("auth mount \"{mount}/\" cannot take this cluster's keys: {source}")]
     Config { mount: MountPath, source: ConfigConflict },
-    /// The mount gets its keys another way.
     #[error("auth mount \"{mount}/\" cannot take this cluster's keys by --keys: {source}")]
     Source { mount: MountPath, source: SourceConflict },
     /// The issuer's URL lacks a key of the cluster.
     #[error("{0}")]
     SiteLags(Lag),
-    /// The cluster publishes other keys than the user expects.
-    #[error("issuer \"{}\" does not publish the expected {}; nothing was changed", one_line(.issuer), expected(.missing))]
+    #[error("issuer {} does not publish the expected {}; nothing was changed", quoted(.issuer), keys_named(.missing))]
     UnexpectedKeys {
         issuer: String,
         /// `--expect-key`, as far as they are missing.
         missing: Vec<KeyId>,
         published: Vec<KeyId>,
     },
-    /// The cluster did not move.
-    #[error("the issuer of the cluster is still \"{}\", and --move-from names the issuer that it had before; nothing was changed", one_line(.issuer))]
+    #[error("the issuer of the cluster is still {}, and --move-from names the issuer that it had before; nothing was changed", quoted(.issuer))]
     IssuerUnchanged { issuer: String },
-    /// A key that the user expects would not be on the mount.
-    #[error("the expected {} would not be on auth mount \"{mount}/\", which the warning explains; nothing was changed", expected(.keys))]
+    #[error("the expected {} would not be on auth mount \"{mount}/\", which the warning explains; nothing was changed", keys_named(.keys))]
     ExpectedWaits {
         mount: MountPath,
         /// `--expect-key`, as far as they are not added.
         keys: Vec<KeyId>,
     },
-    /// A role that is to accept the new issuer accepts others.
-    #[error("role \"{role}\" on auth mount \"{mount}/\" is not bound to exactly issuer \"{}\"; nothing was changed", one_line(.old))]
+    #[error("role \"{role}\" on auth mount \"{mount}/\" is not bound to exactly issuer {}; nothing was changed", quoted(.old))]
     NotMovable {
         mount: MountPath,
         role: String,
@@ -77,31 +69,25 @@ pub enum SetupError {
     },
     #[error("role \"{role}\" does not exist on auth mount \"{mount}/\"; nothing was changed")]
     NoRole { mount: MountPath, role: String },
-    /// Another cluster has the old issuer, and its roles would accept this one.
-    #[error("{other} uses issuer \"{}\" too, and --all-roles would let this cluster log in with its roles; nothing was changed", one_line(&.other.issuer))]
+    #[error("{other} uses issuer {} too, and --all-roles would let this cluster log in with its roles; nothing was changed", quoted(&.other.issuer))]
     RolesOfAnother { other: Owner },
-    /// The keys on the mount forbid it.
     #[error("{}", about_mount(mount, "this cluster's keys", source))]
     Enrollment { mount: MountPath, source: EnrollmentError },
     /// An enrolled cluster, reached by a way that is not recorded.
     #[error("{source}")]
     OtherWay {
         mount: MountPath,
-        /// The owner that it claims to be.
+        context: String,
         source: Box<EnrollmentError>,
         /// `--authority` for the way of this run.
-        authority: Option<String>,
-        /// Why no token verified that it is the same cluster, where none did.
-        possession: Option<String>,
-        /// Vault's namespace, for the command.
+        authority: String,
         namespace: Option<String>,
         /// Whether all its keys are replaced.
         replace_keys: bool,
     },
     /// The role would make one identity of two clusters' accounts.
-    #[error("on auth mount \"{mount}/\", role \"{role}\" would take the claim \"{}\" for the identity, and another cluster's tokens can have the same value", one_line(.claim))]
+    #[error("on auth mount \"{mount}/\", role \"{role}\" would take the claim {} for the identity, and another cluster's tokens can have the same value", quoted(.claim))]
     SharedIdentity { mount: MountPath, role: String, claim: String },
-    /// The role forbids it.
     #[error("on auth mount \"{mount}/\", {source}")]
     Role {
         mount: MountPath,
@@ -116,11 +102,7 @@ pub enum SetupError {
     LoginRefused { account: ServiceAccount, role: String, mount: MountPath, source: Box<VaultError> },
     /// A concurrent write.
     #[error("{what} is not what was written (differs in {}): somebody else writes it too", .fields.join(", "))]
-    ReadBack {
-        what: String,
-        /// The fields that differ.
-        fields: Vec<String>,
-    },
+    ReadBack { what: String, fields: Vec<String> },
 }
 
 impl SetupError {
@@ -131,7 +113,7 @@ impl SetupError {
             Self::Issuer(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Rewrite(e) => e.hint(),
-            Self::Rights { missing } => Some(capabilities::hint(missing)),
+            Self::Rights(missing) => Some(missing.hint()),
             Self::MountTaken { .. } | Self::MountNested { .. } => another_mount(),
             Self::Config { mount, .. } => Some(format!(
                 "choose another path with --mount, which gets static keys (vault read auth/{mount}/config)"
@@ -140,7 +122,7 @@ impl SetupError {
             Self::SiteLags(lag) => Some(lag.hint()),
             Self::UnexpectedKeys { published, .. } => Some(format!(
                 "check --expect-key, and that the context is the right one; this cluster publishes {}",
-                published.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+                listed(published)
             )),
             Self::IssuerUnchanged { .. } => {
                 Some("change the cluster's issuer first (--service-account-issuer), then run the command again".to_owned())
@@ -156,9 +138,16 @@ impl SetupError {
             Self::NoRole { mount, .. } => Some(format!("list the roles: vault list auth/{mount}/role")),
             Self::RolesOfAnother { .. } => Some("name the role of this cluster with --role, one role for each run".to_owned()),
             Self::Enrollment { source, mount } => source.hint(mount),
-            Self::OtherWay { mount, authority, source, namespace, replace_keys, .. } => {
-                let replace = if *replace_keys { " --replace-keys" } else { "" };
-                Some(other_way(mount, authority, source, namespace, replace))
+            // What the way is compared with comes from somewhere else than this connection.
+            Self::OtherWay { mount, context, authority, namespace, replace_keys, .. } => {
+                let namespace = namespace.as_ref().map(|name| format!(" --vault-namespace {}", word(name)));
+                Some(format!(
+                    "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{}{} --authority {}",
+                    word(context),
+                    namespace.unwrap_or_default(),
+                    if *replace_keys { " --replace-keys" } else { "" },
+                    word(authority)
+                ))
             }
             Self::SharedIdentity { .. } => Some(
                 "leave --user-claim out (the service account's UID is the identity then), or add --allow-shared-identity".to_owned(),
@@ -190,38 +179,8 @@ impl SetupError {
     }
 }
 
-/// Keys that are missing.
-fn expected(missing: &[KeyId]) -> String {
-    match missing {
-        [one] => format!("key {one}"),
-        many => format!("keys {}", many.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
-    }
-}
-
-/// How a person records another way: what it is compared with comes from somewhere else
-/// than this connection.
-fn other_way(
-    mount: &MountPath,
-    authority: &Option<String>,
-    source: &EnrollmentError,
-    namespace: &Option<String>,
-    replace: &str,
-) -> String {
-    let (
-        Some(authority),
-        EnrollmentError::AnotherWay { context, .. }
-        | EnrollmentError::NoWay { context, .. }
-        | EnrollmentError::NoPossession { context, .. },
-    ) = (authority, source)
-    else {
-        return "it may be another cluster: run the command again, or use a kubeconfig of the recorded way".to_owned();
-    };
-    let namespace = namespace.as_ref().map(|name| format!(" --vault-namespace {}", word(name))).unwrap_or_default();
-    format!(
-        "it may be another cluster; compare this way with the one that the cluster's administrator sees ('kubectl vaultjwt issuer' prints it), then: kubectl vaultjwt setup --context {} --mount {mount}{namespace}{replace} --authority {}",
-        word(context),
-        word(authority)
-    )
+fn keys_named(keys: &[KeyId]) -> String {
+    named("key", &keys.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
 /// A role name that says which cluster it is for.
@@ -231,6 +190,43 @@ fn proposed(cluster: &str, role: &str) -> String {
     name.truncate(40);
     let name = name.trim_matches('-');
     if name.is_empty() { format!("{role}-2") } else { format!("{name}-{role}") }
+}
+
+/// Why the mount's source of keys must not be what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceConflict {
+    /// The issuer's site could not be read, so that its address is not known.
+    #[error("the issuer's own site was not read ({why}), and Vault could not be sent there")]
+    NoSite { why: String },
+    #[error("it {found} already, which --keys={} would replace", .mode.flag())]
+    Mixed { found: String, mode: KeysMode },
+    #[error("it {found}, which is not this cluster's alone")]
+    Others { found: String },
+    #[error("\"{}\" publishes {keys} that this API server does not, and Vault would accept tokens signed with {them}", one_line(.url), keys = counted(*.keys, "key"), them = if *.keys == 1 { "it" } else { "them" })]
+    SharedUrl { url: String, keys: usize },
+    #[error("OpenBao has no jwks_pairs")]
+    NoPairs,
+}
+
+impl SourceConflict {
+    pub fn hint(&self) -> String {
+        match self {
+            Self::NoSite { .. } => {
+                "leave --keys out, and keep the keys fresh with 'kubectl vaultjwt sync --watch'".to_owned()
+            }
+            Self::Mixed { .. } => {
+                "choose another path with --mount; or, if that is meant, add --convert-keys".to_owned()
+            }
+            Self::Others { .. } => {
+                "choose another path with --mount: what other clusters log in with is not thrown away".to_owned()
+            }
+            Self::SharedUrl { .. } => {
+                "another cluster may use the same issuer: leave --keys out; or, if all clusters of that issuer may log in, add --allow-same-issuer"
+                    .to_owned()
+            }
+            Self::NoPairs => "choose another path with --mount for each cluster, and --keys=jwks-url".to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]

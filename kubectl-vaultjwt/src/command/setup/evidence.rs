@@ -3,18 +3,20 @@
 //! cluster that is already enrolled.
 
 use crate::command::mount::admission::is_discontinuous;
-use crate::command::mount::error::claimed;
-use crate::command::mount::grounds::{self, enrolled_name, form};
+use crate::command::mount::error::Claim;
+use crate::command::mount::grounds::{self, form};
 use crate::command::mount::{EnrollmentError, Grounds, Member, elements};
+use crate::command::possession::{self, PossessionRequest};
 use crate::command::setup::error::SetupError;
 use crate::command::setup::input::{SetupInput, SetupPorts};
 use crate::command::setup::prove::IssuerProof;
 use crate::command::setup::state::{MountState, as_of};
-use crate::command::{self, Reply, possession, ways};
+use crate::command::words::{listed, quoted};
+use crate::command::{Reply, Step, ways};
 use crate::issuer::{KeysFrom, Resolved};
 use crate::keychain::authority::Authority;
 use crate::keychain::element::{Management, MountKey, authorities};
-use crate::keychain::evidence::{Evidence, Form, KeyChange, Reached, Word};
+use crate::keychain::evidence::{Form, KeyChange, Reached, Word};
 use crate::keychain::key_id::KeyId;
 use crate::keychain::key_proof::KeyProof;
 use crate::keychain::provenance::Provenance;
@@ -28,261 +30,248 @@ pub async fn gather(
     state: &MountState,
     proof: &IssuerProof,
 ) -> Result<Grounds, SetupError> {
-    let (document, date, from) = match state {
-        MountState::Missing => (None, None, None),
-        MountState::Jwt(jwt) => (jwt.config.document.as_ref(), jwt.config.date, jwt.from.as_ref()),
-    };
-    let before = elements(document);
-    let standing = as_of(cluster, before.clone(), from);
-    let recorded = authorities(&standing, &cluster.owner);
-    if is_discontinuous(cluster, &standing) {
-        replaced(ports, input, cluster, &standing);
-    }
-    let evidence = grounds::evidence(cluster, ports.cluster.reached(&recorded), &recorded);
+    let standing = &as_of(cluster, elements(state.config.document.as_ref()), state.from.as_ref());
+    let recorded = &authorities(standing, &cluster.owner);
+    let reached = ports.cluster.reached(recorded);
+    let evidence = grounds::evidence(cluster, reached, recorded);
     let mut grounds = Grounds::new(cluster, evidence, recorded.clone(), ports.cluster.way());
-    if input.options.allow.same_issuer {
-        grounds.unconfirmed.clear();
-    }
     grounds.signer = proof.signer();
-    let request = possession::PossessionRequest {
-        owner: &cluster.owner,
-        elements: &standing,
-        reached: evidence.reached,
-        nonce: &input.nonce,
-    };
-    if let Some(from) = from {
-        let moves = from.issuer != cluster.owner.issuer;
-        if evidence.reached == Reached::Indirect || (moves && evidence.reached == Reached::Direct) {
-            match possession::show(ports.cluster, ports.progress, request).await {
-                Ok(_) => grounds.evidence.possession = true,
-                Err(why) => grounds.no_possession = Some(why),
+    let mut connection = Connection { ports, input, cluster, standing, recorded, reached, grounds };
+    connection.judge(state).await?;
+    Ok(connection.grounds)
+}
+
+/// The connection to the cluster, and what it shows.
+struct Connection<'a> {
+    ports: SetupPorts<'a>,
+    input: &'a SetupInput,
+    cluster: &'a Resolved,
+    /// The keys on the mount, with those of the owner that the cluster was as its own.
+    standing: &'a [MountKey],
+    /// The ways to the cluster that are recorded there.
+    recorded: &'a [Authority],
+    /// How it compares with them.
+    reached: Reached,
+    grounds: Grounds,
+}
+
+impl<'a> Connection<'a> {
+    async fn judge(&mut self, state: &MountState) -> Result<(), SetupError> {
+        let Self { ports, input, cluster, standing, reached, .. } = *self;
+        if is_discontinuous(cluster, standing) {
+            self.warn_of_replaced_keys();
+        }
+        if input.options.allow.same_issuer {
+            self.grounds.unconfirmed.clear();
+        }
+        if let Some(from) = &state.from {
+            let moves = from.issuer != cluster.owner.issuer;
+            if reached == Reached::Indirect || (moves && reached == Reached::Direct) {
+                self.show_possession().await;
+            }
+            self.ensure_unchanged(false)?;
+            self.grounds.from = Some(from.clone());
+            let before = elements(state.config.document.as_ref());
+            let replaced = input.options.replace_keys;
+            let checked = self.grounds.check_transfer(cluster, &input.cluster_name, &before, from, replaced);
+            checked.map_err(|source| input.refused(source))?;
+        }
+        let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
+        let by_hand = |key: &MountKey| key.management == Management::Unmanaged && cluster.keys.has(key.id());
+        // Its own keys are not another cluster's.
+        if standing.iter().any(by_hand) {
+            let (request, adopts) = (self.request(), input.options.policy.adopt);
+            self.grounds.adoptable =
+                possession::adoptable(ports.cluster, ports.progress, request, cluster, adopts).await;
+        }
+        if !enrolled {
+            let way = self.recordable()?;
+            if input.authority.as_ref().is_some_and(|authority| *authority != way) {
+                let context = input.cluster_name.clone();
+                return Err(input.refused(EnrollmentError::NotThisWay { context, way }));
+            }
+            let ways = ways::to_record(ports.cluster, ports.progress, way).await;
+            self.ensure_unchanged(true)?;
+            self.grounds.enroll(cluster, ways);
+            return Ok(());
+        }
+        if state.from.is_some() {
+            return Ok(());
+        }
+        let member = Member { cluster, name: &input.cluster_name, enroll: true, grounds: &self.grounds, recent: None };
+        let outlook = member.outlook(standing, state.config.date.unwrap_or(input.now), input.options.policy);
+        match reached {
+            Reached::Direct => {
+                self.grounds.record = ways::renewed(ports.cluster, ports.progress, &cluster.owner, standing).await;
+                self.ensure_unchanged(false)
+            }
+            Reached::Indirect if outlook.is_ok_and(|plan| !plan.changes()) => Ok(()),
+            // Its provider alone signs, and published the keys: who answers here does not matter.
+            Reached::Unrecorded | Reached::Indirect if self.is_provided() && input.authority.is_none() => Ok(()),
+            Reached::Unrecorded | Reached::Indirect => {
+                self.show_possession().await;
+                self.take_the_users_word();
+                // Where the key that signs now is new, no token can show it: a person may.
+                if reached == Reached::Unrecorded || !self.grounds.evidence.possession {
+                    self.confirm().await
+                } else {
+                    self.ensure_unchanged(false)
+                }
             }
         }
-        ensure_unchanged(ports, input, &grounds, false)?;
-        grounds.from = Some(from.clone());
-        let checked = grounds.check_transfer(cluster, &input.cluster_name, &before, from, input.options.replace_keys);
-        checked.map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })?;
     }
-    let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
-    let published = |element: &MountKey| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    let by_hand = standing.iter().any(|element| element.management == Management::Unmanaged && published(element));
-    // Its own keys are not another cluster's.
-    if by_hand {
-        let adopts = input.options.policy.adopt;
-        grounds.adoptable = possession::adoptable(ports.cluster, ports.progress, request, cluster, adopts).await;
+
+    fn warn(&self, line: String) {
+        self.ports.progress.step(Step::Warning(line));
     }
-    if !enrolled {
-        let way = recordable(input, &grounds)?;
-        if input.authority.as_ref().is_some_and(|authority| *authority != way) {
-            let source = EnrollmentError::NotThisWay { context: input.cluster_name.clone(), way };
-            return Err(SetupError::Enrollment { mount: input.mount.clone(), source });
-        }
-        let ways = ways::to_record(ports.cluster, ports.progress, way).await;
-        ensure_unchanged(ports, input, &grounds, true)?;
-        grounds.enroll(cluster, ways);
-        return Ok(grounds);
-    }
-    if from.is_some() {
-        return Ok(grounds);
-    }
-    let member = Member { cluster, name: &input.cluster_name, enroll: true, grounds: &grounds, recent: None };
-    let outlook = member.outlook(&standing, date.unwrap_or(input.now), input.options.policy);
-    match evidence.reached {
-        Reached::Direct => {
-            grounds.record = ways::renewed(ports.cluster, ports.progress, &cluster.owner, &standing).await;
-            ensure_unchanged(ports, input, &grounds, false)?;
-        }
-        Reached::Indirect if outlook.is_ok_and(|plan| !plan.changes()) => {}
-        // Its provider alone signs, and published the keys: who answers here does not matter.
-        Reached::Unrecorded | Reached::Indirect if is_provided(cluster, evidence) && input.authority.is_none() => {}
-        reached => {
-            show_possession(ports, input, request, &mut grounds).await;
-            // Where the key that signs now is new, no token can show it: a person may.
-            if reached == Reached::Unrecorded || !grounds.evidence.possession {
-                confirm(ports, input, cluster, &standing, &recorded, &mut grounds).await?;
-            } else {
-                ensure_unchanged(ports, input, &grounds, false)?;
-            }
+
+    fn request(&self) -> PossessionRequest<'a> {
+        PossessionRequest {
+            owner: &self.cluster.owner,
+            elements: self.standing,
+            reached: self.reached,
+            nonce: &self.input.nonce,
         }
     }
-    Ok(grounds)
-}
 
-/// Whether the keys are a provider's, read where it publishes them.
-fn is_provided(cluster: &Resolved, evidence: Evidence) -> bool {
-    let form = form(&cluster.owner);
-    form == Form::Managed && form.allows(KeyChange::ChangeKeys, evidence).is_ok()
-}
-
-/// The way of this run, or why it cannot be recorded.
-fn recordable(input: &SetupInput, grounds: &Grounds) -> Result<Authority, SetupError> {
-    let way = grounds.recordable(&input.cluster_name);
-    way.map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })
-}
-
-/// After the last request: whether the server that answered it was judged, and is the one that is
-/// recorded, where the way is.
-fn ensure_unchanged(
-    ports: SetupPorts<'_>,
-    input: &SetupInput,
-    grounds: &Grounds,
-    records: bool,
-) -> Result<(), SetupError> {
-    let (reached, way) = (ports.cluster.reached(&grounds.seen), ports.cluster.way());
-    let unchanged = grounds.ensure_unchanged(&input.cluster_name, reached, way.as_ref(), records);
-    unchanged.map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })
-}
-
-async fn show_possession(
-    ports: SetupPorts<'_>,
-    input: &SetupInput,
-    request: possession::PossessionRequest<'_>,
-    grounds: &mut Grounds,
-) {
-    match possession::show(ports.cluster, ports.progress, request).await {
-        Ok(_) => grounds.evidence.possession = true,
-        Err(why) => grounds.no_possession = Some(why),
+    /// Whether the keys are a provider's, read where it publishes them.
+    fn is_provided(&self) -> bool {
+        let form = form(&self.cluster.owner);
+        form == Form::Managed && form.allows(KeyChange::ChangeKeys, self.grounds.evidence).is_ok()
     }
-    // Whom the user believed at enrollment, the user may believe again.
-    let trusted = possession::is_trusted(request.elements, request.owner);
-    let by_file = matches!(input.overrides.keys_from, Some(KeysFrom::File(_)));
-    if trusted && (input.trust_issuer || by_file) && request.reached == Reached::Indirect {
-        let flag = if by_file { "--keys-from" } else { "--trust-issuer" };
-        ports.progress.step(command::Step::Warning(format!(
-            "the issuer is not verified, and neither is the API server ({flag})"
-        )));
-        grounds.evidence.possession = true;
-    }
-}
 
-/// Another way to an enrolled cluster is recorded by a person only: all that the
-/// cluster says of itself can be copied.
-async fn confirm(
-    ports: SetupPorts<'_>,
-    input: &SetupInput,
-    cluster: &Resolved,
-    standing: &[MountKey],
-    recorded: &[Authority],
-    grounds: &mut Grounds,
-) -> Result<(), SetupError> {
-    let owner = &cluster.owner;
-    let enrolled = enrolled_name(standing, owner);
-    let (context, name) = (input.cluster_name.clone(), enrolled.clone());
-    let source = if grounds.evidence.reached == Reached::Indirect {
-        let why = grounds.no_possession.clone().unwrap_or_default();
-        EnrollmentError::NoPossession { context, enrolled: name, owner: owner.clone(), why }
-    } else if recorded.is_empty() {
-        EnrollmentError::NoWay { context, enrolled: name, owner: owner.clone() }
-    } else {
-        let (recorded, way) = (recorded.to_vec(), grounds.way.clone());
-        EnrollmentError::AnotherWay { context, enrolled: name, recorded, way, owner: owner.clone() }
-    };
-    let refused = |grounds: &Grounds| SetupError::OtherWay {
-        mount: input.mount.clone(),
-        source: Box::new(source.clone()),
-        authority: grounds.way.as_ref().map(ToString::to_string),
-        possession: grounds.no_possession.clone(),
-        namespace: ports.vault.namespace().map(str::to_owned),
-        replace_keys: input.options.replace_keys || is_discontinuous(cluster, standing),
-    };
-    let way = recordable(input, grounds)?;
-    let say = |line: String| ports.progress.step(command::Step::Warning(line));
-    say(source.to_string());
-    for line in compared(cluster, standing, recorded, &way, grounds.no_possession.as_deref()) {
-        say(line);
+    /// The way of this run, or why it cannot be recorded.
+    fn recordable(&self) -> Result<Authority, SetupError> {
+        self.grounds.recordable(&self.input.cluster_name).map_err(|source| self.input.refused(source))
     }
-    let allowed = |word| form(owner).allows(KeyChange::RecordWay(word), grounds.evidence);
-    let word = match &input.authority {
-        Some(authority) if *authority == way => Word::Typed,
-        Some(_) => Word::None,
-        None if input.dry_run || allowed(Word::Yes).is_err() => Word::None,
-        None => match ports.confirm.confirm(&format!("Record this way to {}?", claimed(&enrolled, owner))).await {
-            Reply::Yes => Word::Yes,
-            Reply::No | Reply::Nobody => Word::None,
-        },
-    };
-    if allowed(word).is_err() {
-        return Err(refused(grounds));
-    }
-    let record = if recorded.is_empty() {
-        // An earlier program recorded nothing: this is what enrollment would record.
-        ways::to_record(ports.cluster, ports.progress, way).await
-    } else if recorded.contains(&way) {
-        Vec::new()
-    } else {
-        vec![way]
-    };
-    ensure_unchanged(ports, input, grounds, true)?;
-    grounds.record(record);
-    Ok(())
-}
 
-/// What a person compares where a cluster publishes none of the keys that the mount has of it.
-fn replaced(ports: SetupPorts<'_>, input: &SetupInput, cluster: &Resolved, standing: &[MountKey]) {
-    let name = |kid: Option<String>, id: KeyId| one_line(&kid.unwrap_or_else(|| id.to_string()));
-    let say = |line: String| ports.progress.step(command::Step::Warning(line));
-    let (Some(oldest), ours) = keys_of(cluster, standing) else { return };
-    let keys = if ours.len() == 1 { "the key".to_owned() } else { format!("all {} keys", ours.len()) };
-    say(format!(
-        "{} publishes other keys now than {keys} on auth mount \"{}/\", the oldest of which was added {}",
-        claimed(&enrolled_name(standing, &cluster.owner), &cluster.owner),
-        input.mount,
-        one_line(oldest)
-    ));
-    for element in ours {
-        let (Some(id), Some(mark)) = (element.id(), element.provenance()) else { continue };
-        let retired = mark.retired.as_ref().map(|time| format!(", retired {}", one_line(time))).unwrap_or_default();
-        let proof = mark.proof.map_or("none", KeyProof::word);
-        say(format!(
-            "on the mount: key \"{}\", added {}{retired}, proof {proof}",
-            name(mark.kid(), id),
-            one_line(&mark.added)
+    /// After the last request: whether the server that answered it was judged, and is the one that
+    /// is recorded, where the way is.
+    fn ensure_unchanged(&self, records: bool) -> Result<(), SetupError> {
+        let (reached, way) = (self.ports.cluster.reached(&self.grounds.seen), self.ports.cluster.way());
+        let unchanged = self.grounds.ensure_unchanged(&self.input.cluster_name, reached, way.as_ref(), records);
+        unchanged.map_err(|source| self.input.refused(source))
+    }
+
+    async fn show_possession(&mut self) {
+        match possession::show(self.ports.cluster, self.ports.progress, self.request()).await {
+            Ok(_) => self.grounds.evidence.possession = true,
+            Err(why) => self.grounds.no_possession = Some(why),
+        }
+    }
+
+    /// Whom the user believed at enrollment, the user may believe again.
+    fn take_the_users_word(&mut self) {
+        let trusted = possession::is_trusted(self.standing, &self.cluster.owner);
+        let by_file = matches!(self.input.overrides.keys_from, Some(KeysFrom::File(_)));
+        if trusted && (self.input.trust_issuer || by_file) && self.reached == Reached::Indirect {
+            let flag = if by_file { "--keys-from" } else { "--trust-issuer" };
+            self.warn(format!("the issuer is not verified, and neither is the API server ({flag})"));
+            self.grounds.evidence.possession = true;
+        }
+    }
+
+    /// Another way to an enrolled cluster is recorded by a person only: all that the
+    /// cluster says of itself can be copied.
+    async fn confirm(&mut self) -> Result<(), SetupError> {
+        let Self { ports, input, cluster, standing, recorded, .. } = *self;
+        let owner = &cluster.owner;
+        let claim = Claim::new(&input.cluster_name, standing, owner);
+        let question = format!("Record this way to {}?", claim.cluster());
+        let source = if self.grounds.evidence.reached == Reached::Indirect {
+            EnrollmentError::NoPossession { claim, why: self.grounds.no_possession.clone().unwrap_or_default() }
+        } else if recorded.is_empty() {
+            EnrollmentError::NoWay(claim)
+        } else {
+            EnrollmentError::AnotherWay { claim, recorded: recorded.to_vec() }
+        };
+        let way = self.recordable()?;
+        self.warn(source.to_string());
+        self.warn_of_another_way(&way);
+        let allowed = |word| form(owner).allows(KeyChange::RecordWay(word), self.grounds.evidence).is_ok();
+        let word = match &input.authority {
+            Some(authority) if *authority == way => Word::Typed,
+            Some(_) => Word::None,
+            None if input.dry_run || !allowed(Word::Yes) => Word::None,
+            None => match ports.confirm.confirm(&question).await {
+                Reply::Yes => Word::Yes,
+                Reply::No | Reply::Nobody => Word::None,
+            },
+        };
+        if !allowed(word) {
+            return Err(SetupError::OtherWay {
+                mount: input.mount.clone(),
+                context: input.cluster_name.clone(),
+                source: Box::new(source),
+                authority: way.to_string(),
+                namespace: ports.vault.namespace().map(str::to_owned),
+                replace_keys: input.options.replace_keys || is_discontinuous(cluster, standing),
+            });
+        }
+        let record = if recorded.is_empty() {
+            // An earlier program recorded nothing: this is what enrollment would record.
+            ways::to_record(ports.cluster, ports.progress, way).await
+        } else if recorded.contains(&way) {
+            Vec::new()
+        } else {
+            vec![way]
+        };
+        self.ensure_unchanged(true)?;
+        self.grounds.record(record);
+        Ok(())
+    }
+
+    /// What a person compares where a cluster publishes none of the keys that the mount has of it.
+    fn warn_of_replaced_keys(&self) {
+        let Self { cluster, standing, .. } = *self;
+        let name = |kid: Option<String>, id: KeyId| quoted(&kid.unwrap_or_else(|| id.to_string()));
+        let (Some(oldest), ours) = self.keys() else { return };
+        let keys = if ours.len() == 1 { "the key".to_owned() } else { format!("all {} keys", ours.len()) };
+        self.warn(format!(
+            "{} publishes other keys now than {keys} on auth mount \"{}/\", the oldest of which was added {}",
+            Claim::new("", standing, &cluster.owner).cluster(),
+            self.input.mount,
+            one_line(oldest)
         ));
+        for element in ours {
+            let (Some(id), Some(mark)) = (element.id(), element.provenance()) else { continue };
+            let retired = mark.retired.as_ref().map(|time| format!(", retired {}", one_line(time))).unwrap_or_default();
+            let proof = mark.proof.map_or("none", KeyProof::word);
+            let added = one_line(&mark.added);
+            self.warn(format!("on the mount: key {}, added {added}{retired}, proof {proof}", name(mark.kid(), id)));
+        }
+        for published in &cluster.keys.keys {
+            self.warn(format!("published now: key {}", name(published.kid.clone(), published.key.id())));
+        }
+        for way in self.recorded {
+            self.warn(format!("recorded: {way}"));
+        }
+        if let Some(way) = self.ports.cluster.way() {
+            self.warn(format!("this run: {way}"));
+        }
     }
-    for published in &cluster.keys.keys {
-        say(format!("published now: key \"{}\"", name(published.kid.clone(), published.key.id())));
-    }
-    for way in authorities(standing, &cluster.owner) {
-        say(format!("recorded: {way}"));
-    }
-    if let Some(way) = ports.cluster.way() {
-        say(format!("this run: {way}"));
-    }
-}
 
-/// The keys of a cluster on the mount, and when the oldest was added.
-fn keys_of<'a>(cluster: &Resolved, standing: &'a [MountKey]) -> (Option<&'a str>, Vec<&'a MountKey>) {
-    let ours: Vec<&MountKey> = standing.iter().filter(|element| element.is_of(&cluster.owner)).collect();
-    let oldest = ours.iter().filter_map(|e| e.provenance()).map(|mark: &Provenance| mark.added.as_str()).min();
-    (oldest, ours)
-}
-
-/// What a person compares before another way is recorded.
-fn compared(
-    cluster: &Resolved,
-    standing: &[MountKey],
-    recorded: &[Authority],
-    way: &Authority,
-    no_possession: Option<&str>,
-) -> Vec<String> {
-    let (oldest, ours) = keys_of(cluster, standing);
-    let published = |element: &&&MountKey| cluster.keys.keys.iter().any(|key| Some(key.key.id()) == element.id());
-    let common = ours.iter().filter(published).count();
-    let ways: Vec<String> = recorded.iter().map(ToString::to_string).collect();
-    let mut lines = vec![
-        format!(
-            "recorded: {}",
-            if ways.is_empty() { "none (an earlier version enrolled it)".to_owned() } else { ways.join(", ") }
-        ),
-        format!("this run: {way}"),
-        format!(
-            "keys in common: {common} of {}, the oldest added {}",
-            ours.len(),
-            oldest.map(one_line).unwrap_or_default()
-        ),
-    ];
-    if let Some(why) = no_possession {
-        lines.push(format!("no token verified that it has the private key of that cluster: {why}"));
+    /// What a person compares before another way is recorded.
+    fn warn_of_another_way(&self, way: &Authority) {
+        let (oldest, ours) = self.keys();
+        let common = ours.iter().filter(|element| self.cluster.keys.has(element.id())).count();
+        let ways = match self.recorded {
+            [] => "none (an earlier version enrolled it)".to_owned(),
+            ways => listed(ways),
+        };
+        self.warn(format!("recorded: {ways}"));
+        self.warn(format!("this run: {way}"));
+        let oldest = oldest.map(one_line).unwrap_or_default();
+        self.warn(format!("keys in common: {common} of {}, the oldest added {oldest}", ours.len()));
+        if let Some(why) = &self.grounds.no_possession {
+            self.warn(format!("no token verified that it has the private key of that cluster: {why}"));
+        }
     }
-    lines
+
+    /// The keys of the cluster on the mount, and when the oldest was added.
+    fn keys(&self) -> (Option<&'a str>, Vec<&'a MountKey>) {
+        let ours: Vec<&MountKey> = self.standing.iter().filter(|key| key.is_of(&self.cluster.owner)).collect();
+        let oldest = ours.iter().filter_map(|e| e.provenance()).map(|mark: &Provenance| mark.added.as_str()).min();
+        (oldest, ours)
+    }
 }

@@ -2,7 +2,8 @@
 
 use crate::cluster::Cluster;
 use crate::cluster::service_account::ServiceAccount;
-use crate::command::mount::MountOptions;
+use crate::command::mount::{EnrollmentError, MountOptions};
+use crate::command::setup::error::SetupError;
 use crate::command::{Confirm, Progress};
 use crate::issuer::Sources;
 use crate::issuer::request::IssuerOverrides;
@@ -46,6 +47,13 @@ pub struct SetupInput {
     pub options: MountOptions,
     /// A random audience, new for each run: it makes a token provably fresh.
     pub nonce: String,
+}
+
+impl SetupInput {
+    /// The reason why the mount does not take the cluster's keys.
+    pub fn refused(&self, source: EnrollmentError) -> SetupError {
+        SetupError::Enrollment { mount: self.mount.clone(), source }
+    }
 }
 
 /// The cluster's issuer changed, and its keys are to move to the new one.

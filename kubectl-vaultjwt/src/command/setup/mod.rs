@@ -2,15 +2,12 @@
 //!
 //! `input` is what was asked for. `observe` reads both sides (`state` is the mount's).
 //! `moves` finds the owner that the cluster was before its issuer or its source of keys
-//! changed. `plan` decides (pure), with `config_plan` and `role_plan`. `source` plans for a
-//! mount whose keys Vault fetches itself, `source_conflict` says why it cannot. `prove`
-//! requests a token that proves the issuer. `evidence` shows which server answers, and asks
-//! before another way is recorded. `capabilities` checks the Vault token's rights. `apply`
-//! changes Vault and logs in. `report` says what was done, `error` why not.
+//! changed. `plan` decides (pure), with `role_plan`. `source` plans for a mount whose keys
+//! Vault fetches itself. `prove` requests a token that proves the issuer. `evidence` shows
+//! which server answers, and asks before another way is recorded. `apply` changes Vault and
+//! logs in. `report` says what was done, `error` why not.
 
 mod apply;
-pub mod capabilities;
-pub mod config_plan;
 pub mod error;
 mod evidence;
 pub mod input;
@@ -21,15 +18,16 @@ mod prove;
 pub mod report;
 pub mod role_plan;
 pub mod source;
-pub mod source_conflict;
 pub mod state;
 
 pub use error::SetupError;
 pub use input::SetupInput;
 pub use report::SetupReport;
 
+use crate::command::capabilities;
 use crate::command::failure::Failure;
 use crate::command::mount::elements;
+use crate::command::setup::apply::Change;
 use crate::command::setup::input::SetupPorts;
 use crate::command::setup::plan::{RolesPlan, SetupPlan};
 use crate::command::setup::prove::IssuerProof;
@@ -48,7 +46,7 @@ pub async fn run(ports: SetupPorts<'_>, input: &SetupInput) -> Result<SetupRepor
     let proof = if input.prove_enrolled || roles.tested().is_some() || !vault.enrolled(&cluster) {
         prove::issuer(ports, input, &cluster, roles.tested()).await?
     } else {
-        IssuerProof::none()
+        IssuerProof::default()
     };
     let grounds = evidence::gather(ports, input, &cluster, &vault, &proof).await?;
     let plan = SetupPlan::make(input, &cluster, &vault, roles, &grounds)?;
@@ -58,9 +56,11 @@ pub async fn run(ports: SetupPorts<'_>, input: &SetupInput) -> Result<SetupRepor
     if input.dry_run {
         return Ok(report);
     }
-    capabilities::check(ports, input, &plan).await?;
-    let shown = apply::Shown { proof, grounds: &grounds };
-    match apply::plan(ports, input, &cluster, &vault, &plan, shown, &mut report).await {
+    let rights = plan.rights(&input.mount);
+    capabilities::check(ports.vault, ports.progress, &rights).await.map_err(SetupError::from)?;
+    let change =
+        Change { ports, input, cluster: &cluster, state: &vault, plan: &plan, proof: &proof, grounds: &grounds };
+    match change.apply(&mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
         Err(error) if plan.changes() => {

@@ -8,9 +8,8 @@ use crate::command::setup::role_plan::{Issuers, LeftRole, RolePlan};
 use crate::command::setup::state::MountState;
 use crate::issuer::{IssuerError, Resolved};
 use crate::keychain::Owner;
-use crate::keychain::element::{MountKey, authorities};
+use crate::keychain::element::{MountKey, authorities, previous_issuers};
 use crate::keychain::evidence::Reached;
-use crate::keychain::transfer::previous_issuers;
 use crate::vault::mount::fit::fit;
 
 /// The owner on the mount whose keys become this cluster's; `None` where nothing changes but
@@ -28,8 +27,7 @@ pub async fn from(
     let enrolled = standing.iter().any(|element| element.is_of(&cluster.owner));
     match from {
         Some(old) if enrolled => {
-            let source = EnrollmentError::MovedAlready { old, owner: cluster.owner.clone() };
-            Err(SetupError::Enrollment { mount: input.mount.clone(), source })
+            Err(input.refused(EnrollmentError::MovedAlready { old, owner: cluster.owner.clone() }))
         }
         from => Ok(from),
     }
@@ -81,10 +79,7 @@ async fn moved_from(
     match by_issuer.clone().next().filter(|_| !enrolled) {
         // It may be, over a way that is not recorded.
         Some(owner) => Ok(Some(owner.clone())),
-        None => {
-            let source = EnrollmentError::NotMoved { old: moves.from.clone(), owners: candidates };
-            Err(SetupError::Enrollment { mount: input.mount.clone(), source })
-        }
+        None => Err(input.refused(EnrollmentError::NotMoved { old: moves.from.clone(), owners: candidates })),
     }
 }
 
@@ -94,22 +89,22 @@ pub fn roles(
     cluster: &Resolved,
     state: &MountState,
 ) -> Result<(Vec<RolePlan>, Vec<LeftRole>), SetupError> {
-    let (Some(moves), MountState::Jwt(jwt)) = (&input.moves, state) else { return Ok((Vec::new(), Vec::new())) };
-    let found = match &jwt.roles {
+    let nothing = || Ok((Vec::new(), Vec::new()));
+    let Some(moves) = input.moves.as_ref().filter(|_| state.exists) else { return nothing() };
+    let found = match &state.roles {
         Roles::Read { roles, .. } => roles,
         Roles::Unreadable(why) if moves.all_roles || moves.role.is_some() => {
-            let source = EnrollmentError::RolesUnreadable { why: why.clone() };
-            return Err(SetupError::Enrollment { mount: input.mount.clone(), source });
+            return Err(input.refused(EnrollmentError::RolesUnreadable { why: why.clone() }));
         }
-        Roles::Unreadable(_) | Roles::NotRead => return Ok((Vec::new(), Vec::new())),
+        Roles::Unreadable(_) | Roles::NotRead => return nothing(),
     };
     let (old, new) = (&moves.from, &cluster.owner.issuer);
-    let standing = elements(jwt.config.document.as_ref());
-    let mut had = previous_issuers(&standing, jwt.from.as_ref().unwrap_or(&cluster.owner));
+    let standing = elements(state.config.document.as_ref());
+    let mut had = previous_issuers(&standing, state.from.as_ref().unwrap_or(&cluster.owner));
     had.push(old.clone());
     let issuers = Issuers { old: old.clone(), had, new: new.clone() };
     if moves.all_roles {
-        let is_other = |owner: &Owner| Some(owner) != jwt.from.as_ref() && owner.issuer == *old;
+        let is_other = |owner: &Owner| Some(owner) != state.from.as_ref() && owner.issuer == *old;
         if let Some(other) = owners(&standing).into_iter().find(is_other) {
             return Err(SetupError::RolesOfAnother { other });
         }

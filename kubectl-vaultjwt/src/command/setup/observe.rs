@@ -1,10 +1,11 @@
 //! Reads the cluster and the mount, and changes neither.
 
-use crate::command::mount::{self, Roles, read_roles};
+use crate::command::mount::{self, JWT, Roles, read_roles};
 use crate::command::setup::error::SetupError;
 use crate::command::setup::input::{SetupInput, SetupPorts};
 use crate::command::setup::plan::SetupPlan;
-use crate::command::setup::state::{JWT, Jwt, MountState, as_of, enrolled};
+use crate::command::setup::state::{MountState, as_of, enrolled};
+use crate::command::words::{counted, quoted};
 use crate::command::{Step, patiently};
 use crate::issuer::CloudAnswer;
 use crate::issuer::resolve::resolve;
@@ -23,16 +24,14 @@ pub async fn cluster(ports: SetupPorts<'_>, input: &SetupInput, standing: &[Moun
     let enrolled = mount::owners(standing);
     let work = resolve(ports.cluster, ports.sources, &input.overrides, &enrolled);
     let resolved = patiently(ports.progress, "reading the issuer and its keys", work).await?;
-    let keys = resolved.keys.keys.len();
+    let keys = counted(resolved.keys.keys.len(), "key");
     let from = match resolved.source {
         KeySource::IssuerSite => "its own site",
         // With the issuer that most clusters have, the line fits 80 columns.
         KeySource::ApiServer => "the API",
         KeySource::File => "the file",
     };
-    let issuer = one_line(&resolved.owner.issuer);
-    let plural = if keys == 1 { "key" } else { "keys" };
-    ports.progress.step(Step::Done(format!("issuer \"{issuer}\", {keys} {plural} from {from}")));
+    ports.progress.step(Step::Done(format!("issuer {}, {keys} from {from}", quoted(&resolved.owner.issuer))));
     tell_of_cloud(ports, &resolved.cloud);
     match &resolved.site_unused {
         Some(why @ SiteUnused::None(_)) => {
@@ -73,7 +72,7 @@ pub fn without_weak_keys(
 
 /// Refuses a key set that lacks a key which the user expects, before anything is changed.
 pub fn expected(input: &SetupInput, cluster: &Resolved) -> Result<(), SetupError> {
-    let published: Vec<KeyId> = cluster.keys.keys.iter().map(|published| published.key.id()).collect();
+    let published: Vec<KeyId> = cluster.keys.ids().collect();
     let missing: Vec<KeyId> = input.expected.iter().filter(|id| !published.contains(id)).copied().collect();
     if missing.is_empty() {
         return Ok(());
@@ -129,7 +128,7 @@ pub async fn vault(
     mount: Option<Config>,
     from: Option<Owner>,
 ) -> Result<MountState, SetupError> {
-    let Some(mut config) = mount else { return Ok(MountState::Missing) };
+    let Some(mut config) = mount else { return Ok(MountState { roles: Roles::none(), ..MountState::default() }) };
     let role = match &input.role {
         Some(role) => ports.vault.read_role(&input.mount, &role.name).await?,
         None => None,
@@ -158,7 +157,7 @@ pub async fn vault(
             warn_of_shared_identities(ports, &roles);
         }
     }
-    Ok(MountState::Jwt(Box::new(Jwt { config, role, roles, from })))
+    Ok(MountState { exists: true, config, role, roles, from })
 }
 
 /// What `--allow-existing-roles` allows is reported all the same.

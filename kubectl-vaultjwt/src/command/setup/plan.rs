@@ -1,13 +1,14 @@
 //! Plans what `setup` changes, from what was asked for and what was observed. Pure: the
 //! same input gives the same plan.
 
+use crate::command::capabilities::Right;
 use crate::command::mount::{EnrollmentError, Grounds, Member, MountPlan, Roles, elements};
-use crate::command::setup::config_plan::ConfigPlan;
 use crate::command::setup::error::SetupError;
 use crate::command::setup::input::SetupInput;
 use crate::command::setup::role_plan::{LeftRole, RolePlan};
-use crate::command::setup::state::{Jwt, MountState, as_of};
+use crate::command::setup::state::{ConfigPlan, MountState, as_of};
 use crate::command::setup::{moves, source};
+use crate::command::words::counted;
 use crate::issuer::Resolved;
 use crate::keychain::action::KeyAction;
 use crate::keychain::key_id::KeyId;
@@ -16,6 +17,7 @@ use crate::shell::word;
 use crate::vault::mount::config::MountSnapshot;
 use crate::vault::mount::key_source::KeysMode;
 use crate::vault::mount::role::{DEFAULT_MAX_TTL, shared_identity};
+use shared::mount::MountPath;
 use shared::text::one_line;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +45,6 @@ pub fn config(
     roles: &Roles,
     grounds: &Grounds,
 ) -> Result<ConfigPlan, SetupError> {
-    let mount = || input.mount.clone();
     if input.keys.mode != KeysMode::Static {
         return source::plan(input, cluster, standing, roles, grounds);
     }
@@ -57,18 +58,16 @@ pub fn config(
     let known = as_of(cluster, elements(standing.document), grounds.from.as_ref());
     if !grounds.enrolls && !known.iter().any(|element| element.is_of(&cluster.owner)) {
         // Its enrollment was not confirmed: it was enrolled, and no longer is.
-        return Err(SetupError::Enrollment { mount: mount(), source: EnrollmentError::Meanwhile });
+        return Err(input.refused(EnrollmentError::Meanwhile));
     }
     let plan = MountPlan::make(standing, &[member], &input.options, roles)
-        .map_err(|source| SetupError::Config { mount: mount(), source })?;
+        .map_err(|source| SetupError::Config { mount: input.mount.clone(), source })?;
     let MountPlan { document, mut write, keys, members, warnings } = plan;
     write |= emptied.is_some();
     // One member in, one outcome out.
     let key_list = members.into_iter().next().unwrap_or(Err(EnrollmentError::Meanwhile));
-    let key_list = key_list.map_err(|source| SetupError::Enrollment { mount: mount(), source })?;
-    let standing = elements(standing.document);
-    let standing = as_of(cluster, standing, grounds.from.as_ref());
-    let shared = Others::of(&standing, &cluster.owner, &cluster.keys.keys, &grounds.adoptable).any();
+    let key_list = key_list.map_err(|source| input.refused(source))?;
+    let shared = Others::of(&known, &cluster.owner, &cluster.keys.keys, &grounds.adoptable).any();
     Ok(ConfigPlan { key_list, document, keys, shared, write, warnings })
 }
 
@@ -97,13 +96,9 @@ impl SetupPlan {
         let mut warnings = self.config.warnings.clone();
         let unmanaged = self.config.key_list.count(KeyAction::KeepUnmanaged);
         if unmanaged > 0 {
-            let keys = if unmanaged == 1 {
-                "1 key of this cluster".to_owned()
-            } else {
-                format!("{unmanaged} keys of this cluster")
-            };
+            let keys = counted(unmanaged, "key");
             warnings.push(format!(
-                "{keys} stand on the mount without a mark and will not be refreshed: --adopt marks them"
+                "{keys} of this cluster stand on the mount without a mark and will not be refreshed: --adopt marks them"
             ));
         }
         let moved = self.roles.left.iter().map(|role| {
@@ -158,6 +153,18 @@ impl SetupPlan {
         Err(SetupError::ExpectedWaits { mount: input.mount.clone(), keys })
     }
 
+    /// The rights it needs, measured on Vault 1.21 and OpenBao 2.7: enabling a mount
+    /// is an update with sudo, a role is a create at first and an update later.
+    pub fn rights(&self, mount: &MountPath) -> Vec<Right> {
+        let enable = self.enable_mount.then(|| Right::new(format!("sys/auth/{mount}"), &["update", "sudo"]));
+        let config = self.config.write.then(|| Right::new(format!("auth/{mount}/config"), &["read", "update"]));
+        let roles = self.roles.all().filter(|role| role.write).map(|role| {
+            let write = if role.before.is_some() { "update" } else { "create" };
+            Right::new(format!("auth/{mount}/role/{}", role.name), &["read", write])
+        });
+        enable.into_iter().chain(config).chain(roles).collect()
+    }
+
     /// Whether anything is written at all.
     pub fn changes(&self) -> bool {
         self.enable_mount || self.config.write || self.roles.all().any(|role| role.write)
@@ -170,18 +177,13 @@ impl SetupPlan {
         roles: RolesPlan,
         grounds: &Grounds,
     ) -> Result<Self, SetupError> {
-        let missing = Jwt { roles: Roles::none(), ..Jwt::default() };
-        let jwt = match state {
-            MountState::Missing => &missing,
-            MountState::Jwt(jwt) => jwt,
-        };
-        let now = jwt.config.date.unwrap_or(input.now);
-        let standing = MountSnapshot { document: jwt.config.document.as_ref(), now };
-        let config = config(input, cluster, standing, &jwt.roles, grounds)?;
+        let now = state.config.date.unwrap_or(input.now);
+        let standing = MountSnapshot { document: state.config.document.as_ref(), now };
+        let config = config(input, cluster, standing, &state.roles, grounds)?;
         if let Some(role) = &roles.role {
             refuse_shared_identity(input, &config, role)?;
         }
-        Ok(Self { enable_mount: *state == MountState::Missing, config, roles })
+        Ok(Self { enable_mount: !state.exists, config, roles })
     }
 }
 

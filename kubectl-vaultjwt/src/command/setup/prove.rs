@@ -17,7 +17,7 @@ use shared::Secret;
 use shared::jwt::DEFAULT_AUDIENCE;
 
 /// What came of the proof.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct IssuerProof {
     /// The service account of the token, and what it showed; `None` where `--trust-issuer`
     /// replaced it.
@@ -32,11 +32,6 @@ impl IssuerProof {
     /// The key that signed the token that proved the issuer.
     pub fn signer(&self) -> Option<KeyId> {
         self.shown.as_ref().map(|(_, proof)| proof.key)
-    }
-
-    /// Nothing was to be proven.
-    pub fn none() -> Self {
-        Self { shown: None, login_token: None, no_login: None }
     }
 }
 
@@ -77,7 +72,7 @@ pub async fn issuer(
         ),
         _ => format!("the issuer \"{issuer}\" is believed without proof (--trust-issuer)"),
     }));
-    Ok(IssuerProof { shown: None, login_token: None, no_login: refusal.map(|e| e.to_string()) })
+    Ok(IssuerProof { no_login: refusal.map(|e| e.to_string()), ..IssuerProof::default() })
 }
 
 /// A misspelt service account in a role is found here, or by a pod that does

@@ -121,10 +121,6 @@ impl SetupReport {
         proof: &IssuerProof,
     ) -> Self {
         let target = ports.cluster.target();
-        let config = match state {
-            MountState::Missing => None,
-            MountState::Jwt(jwt) => jwt.config.document.clone(),
-        };
         let role = |planned: &RolePlan| RoleReport {
             name: planned.name.clone(),
             service_accounts: planned.accounts.iter().map(ToString::to_string).collect(),
@@ -157,7 +153,11 @@ impl SetupReport {
                 .as_ref()
                 .map(|(account, proof)| ProofReport { service_account: account.to_string(), proof: proof.clone() }),
             vault: VaultReport { place: VaultLocation::of(ports.vault, &input.mount), enabled: plan.enable_mount },
-            config: ChangeReport { written: plan.config.write, before: config, after: plan.config.document.clone() },
+            config: ChangeReport {
+                written: plan.config.write,
+                before: state.config.document.clone(),
+                after: plan.config.document.clone(),
+            },
             role: plan.roles.role.as_ref().map(role),
             moved_roles: plan.roles.moved.iter().map(role).collect(),
             moved_from: plan.config.key_list.from.clone(),

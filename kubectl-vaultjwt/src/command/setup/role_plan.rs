@@ -21,11 +21,11 @@ pub struct LeftRole {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RolePlan {
     pub name: String,
-    pub exists: bool,
     pub document: Document,
     pub write: bool,
     /// The fields that change; empty for a new role.
     pub changes: Vec<String>,
+    /// `None` for a new role.
     pub before: Option<Document>,
     /// Service accounts that it accepts.
     pub accounts: Vec<ServiceAccount>,
@@ -43,16 +43,11 @@ impl RolePlan {
     pub fn audience(&self) -> String {
         self.audiences().next().unwrap_or(DEFAULT_AUDIENCE).to_owned()
     }
-}
 
-impl RolePlan {
     /// Decides on the role, where one was asked for.
     pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Option<Self>, SetupError> {
         let Some(role) = &input.role else { return Ok(None) };
-        let existing = match state {
-            MountState::Missing => None,
-            MountState::Jwt(jwt) => jwt.role.as_ref(),
-        };
+        let existing = state.role.as_ref();
         let spec = RoleSpec {
             name: role.name.clone(),
             issuer: cluster.owner.issuer.clone(),
@@ -69,18 +64,13 @@ impl RolePlan {
             cluster: input.cluster_name.clone(),
             source,
         })?;
-        let changes = existing.map(|existing| changed_fields(existing, &document)).unwrap_or_default();
-        let exists = existing.is_some();
-        Ok(Some(Self {
-            name: role.name.clone(),
-            exists,
-            write: !exists || !changes.is_empty(),
-            changes,
-            document,
-            before: existing.cloned(),
-            accounts: role.service_accounts.clone(),
-            issuers: None,
-        }))
+        Ok(Some(Self::of(role.name.clone(), state.role.clone(), document, role.service_accounts.clone())))
+    }
+
+    fn of(name: String, before: Option<Document>, document: Document, accounts: Vec<ServiceAccount>) -> Self {
+        let changes = before.as_ref().map(|before| changed_fields(before, &document)).unwrap_or_default();
+        let write = before.is_none() || !changes.is_empty();
+        Self { name, document, write, changes, before, accounts, issuers: None }
     }
 }
 
@@ -117,17 +107,8 @@ impl Issuers {
     /// What becomes of a role, as it is now.
     pub fn plan(&self, name: &str, role: &Document) -> Option<RolePlan> {
         let document = with_issuers(role, &self.added(role)?);
-        let changes = changed_fields(role, &document);
-        Some(RolePlan {
-            name: name.to_owned(),
-            exists: true,
-            write: !changes.is_empty(),
-            document,
-            changes,
-            before: Some(role.clone()),
-            accounts: accounts(role),
-            issuers: Some(self.clone()),
-        })
+        let plan = RolePlan::of(name.to_owned(), Some(role.clone()), document, accounts(role));
+        Some(RolePlan { issuers: Some(self.clone()), ..plan })
     }
 }
 

@@ -2,10 +2,10 @@
 //! source of keys. Pure.
 
 use crate::command::mount::{EnrollmentError, Grounds, Roles, admission, elements};
-use crate::command::setup::config_plan::ConfigPlan;
-use crate::command::setup::error::SetupError;
+use crate::command::setup::error::{SetupError, SourceConflict};
 use crate::command::setup::input::SetupInput;
-use crate::command::setup::source_conflict::SourceConflict;
+use crate::command::setup::state::{ConfigPlan, fetches};
+use crate::command::words::{counted, listed};
 use crate::issuer::{Resolved, is_managed};
 use crate::keychain::Owner;
 use crate::keychain::element::{Management, MountKey};
@@ -15,16 +15,6 @@ use crate::vault::Document;
 use crate::vault::mount::config::{self, BOUND_ISSUER, ConfigConflict, MountSnapshot};
 use crate::vault::mount::key_source::{self, KeySetUrl, KeysMode, MountKeySource};
 use shared::text::one_line;
-
-/// Whether `document` fetches this cluster's keys: from the site that they were read at.
-/// That two clusters have the same issuer string says nothing.
-pub fn fetches(document: Option<&Document>, cluster: &Resolved) -> bool {
-    match MountKeySource::of(document) {
-        MountKeySource::Static => false,
-        MountKeySource::OidcDiscovery(place) => place.url == cluster.owner.issuer && cluster.keys_url.is_some(),
-        source => source.urls().iter().any(|url| Some(*url) == cluster.keys_url.as_deref()),
-    }
-}
 
 /// What is to become of the configuration where Vault fetches the keys.
 pub fn plan(
@@ -51,12 +41,12 @@ pub fn plan(
         return Err(conflict(SourceConflict::NoPairs));
     }
     replaceable(input, cluster, current, grounds).map_err(conflict)?;
-    bound(input, cluster, current).map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source })?;
+    ensure_bound(input, cluster, current)?;
     let enrolled = fetches(current, cluster) || elements(current).iter().any(|key| key.is_of(&cluster.owner));
     let admit = |others: &Others| match enrolled {
         true => Ok(()),
         false => admission::new_cluster(&cluster.owner, others, &input.options.allow, roles)
-            .map_err(|source| SetupError::Enrollment { mount: input.mount.clone(), source }),
+            .map_err(|source| input.refused(source)),
     };
     let ca = input.keys.ca.clone();
     let issuer = &cluster.owner.issuer;
@@ -88,8 +78,7 @@ pub fn plan(
     }
     let document = key_source::fetching(current, &wanted, issuer);
     let write = !key_source::same(current, &document);
-    let key_list =
-        KeyListPlan { elements: Vec::new(), steps: Vec::new(), recorded: Vec::new(), copies: Vec::new(), from: None };
+    let key_list = KeyListPlan::default();
     Ok(ConfigPlan { key_list, document, keys: 0, shared, write, warnings: Vec::new() })
 }
 
@@ -124,30 +113,28 @@ fn replaceable(
 ) -> Result<(), SourceConflict> {
     let mode = input.keys.mode;
     let source = MountKeySource::of(current);
-    let only_ours = source.urls().len() <= 1 && fetches(current, cluster);
-    match &source {
+    let (found, only_ours, same_mode) = match &source {
         MountKeySource::Static => {
             let standing = elements(current);
             if standing.is_empty() {
                 return Ok(());
             }
-            let found = format!("holds {} static {}", standing.len(), if standing.len() == 1 { "key" } else { "keys" });
-            if !standing.iter().all(|element| is_ours(element, cluster, grounds)) {
-                return Err(SourceConflict::Others { found });
-            }
-            if input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
+            let only_ours = standing.iter().all(|element| is_ours(element, cluster, grounds));
+            (format!("holds {}", counted(standing.len(), "static key")), only_ours, false)
         }
         // One more cluster beside others.
-        MountKeySource::JwksPairs(_) if mode == KeysMode::JwksPairs => Ok(()),
+        MountKeySource::JwksPairs(_) if mode == KeysMode::JwksPairs => return Ok(()),
         other => {
-            let urls: Vec<String> = other.urls().into_iter().map(one_line).collect();
-            let found = format!("takes keys from {}", urls.join(", "));
-            if !only_ours {
-                return Err(SourceConflict::Others { found });
-            }
-            if other.mode() == mode || input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
+            let urls = other.urls();
+            let only_ours = urls.len() <= 1 && fetches(current, cluster);
+            let from = listed(urls.into_iter().map(one_line));
+            (format!("takes keys from {from}"), only_ours, other.mode() == mode)
         }
+    };
+    if !only_ours {
+        return Err(SourceConflict::Others { found });
     }
+    if same_mode || input.keys.convert { Ok(()) } else { Err(SourceConflict::Mixed { found, mode }) }
 }
 
 /// A key of this cluster, and of no other.
@@ -158,12 +145,12 @@ fn is_ours(element: &MountKey, cluster: &Resolved, grounds: &Grounds) -> bool {
 }
 
 /// A mount that is bound to another issuer stays so unless a flag says otherwise.
-fn bound(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), EnrollmentError> {
+fn ensure_bound(input: &SetupInput, cluster: &Resolved, current: Option<&Document>) -> Result<(), SetupError> {
     let bound = current.and_then(|d| d.get(BOUND_ISSUER)).and_then(|value| value.as_str()).unwrap_or_default();
     if bound.is_empty() || bound == cluster.owner.issuer || input.options.clear_bound_issuer {
         return Ok(());
     }
-    Err(EnrollmentError::BoundIssuer { bound: bound.to_owned() })
+    Err(input.refused(EnrollmentError::BoundIssuer { bound: bound.to_owned() }))
 }
 
 /// The owners of the key sets that a mount fetches. Of a managed cluster, the address of its

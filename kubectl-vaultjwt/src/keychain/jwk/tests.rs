@@ -89,7 +89,7 @@ fn every_curve_is_taken_and_verifies() {
         let set = read(&[rsa(KID1, N1), jwk]).unwrap();
         assert_eq!(set.skipped, [], "{crv}");
         let signature = pair.sign(&random, b"head.claims").unwrap();
-        let signer = |alg, signed| crate::keychain::signature::signer(&set.keys, alg, signed, signature.as_ref());
+        let signer = |alg, signed| super::signer(&set.keys, alg, signed, signature.as_ref());
         assert_eq!(signer(alg, "head.claims").and_then(|k| k.kid.as_deref()), Some(crv));
         assert_eq!(signer(alg, "head.other"), None, "{crv}");
         assert_eq!(signer("RS256", "head.claims"), None, "{crv}");

@@ -9,7 +9,6 @@ use crate::keychain::key_proof::KeyProof;
 use crate::keychain::others::Others;
 use crate::keychain::poll_history::PollHistory;
 use crate::keychain::refresh::{Absence, Policy};
-use crate::keychain::removal::Removal;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -428,7 +427,7 @@ proptest! {
     #[test]
     fn removal_takes_one_owner_and_nothing_else(standing in standing()) {
         let me = owner("a");
-        let removal = Removal::make(&standing, &me);
+        let removal = KeyListPlan::removal(&standing, &me);
         let others: Vec<MountKey> = standing.iter().filter(|e| !e.is_of(&me)).cloned().collect();
         prop_assert_eq!(&removal.elements, &others);
         prop_assert_eq!(removal.steps.len(), standing.len() - others.len());

@@ -64,9 +64,7 @@ fn words_and_hints() {
         (
             RemoveError::NotTheOwner {
                 mount: mount(),
-                context: "revil".into(),
-                enrolled: "prod".into(),
-                owner: owner(Some("1")),
+                claim: Claim { context: "revil".into(), enrolled: "prod".into(), owner: owner(Some("1")) },
                 why: "forbidden".into(),
             },
             "context \"revil\" claims to be cluster \"prod\" (UID 1), which was not verified: forbidden",

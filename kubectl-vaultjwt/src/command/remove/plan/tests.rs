@@ -49,12 +49,12 @@ fn input(roles: bool) -> RemoveInput {
     }
 }
 
-fn seen(target: RemoveTarget, elements: &[MountKey], roles: &[(&str, Value)]) -> RemoveState {
+fn seen(owner: Option<Owner>, elements: &[MountKey], roles: &[(&str, Value)]) -> RemoveState {
     let texts: Vec<&str> = elements.iter().map(|e| &*e.text).collect();
     let document = json!({"jwt_validation_pubkeys": texts, "jwt_supported_algs": [], "default_role": "app"});
     let roles = roles.iter().map(|(name, role)| ((*name).to_owned(), role.as_object().cloned().unwrap())).collect();
     RemoveState {
-        target,
+        owner,
         published: vec![],
         config: Config { document: document.as_object().cloned(), date: None },
         roles: Ok(roles),
@@ -62,23 +62,22 @@ fn seen(target: RemoveTarget, elements: &[MountKey], roles: &[(&str, Value)]) ->
     }
 }
 
-fn issuer(issuer: &str, uid: Option<Uid>) -> RemoveTarget {
-    RemoveTarget::Issuer { issuer: issuer.into(), uid }
+fn issuer(issuer: &str, uid: Option<Uid>) -> (RemoveInput, Option<Owner>) {
+    (RemoveInput { issuer: Some(issuer.into()), cluster_uid: uid, ..input(false) }, None)
 }
 
 #[test]
 fn who_is_meant() {
-    let mount = MountPath::parse("jwt").unwrap();
     let (site, one, two) = (owner("https://a", None), owner("https://a", Some("1")), owner("https://b/", Some("2")));
     let all = [managed(1, &site), managed(2, &one), managed(3, &two)];
-    for (target, elements, expected) in [
+    for ((input, cluster), elements, expected) in [
         (issuer("https://b/", None), &all[..], Ok(two.clone())),
         (issuer("https://a", None), &all[1..], Ok(one.clone())),
         (issuer("https://a", Some(Uid::None)), &all[..], Ok(site.clone())),
         (issuer("https://a", Some(Uid::Of("1".into()))), &all[..], Ok(one.clone())),
         (issuer("https://a", Some(Uid::Of("9".into()))), &all[..], Ok(owner("https://a", Some("9")))),
         (issuer("https://c", None), &all[..], Ok(owner("https://c", None))),
-        (RemoveTarget::Owner(one.clone()), &all[..], Ok(one.clone())),
+        ((input(false), Some(one.clone())), &all[..], Ok(one.clone())),
         (
             issuer("https://a", None),
             &all[..],
@@ -86,7 +85,7 @@ fn who_is_meant() {
                 .to_owned()),
         ),
     ] {
-        assert_eq!(super::owner(&mount, &target, elements).map_err(|e| e.to_string()), expected, "{target:?}");
+        assert_eq!(super::owner(&input, cluster.as_ref(), elements).map_err(|e| e.to_string()), expected, "{input:?}");
     }
 }
 
@@ -96,7 +95,7 @@ fn only_the_owner_leaves() {
     let foreign = MountKey::read(&key(9).pem());
     let broken = MountKey::read(&format!("vaultjwt/v7\n{}", key(8).pem()));
     let all = [managed(1, &ours), foreign.clone(), managed(2, &theirs), managed(3, &ours), broken.clone()];
-    let plan = RemovePlan::make(&input(false), &seen(RemoveTarget::Owner(ours.clone()), &all, &[])).unwrap();
+    let plan = RemovePlan::make(&input(false), &seen(Some(ours.clone()), &all, &[])).unwrap();
     assert_eq!(plan.config.remaining, [foreign, managed(2, &theirs), broken]);
     assert_eq!((plan.config.owners(), plan.config.strange()), (vec![theirs.clone()], 2));
     let standing: Vec<&str> = plan.config.remaining.iter().map(|e| &*e.text).collect();
@@ -114,7 +113,7 @@ fn only_the_owner_leaves() {
 #[test]
 fn the_last_keys_and_none_at_all() {
     let ours = owner("https://a", None);
-    let target = || RemoveTarget::Owner(ours.clone());
+    let target = || Some(ours.clone());
     let last = RemovePlan::make(&input(false), &seen(target(), &[managed(1, &ours), managed(2, &ours)], &[]));
     assert!(matches!(last, Err(RemoveError::LastKeys { .. })), "{last:?}");
     let alone = json!({"role_type": "jwt", "bound_claims": {"iss": "https://a"}});
@@ -140,7 +139,7 @@ fn the_question_says_everything() {
     let role = json!({"role_type": "jwt", "bound_claims": {"iss": "https://a"}});
     let roles = [("a", role.clone()), ("b", role)];
     let all = [managed(1, &ours), managed(2, &ours), managed(3, &theirs)];
-    let seen = seen(RemoveTarget::Owner(ours), &all, &roles);
+    let seen = seen(Some(ours), &all, &roles);
     let question = |roles: bool| {
         let input = input(roles);
         RemovePlan::make(&input, &seen).unwrap().question(&input.mount, "https://v:8200")

@@ -1,6 +1,8 @@
 //! What each refusal of `setup` says, word for word.
 
 use super::*;
+use crate::command::capabilities::Right;
+use crate::command::mount::error::Claim;
 use crate::issuer::ProofError;
 
 /// The SHA-256 of nothing.
@@ -34,13 +36,13 @@ fn words_and_hints() {
         (
             SetupError::OtherWay {
                 mount: mount(),
-                source: Box::new(EnrollmentError::NoWay {
+                context: "kind".into(),
+                source: Box::new(EnrollmentError::NoWay(Claim {
                     context: "kind".into(),
                     enrolled: "prod".into(),
                     owner: crate::keychain::Owner { issuer: "https://k".into(), cluster_uid: Some("u1".into()) },
-                }),
-                authority: Some("sha256:AA api.example.com".into()),
-                possession: None,
+                })),
+                authority: "sha256:AA api.example.com".into(),
                 namespace: Some("admin/team".into()),
                 replace_keys: true,
             },
@@ -81,12 +83,10 @@ fn words_and_hints() {
             "give a longer --max-ttl, or a shorter --ttl",
         ),
         (
-            SetupError::Rights {
-                missing: vec![
-                    Right { path: "sys/auth/jwt".into(), capabilities: vec!["update", "sudo"] },
-                    Right { path: "auth/jwt/config".into(), capabilities: vec!["read", "update"] },
-                ],
-            },
+            SetupError::Rights(MissingRights(vec![
+                Right { path: "sys/auth/jwt".into(), capabilities: vec!["update", "sudo"] },
+                Right { path: "auth/jwt/config".into(), capabilities: vec!["read", "update"] },
+            ])),
             "the Vault token may not do all that this needs; nothing was changed",
             "a policy of it must have:\npath \"sys/auth/jwt\" { capabilities = [\"update\", \"sudo\"] }\n\
              path \"auth/jwt/config\" { capabilities = [\"read\", \"update\"] }",
