@@ -53,7 +53,6 @@ pub enum Error {
 }
 
 impl Error {
-    /// A usage error of `command`.
     pub fn usage(command: &'static str, why: &str) -> Self {
         Self::Usage { command, why: why.to_owned() }
     }

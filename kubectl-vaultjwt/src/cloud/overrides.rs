@@ -32,17 +32,12 @@ impl ClusterId {
 /// query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CloudOverrides {
-    /// `--cloud`
     pub cloud: Option<Cloud>,
     /// `--cloud-cluster`
     pub cluster: Option<ClusterId>,
-    /// `--aws-region`
     pub aws_region: Option<String>,
-    /// `--aws-profile`
     pub aws_profile: Option<String>,
-    /// `--azure-subscription`
     pub azure_subscription: Option<String>,
-    /// `--azure-resource-group`
     pub azure_resource_group: Option<String>,
 }
 

@@ -12,7 +12,6 @@ use tokio::time::Instant;
 /// With the credentials that flags set. Each cloud's own tools and environment decide the rest.
 #[derive(Clone, Debug, Default)]
 pub struct CloudClients {
-    /// `--aws-profile`
     pub aws_profile: Option<String>,
 }
 

@@ -34,7 +34,6 @@ struct Asker {
     who: String,
 }
 
-/// `flag` is `--aws-profile`.
 pub async fn describe(cluster: &EksCluster, flag: Option<&str>) -> Result<ClusterDescription, CloudError> {
     let profile = flag.or(cluster.profile.as_deref());
     let failed = |refusal: Refusal| error(cluster, profile, refusal);

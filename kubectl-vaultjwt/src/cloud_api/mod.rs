@@ -47,7 +47,6 @@ impl ClusterDescription {
     }
 }
 
-/// The port to the clouds.
 #[async_trait]
 pub trait Clouds: Send + Sync {
     /// What the cloud says about the cluster; `None` where there is no cloud to query: another

@@ -59,7 +59,6 @@ pub struct IssuerReport {
 #[serde(rename_all = "camelCase")]
 pub struct EvidenceReport {
     pub source: evidence::Source,
-    /// What is written there.
     pub found: String,
     /// EKS, AKS, GKE, or a tool.
     pub points_to: &'static str,

@@ -9,6 +9,7 @@ use crate::issuer::{CloudAnswer, EndpointMismatch, ProofError, Resolved};
 use jiff::Timestamp;
 use shared::Secret;
 use shared::text::one_line;
+use std::collections::BTreeSet;
 
 /// Lifetime asked for; Kubernetes grants no less (600 s).
 pub const LIFETIME: i64 = 600;
@@ -26,30 +27,18 @@ pub struct Proven {
 /// Why the issuer is not proven.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerProofError {
-    /// The API server did not answer.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    /// A token contradicts the issuer.
     #[error("the issuer is not proven: {0}")]
     Contradicted(#[source] ProofError),
     /// The key that signs is not at the issuer's URL.
     #[error("the issuer is not proven: {source}")]
-    NotPublished {
-        /// What the token showed.
-        source: ProofError,
-        /// The URL of the key set.
-        url: String,
-    },
-    /// No token to prove it with, for the first reason.
+    NotPublished { source: ProofError, url: String },
+    /// With the first reason.
     #[error("the issuer is not proven, because no token could be created{}", .0.as_ref().map(|s| format!(": {s}")).unwrap_or_default())]
     NoToken(Option<ClusterError>),
-    /// Nothing at all connects issuer and API server.
     #[error("issuer \"{}\" cannot be believed: neither a token nor the API server's own key set shows that it is this cluster's: {why}", one_line(.issuer))]
-    NoKeySet {
-        issuer: String,
-        /// Why the key set could not be read.
-        why: String,
-    },
+    NoKeySet { issuer: String, why: String },
     /// A tunnel without a proof of what is behind it.
     #[error("no token proves whose API server this is, and {}", .gap.about(&one_line(.id)))]
     EndpointMismatch {
@@ -156,12 +145,8 @@ fn candidates(cluster: &dyn Cluster, wanted: &[ServiceAccount]) -> Vec<ServiceAc
     let mut all: Vec<ServiceAccount> = wanted.to_vec();
     all.extend(wanted.iter().map(|account| default(&account.namespace)));
     all.extend([default(&cluster.target().namespace), default("default"), default("kube-system")]);
-    let mut seen = Vec::new();
-    all.retain(|account| {
-        let new = !seen.contains(account);
-        seen.push(account.clone());
-        new
-    });
+    let mut seen = BTreeSet::new();
+    all.retain(|account| seen.insert(account.clone()));
     all
 }
 

@@ -61,7 +61,6 @@ pub struct ProofReport {
     pub proof: Proof,
 }
 
-/// What the cluster's cloud says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudReport {

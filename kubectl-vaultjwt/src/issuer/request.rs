@@ -27,14 +27,11 @@ pub enum CloudLookup {
 /// What the user decides.
 #[derive(Clone, Debug, Default)]
 pub struct IssuerOverrides {
-    /// `--issuer`
     pub issuer: Option<String>,
-    /// `--cluster-uid`
     pub cluster_uid: Option<String>,
     /// Whether the issuer's own site must be read (`--issuer-ca-cert` names the authority to
     /// trust there, so ignoring it would be a surprise).
     pub site_required: bool,
-    /// `--keys-from`
     pub keys_from: Option<KeysFrom>,
     pub given: CloudOverrides,
     pub ask: CloudLookup,

@@ -146,7 +146,6 @@ impl KeyListPlan {
         Self { elements, steps: leaving.iter().filter_map(step).collect(), ..Self::default() }
     }
 
-    /// Whether the mount's list changes.
     pub fn changes(&self) -> bool {
         !self.recorded.is_empty() || self.changes_keys()
     }

@@ -12,7 +12,6 @@ use prometheus_client::registry::Registry;
 use std::sync::atomic::AtomicU64;
 use tokio::time::Instant;
 
-/// The media type of [`text`].
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 type Labels = Vec<(&'static str, String)>;

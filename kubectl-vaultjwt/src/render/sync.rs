@@ -60,7 +60,6 @@ fn style(outcome: Outcome) -> Style {
     }
 }
 
-/// The contexts that failed.
 pub fn failures(report: &SyncReport) -> Vec<Problem> {
     let failed = report.clusters.iter().filter(|row| row.outcome == Outcome::Failed);
     let problem = |row: &Row| Problem::Error {

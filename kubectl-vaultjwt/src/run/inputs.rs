@@ -182,7 +182,6 @@ pub fn one_cluster(command: &'static str, kube: &KubeFlags) -> Result<(), Error>
     Ok(())
 }
 
-/// Whose keys are refreshed.
 pub fn scope(args: &SyncArgs, contexts: &Contexts) -> Scope {
     if args.all_contexts {
         Scope::All(contexts.names())

@@ -39,7 +39,6 @@ fn is_without_ipv6(error: &std::io::Error) -> bool {
     cfg!(target_os = "linux") && error.raw_os_error() == Some(97)
 }
 
-/// Serves until the process ends.
 pub async fn serve(listener: TcpListener, served: Served) -> std::io::Result<()> {
     let router = Router::new()
         .route("/metrics", get(metrics))

@@ -21,7 +21,6 @@ use crate::vault::settings::{Settings, SettingsError};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Runs `sync --watch` until `stop`.
 pub async fn watch(args: SyncArgs, session: Session, verbosity: u8, stop: impl Future<Output = ()>) -> Ending {
     tokio::pin!(stop);
     tokio::select! {

@@ -22,7 +22,6 @@ use std::collections::BTreeMap;
 /// The risks that the user accepts by flags.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SharingConsent {
-    /// `--same-trust-domain`
     pub same_trust_domain: bool,
     /// `--allow-same-issuer`
     pub same_issuer: bool,

@@ -21,7 +21,6 @@ pub struct Grounds {
     pub evidence: Evidence,
     /// The ways that were recorded when the connection was judged.
     pub seen: Vec<Authority>,
-    /// Whether this run enrolls the cluster.
     pub enrolls: bool,
     /// How keys that come now are believed.
     pub proof: KeyProof,

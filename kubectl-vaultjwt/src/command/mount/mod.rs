@@ -120,9 +120,18 @@ impl MountPlan {
         roles: &Roles,
     ) -> Result<Self, ConfigConflict> {
         let config = StaticKeys::read(standing.document)?;
-        let (elements, algorithms) = (config.elements(), Vec::new());
-        let mut draft = Draft { elements, config, algorithms, served: false, told: Vec::new() };
-        let members: Vec<_> = members.iter().map(|member| draft.serve(standing.now, member, options, roles)).collect();
+        let elements = config.elements();
+        let mut draft = Draft {
+            now: standing.now,
+            options,
+            roles,
+            config,
+            elements,
+            algorithms: Vec::new(),
+            served: false,
+            told: Vec::new(),
+        };
+        let members: Vec<_> = members.iter().map(|member| draft.serve(member)).collect();
         let keys = draft.elements.len();
         let mut told = draft.told;
         // No cluster was served: the configuration stays, whatever it is.
@@ -138,34 +147,29 @@ impl MountPlan {
 }
 
 /// The configuration while one member after the other is served.
-struct Draft {
+struct Draft<'a> {
+    now: Timestamp,
+    options: &'a MountOptions,
+    roles: &'a Roles,
     config: StaticKeys,
     elements: Vec<MountKey>,
     /// What the tokens of the members served carry.
     algorithms: Vec<String>,
     served: bool,
-    /// What is allowed but should be known.
     told: Vec<String>,
 }
 
-impl Draft {
+impl Draft<'_> {
     /// Makes one more member's keys right, and says what happens to each; or
     /// leaves all as it is, and says why.
-    fn serve(
-        &mut self,
-        now: Timestamp,
-        member: &Member<'_>,
-        options: &MountOptions,
-        roles: &Roles,
-    ) -> Result<KeyListPlan, EnrollmentError> {
-        let owner = &member.cluster.owner;
+    fn serve(&mut self, member: &Member<'_>) -> Result<KeyListPlan, EnrollmentError> {
         let grounds = member.grounds;
         let from = grounds.from.as_ref().filter(|from| self.elements.iter().any(|element| element.is_of(from)));
-        let Some(from) = from else { return self.refresh(now, member, options, roles, None) };
-        grounds.check_transfer(member.cluster, member.name, &self.elements, from, options.replace_keys)?;
-        let with_new_owner = transferred(&self.elements, from, owner);
+        let Some(from) = from else { return self.refresh(member, None) };
+        grounds.check_transfer(member.cluster, member.name, &self.elements, from, self.options.replace_keys)?;
+        let with_new_owner = transferred(&self.elements, from, &member.cluster.owner);
         let standing = std::mem::replace(&mut self.elements, with_new_owner);
-        let served = self.refresh(now, member, options, roles, Some(from));
+        let served = self.refresh(member, Some(from));
         if served.is_err() {
             self.elements = standing;
         }
@@ -173,14 +177,8 @@ impl Draft {
     }
 
     /// The same, once the keys of the owner `from` are this one's.
-    fn refresh(
-        &mut self,
-        now: Timestamp,
-        member: &Member<'_>,
-        options: &MountOptions,
-        roles: &Roles,
-        from: Option<&Owner>,
-    ) -> Result<KeyListPlan, EnrollmentError> {
+    fn refresh(&mut self, member: &Member<'_>, from: Option<&Owner>) -> Result<KeyListPlan, EnrollmentError> {
+        let (options, roles) = (self.options, self.roles);
         let owner = &member.cluster.owner;
         let enrolled = self.elements.iter().any(|element| element.is_of(owner));
         if !enrolled {
@@ -201,7 +199,7 @@ impl Draft {
             return Err(EnrollmentError::BoundIssuer { bound });
         }
         let grounds = member.grounds;
-        let refresh = member.refresh(now, options.policy);
+        let refresh = member.refresh(self.now, options.policy);
         let mut chain = KeyListPlan::make(&self.elements, &refresh)?;
         chain.from = from.cloned();
         if enrolled {

@@ -15,11 +15,14 @@ const AT_ONCE: usize = 8;
 /// Reads all roles of a mount with this configuration; that they cannot be
 /// read is an answer too.
 pub async fn read_roles(vault: &dyn Vault, mount: &MountPath, config: Option<&Document>) -> Roles {
-    // A mount without a configuration does not show which product it is on.
-    match read(vault, mount, config.is_none_or(has_cel_roles)).await {
-        Ok(roles) => roles,
-        Err(why) => Roles::Unreadable(why.to_string()),
-    }
+    let reading = async {
+        let roles = by_name(vault, mount).await?;
+        // Vault has no such path, and policies grant no right to it. A mount without a
+        // configuration does not show which product it is on.
+        let cel = if config.is_none_or(has_cel_roles) { vault.list_cel_roles(mount).await? } else { Vec::new() };
+        Ok::<_, VaultError>(Roles::Read { roles, cel })
+    };
+    reading.await.unwrap_or_else(|why| Roles::Unreadable(why.to_string()))
 }
 
 /// Whether one of the roles accepts tokens of `issuer`. Where a cluster is enrolled by
@@ -28,13 +31,6 @@ pub async fn read_roles(vault: &dyn Vault, mount: &MountPath, config: Option<&Do
 /// again before refusing the cluster.
 pub fn fit_issuer(roles: &Roles, issuer: &str) -> bool {
     matches!(roles, Roles::Read { roles, .. } if roles.values().any(|role| fit(role, issuer).is_some()))
-}
-
-async fn read(vault: &dyn Vault, mount: &MountPath, with_cel: bool) -> Result<Roles, VaultError> {
-    let roles = by_name(vault, mount).await?;
-    // Vault has no such path, and policies grant no right to it.
-    let cel = if with_cel { vault.list_cel_roles(mount).await? } else { Vec::new() };
-    Ok(Roles::Read { roles, cel })
 }
 
 /// All roles by name.

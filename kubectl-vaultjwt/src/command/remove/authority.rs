@@ -17,7 +17,6 @@ use crate::vault::mount::config::{MountSnapshot, StaticKeys};
 use crate::vault::mount::rewrite::{ConfigWriter, PlannedConfig};
 use serde::Serialize;
 
-/// The report of `remove --authority`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorityReport {

@@ -13,13 +13,11 @@ pub struct RemoveInput {
     pub mount: MountPath,
     /// `--issuer`; without it the cluster names it.
     pub issuer: Option<String>,
-    /// `--cluster-uid`
     pub cluster_uid: Option<Uid>,
     /// Whether the owner's roles are deleted too.
     pub roles: bool,
     /// Whether it is done without asking.
     pub yes: bool,
-    /// Whether to stop after the plan.
     pub dry_run: bool,
     /// Time of the run by the local clock.
     pub now: Timestamp,
@@ -32,7 +30,6 @@ pub struct RemoveInput {
 pub enum Uid {
     /// The one that is known by its issuer alone: its site was read.
     None,
-    /// The cluster with this UID.
     Of(String),
 }
 
@@ -50,7 +47,6 @@ impl Uid {
 #[derive(Clone, Copy)]
 pub struct ClusterPorts<'a> {
     pub cluster: &'a dyn Cluster,
-    /// Issuers' own sites, and the clouds.
     pub sources: Sources<'a>,
 }
 

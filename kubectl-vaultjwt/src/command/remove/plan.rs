@@ -52,7 +52,6 @@ pub struct RemovePlan {
 /// What will become of the mount's configuration.
 #[derive(Clone, Debug)]
 pub struct RemovalConfig {
-    /// The keys that are removed.
     pub steps: Vec<KeyStep>,
     pub remaining: Vec<MountKey>,
     pub document: Document,
@@ -179,7 +178,6 @@ impl RemovePlan {
         config.who_stays(self.any_form)
     }
 
-    /// Names of the roles that are deleted.
     pub fn deleted(&self) -> Vec<&String> {
         if self.delete_roles { self.roles.exclusive.keys().collect() } else { Vec::new() }
     }
@@ -198,7 +196,6 @@ impl RemovePlan {
         config.into_iter().chain(deleted).chain(changed).collect()
     }
 
-    /// The question that the user is asked.
     pub fn question(&self, mount: &MountPath, address: &str) -> String {
         let mut what = Vec::new();
         if self.config.write() {

@@ -3,6 +3,7 @@
 
 use crate::command::remove::input::{RemoveInput, RemovePorts};
 use crate::command::remove::plan::{RemovePlan, RemoveState};
+use crate::command::remove::roles::OwnersRoles;
 use crate::command::report::{ChangeReport, KeyChangeReport, VaultLocation};
 use crate::command::words::counted;
 use crate::keychain::Owner;
@@ -20,9 +21,7 @@ pub struct RemoveReport {
     pub keys: Vec<KeyChangeReport>,
     pub vault: VaultLocation,
     pub config: ChangeReport,
-    /// The roles bound to the owner's issuer.
     pub roles: RolesReport,
-    /// Vault tokens that are still valid.
     pub leases: LeasesReport,
     /// Why it ended before its end; what is reported as written may then not be.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,28 +80,21 @@ impl RemoveReport {
     /// The report before anything is changed.
     pub(super) fn new(ports: RemovePorts<'_>, input: &RemoveInput, seen: &RemoveState, plan: &RemovePlan) -> Self {
         let shared = plan.roles.shared.iter().map(|(name, why)| KeptRole { name: name.clone(), why: why.to_string() });
-        let mut roles = RolesReport {
-            deleted: Vec::new(),
-            changed: Vec::new(),
-            kept: shared.collect(),
-            unreadable: plan.roles_unreadable.clone(),
-        };
-        for (name, others) in &plan.roles.listed {
-            let found = seen.roles.as_ref().ok().and_then(|roles| roles.get(name));
-            match found {
-                Some(before) if plan.delete_roles => {
-                    let after = with_issuers(before, others);
-                    roles.changed.push(ChangedRole { name: name.clone(), before: before.clone(), after });
-                }
-                _ => roles.kept.push(KeptRole { name: name.clone(), why: "--roles was not given".to_owned() }),
-            }
-        }
-        for (name, document) in &plan.roles.exclusive {
-            if plan.delete_roles {
-                roles.deleted.push(DeletedRole { name: name.clone(), document: document.clone() });
-            } else {
-                roles.kept.push(KeptRole { name: name.clone(), why: "--roles was not given".to_owned() });
-            }
+        let (kept, unreadable) = (shared.collect(), plan.roles_unreadable.clone());
+        let mut roles = RolesReport { deleted: Vec::new(), changed: Vec::new(), kept, unreadable };
+        let OwnersRoles { exclusive, listed, .. } = &plan.roles;
+        if plan.delete_roles {
+            let changed = listed.iter().filter_map(|(name, others)| {
+                let before = seen.roles.as_ref().ok()?.get(name)?.clone();
+                Some(ChangedRole { name: name.clone(), after: with_issuers(&before, others), before })
+            });
+            roles.changed = changed.collect();
+            let deleted =
+                |(name, document): (&String, &Document)| DeletedRole { name: name.clone(), document: document.clone() };
+            roles.deleted = exclusive.iter().map(deleted).collect();
+        } else {
+            let kept = |name: &String| KeptRole { name: name.clone(), why: "--roles was not given".to_owned() };
+            roles.kept.extend(listed.keys().chain(exclusive.keys()).map(kept));
         }
         let mut also: Vec<String> = plan.config.owners().iter().map(ToString::to_string).collect();
         match plan.config.strange() {

@@ -47,7 +47,6 @@ impl std::fmt::Display for Shared {
 pub enum Part {
     /// It is not bound to the owner's issuer.
     None,
-    /// It is the owner's alone.
     Exclusive,
     /// It accepts these issuers too, and not the owner's any more when that is removed from it.
     Listed(Vec<String>),
@@ -95,15 +94,9 @@ impl OwnersRoles {
         for (name, role) in roles {
             match part(role, owner, remaining) {
                 Part::None => {}
-                Part::Exclusive => {
-                    found.exclusive.insert(name.clone(), role.clone());
-                }
-                Part::Listed(others) => {
-                    found.listed.insert(name.clone(), others);
-                }
-                Part::Shared(why) => {
-                    found.shared.insert(name.clone(), why);
-                }
+                Part::Exclusive => found.exclusive.extend([(name.clone(), role.clone())]),
+                Part::Listed(others) => found.listed.extend([(name.clone(), others)]),
+                Part::Shared(why) => found.shared.extend([(name.clone(), why)]),
             }
         }
         found

@@ -1,6 +1,5 @@
 //! Why `setup` refuses or fails, and what to do about each.
 
-use crate::cluster::ClusterError;
 use crate::cluster::service_account::ServiceAccount;
 use crate::command::capabilities::MissingRights;
 use crate::command::mount::EnrollmentError;
@@ -22,8 +21,6 @@ use shared::text::one_line;
 
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
-    #[error(transparent)]
-    Cluster(#[from] ClusterError),
     #[error(transparent)]
     Issuer(#[from] IssuerError),
     #[error(transparent)]
@@ -82,7 +79,6 @@ pub enum SetupError {
         /// `--authority` for the way of this run.
         authority: String,
         namespace: Option<String>,
-        /// Whether all its keys are replaced.
         replace_keys: bool,
     },
     /// The role would make one identity of two clusters' accounts.
@@ -97,10 +93,8 @@ pub enum SetupError {
     },
     #[error(transparent)]
     IssuerProof(#[from] IssuerProofError),
-    /// The keys are on the mount, the role is written, the login failed.
     #[error("keys and role are in place, but the login as \"{account}\" with role \"{role}\" failed: {source}")]
     LoginRefused { account: ServiceAccount, role: String, mount: MountPath, source: Box<VaultError> },
-    /// A concurrent write.
     #[error("{what} is not what was written (differs in {}): somebody else writes it too", .fields.join(", "))]
     ReadBack { what: String, fields: Vec<String> },
 }
@@ -109,7 +103,6 @@ impl SetupError {
     pub fn hint(&self) -> Option<String> {
         let another_mount = || Some("choose another path with --mount".to_owned());
         match self {
-            Self::Cluster(e) => e.hint(),
             Self::Issuer(e) => e.hint(),
             Self::Vault(e) => e.hint(),
             Self::Rewrite(e) => e.hint(),

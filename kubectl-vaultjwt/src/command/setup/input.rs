@@ -18,7 +18,6 @@ use shared::mount::MountPath;
 #[derive(Clone, Debug)]
 pub struct SetupInput {
     pub mount: MountPath,
-    /// The role to write, where one was asked for.
     pub role: Option<RoleInput>,
     /// Issuer and UID given by hand.
     pub overrides: IssuerOverrides,
@@ -37,13 +36,10 @@ pub struct SetupInput {
     pub prove_enrolled: bool,
     /// Whether the role is proven by a login.
     pub verify: bool,
-    /// Whether to stop after the plan.
     pub dry_run: bool,
     /// Time of the run by the local clock; Vault's takes precedence where it sends it.
     pub now: Timestamp,
-    /// How the mount is to get its keys.
     pub keys: Keys,
-    /// What holds for the keys and for sharing the mount.
     pub options: MountOptions,
     /// A random audience, new for each run: it makes a token provably fresh.
     pub nonce: String,
@@ -74,15 +70,12 @@ pub struct RoleInput {
     pub service_accounts: Vec<ServiceAccount>,
     /// What they get; at least one.
     pub policies: Vec<String>,
-    /// Audiences, where given.
     pub audiences: Option<Vec<String>>,
-    /// TTL in seconds, where given.
+    /// In seconds.
     pub ttl: Option<u64>,
-    /// Max TTL in seconds, where given.
+    /// In seconds.
     pub max_ttl: Option<u64>,
-    /// `--user-claim`
     pub user_claim: Option<String>,
-    /// `--allow-shared-identity`
     pub allow_shared_identity: bool,
     /// `--replace-role`
     pub replace: bool,
@@ -91,9 +84,7 @@ pub struct RoleInput {
 /// The ways out of the program that `setup` uses.
 #[derive(Clone, Copy)]
 pub struct SetupPorts<'a> {
-    /// The cluster's API server.
     pub cluster: &'a dyn Cluster,
-    /// Issuers' own sites, and the clouds.
     pub sources: Sources<'a>,
     pub vault: &'a dyn Vault,
     pub progress: &'a dyn Progress,

@@ -3,7 +3,7 @@
 use crate::command::mount::{self, JWT, Roles, read_roles};
 use crate::command::setup::error::SetupError;
 use crate::command::setup::input::{SetupInput, SetupPorts};
-use crate::command::setup::plan::SetupPlan;
+use crate::command::setup::plan::{SetupPlan, shared_entity};
 use crate::command::setup::state::{MountState, as_of, enrolled};
 use crate::command::words::{counted, quoted};
 use crate::command::{Step, patiently};
@@ -183,11 +183,7 @@ fn warn_of_shared_identities(ports: SetupPorts<'_>, roles: &Roles) {
     let Roles::Read { roles, .. } = roles else { return };
     for (name, role) in roles {
         if let Some(claim) = shared_identity(role) {
-            ports.progress.step(Step::Warning(format!(
-                "role \"{}\" takes the claim \"{}\" for the identity: another cluster's tokens with the same value share its Vault entity",
-                one_line(name),
-                one_line(&claim)
-            )));
+            ports.progress.step(Step::Warning(shared_entity(name, &claim)));
         }
     }
 }
@@ -200,14 +196,11 @@ pub async fn warnings(ports: SetupPorts<'_>, input: &SetupInput, cluster: &Resol
     // A policy that does not exist gives nothing, without a word of Vault's.
     let policies = input.role.iter().flat_map(|role| &role.policies);
     for policy in policies.filter(|_| plan.roles.role.as_ref().is_some_and(|role| role.write)) {
+        let name = quoted(policy);
         match ports.vault.policy_exists(policy).await {
             Ok(true) => {}
-            Ok(false) => {
-                ports.progress.step(Step::Warning(format!("policy \"{}\" does not exist yet", one_line(policy))))
-            }
-            Err(why) => {
-                ports.progress.step(Step::Detail(format!("policy \"{}\" was not looked up: {why}", one_line(policy))))
-            }
+            Ok(false) => ports.progress.step(Step::Warning(format!("policy {name} does not exist yet"))),
+            Err(why) => ports.progress.step(Step::Detail(format!("policy {name} was not looked up: {why}"))),
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::command::setup::input::SetupInput;
 use crate::command::setup::role_plan::{LeftRole, RolePlan};
 use crate::command::setup::state::{ConfigPlan, MountState, as_of};
 use crate::command::setup::{moves, source};
-use crate::command::words::counted;
+use crate::command::words::{counted, quoted};
 use crate::issuer::Resolved;
 use crate::keychain::action::KeyAction;
 use crate::keychain::key_id::KeyId;
@@ -22,7 +22,6 @@ use shared::text::one_line;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct SetupPlan {
-    /// Whether the mount has to be enabled.
     pub enable_mount: bool,
     pub config: ConfigPlan,
     pub roles: RolesPlan,
@@ -72,7 +71,6 @@ pub fn config(
 }
 
 impl RolesPlan {
-    /// Decides on the roles.
     pub fn make(input: &SetupInput, cluster: &Resolved, state: &MountState) -> Result<Self, SetupError> {
         let role = RolePlan::make(input, cluster, state)?;
         let (moved, left) = moves::roles(input, cluster, state)?;
@@ -117,11 +115,7 @@ impl SetupPlan {
         warnings.extend(moved);
         let Some(role) = &self.roles.role else { return warnings };
         if let (Some(claim), true) = (shared_identity(&role.document), self.config.shared) {
-            warnings.push(format!(
-                "role \"{}\" takes the claim \"{}\" for the identity: another cluster's tokens with the same value share its Vault entity",
-                role.name,
-                one_line(&claim)
-            ));
+            warnings.push(shared_entity(&role.name, &claim));
         }
         // kubeadm, kind and k3s take their issuer for the API server's audience too.
         for audience in role.audiences().filter(|a| *a == issuer || a.starts_with("https://kubernetes.default.svc")) {
@@ -185,6 +179,15 @@ impl SetupPlan {
         }
         Ok(Self { enable_mount: !state.exists, config, roles })
     }
+}
+
+/// What is said of a role that names identities by a claim that clusters share.
+pub fn shared_entity(role: &str, claim: &str) -> String {
+    format!(
+        "role {} takes the claim {} for the identity: another cluster's tokens with the same value share its Vault entity",
+        quoted(role),
+        quoted(claim)
+    )
 }
 
 /// Two clusters can give the same value to most claims, and Vault would take

@@ -16,7 +16,6 @@ use jiff::Timestamp;
 use shared::Secret;
 use shared::jwt::DEFAULT_AUDIENCE;
 
-/// What came of the proof.
 #[derive(Debug, Default)]
 pub struct IssuerProof {
     /// The service account of the token, and what it showed; `None` where `--trust-issuer`

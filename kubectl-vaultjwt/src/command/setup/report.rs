@@ -23,7 +23,6 @@ pub struct SetupReport {
     /// Whether anything was, or would be, changed.
     pub changed: bool,
     pub cluster: ClusterReport,
-    /// Who answers for the keys.
     pub owner: Owner,
     pub named_by: NamedBy,
     /// What the cluster's cloud says; `null` where it was not asked.
@@ -32,7 +31,6 @@ pub struct SetupReport {
     /// How the issuer replaces its keys, where that is known: the mount has to
     /// be kept fresh then.
     pub rotation: Option<Rotation>,
-    /// How the mount gets its keys.
     pub keys_mode: KeysMode,
     pub freshness: Option<Freshness>,
     /// The issuer's URL lacks a key that the API server publishes.
@@ -46,7 +44,6 @@ pub struct SetupReport {
     pub issuer_proof: Option<ProofReport>,
     pub vault: VaultReport,
     pub config: ChangeReport,
-    /// The role, where one was asked for.
     pub role: Option<RoleReport>,
     /// Roles that accept the cluster's new issuer too.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,7 +51,6 @@ pub struct SetupReport {
     /// The owner whose keys became this cluster's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<Owner>,
-    /// The test login with the role.
     pub login: LoginReport,
     /// Why it ended before its end; what is reported as written may then not be.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +65,6 @@ pub struct ClusterReport {
     pub server: String,
 }
 
-/// Which Vault, which mount.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct VaultReport {
@@ -83,9 +78,7 @@ pub struct VaultReport {
 #[serde(rename_all = "camelCase")]
 pub struct RoleReport {
     pub name: String,
-    /// The service accounts it accepts.
     pub service_accounts: Vec<String>,
-    /// The audience pods ask for.
     pub audience: String,
     #[serde(flatten)]
     pub change: ChangeReport,
@@ -96,12 +89,10 @@ pub struct RoleReport {
 #[serde(tag = "result", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum LoginReport {
     Proven {
-        /// Whose token logged in.
         service_account: String,
         policies: Vec<String>,
         /// TTL in seconds.
         lease_seconds: u64,
-        /// Whether the Vault token is revoked.
         revoked: bool,
     },
     /// No token could be had.

@@ -27,7 +27,6 @@ pub struct RolePlan {
     pub changes: Vec<String>,
     /// `None` for a new role.
     pub before: Option<Document>,
-    /// Service accounts that it accepts.
     pub accounts: Vec<ServiceAccount>,
     /// The cluster's issuers, where the role gets the new one.
     pub issuers: Option<Issuers>,
@@ -80,7 +79,6 @@ pub struct Issuers {
     pub old: String,
     /// All that it had.
     pub had: Vec<String>,
-    /// The one that it has.
     pub new: String,
 }
 

@@ -7,17 +7,14 @@ use shared::mount::MountPath;
 pub enum StatusError {
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Nothing is mounted at the path.
     #[error("there is no auth mount \"{mount}/\"")]
     NoMount {
         mount: MountPath,
         /// Vault's answer: it names the namespace.
         source: Box<VaultError>,
     },
-    /// Another auth method is at the path.
     #[error("auth mount \"{mount}/\" is not of type \"jwt\"")]
     NotJwt { mount: MountPath },
-    /// The keys are not a list of strings.
     #[error(
         "the configuration of auth mount \"{mount}/\" cannot be read: its jwt_validation_pubkeys is not a list of texts"
     )]

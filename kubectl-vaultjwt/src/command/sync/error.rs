@@ -16,17 +16,14 @@ use std::time::Duration;
 pub enum SyncError {
     #[error(transparent)]
     Vault(#[from] VaultError),
-    /// Nothing is mounted at the path.
     #[error("there is no auth mount \"{mount}/\"")]
     NoMount {
         mount: MountPath,
         /// Vault's answer: it names the namespace.
         source: Box<VaultError>,
     },
-    /// The mount's configuration could not be changed.
     #[error(transparent)]
     Rewrite(#[from] RewriteError),
-    /// The mount's configuration forbids it.
     #[error("the keys on auth mount \"{mount}/\" cannot be refreshed: {source}")]
     Config { mount: MountPath, source: ConfigConflict },
 }
@@ -61,7 +58,6 @@ pub enum MemberError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Issuer(#[from] IssuerError),
-    /// The proof of issuer.
     #[error(transparent)]
     IssuerProof(#[from] IssuerProofError),
     /// Keys would be dropped without knowing which one signs.
@@ -72,11 +68,7 @@ pub enum MemberError {
     SiteLags(Lag),
     /// Keys of the issuer's URL wait, because nothing shows whose they are.
     #[error("keys at \"{}\" are not added, because the API server's key set could not be read: {why}", one_line(.url))]
-    NotCompared {
-        /// The URL of the key set.
-        url: String,
-        why: String,
-    },
+    NotCompared { url: String, why: String },
     #[error("{}", about_mount(mount, "its keys", source))]
     Chain { mount: MountPath, source: EnrollmentError },
 }

@@ -41,7 +41,6 @@ pub enum Event {
         about: About,
         /// For how many seconds it did not.
         seconds: u64,
-        /// How many attempts failed.
         failures: u32,
     },
     /// A token of its own was had by a login.

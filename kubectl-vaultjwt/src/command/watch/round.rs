@@ -223,7 +223,6 @@ impl<'a> Watch<'a> {
         self.session.awaited().unwrap_or(due)
     }
 
-    /// Does what is due.
     pub async fn turn(&mut self) {
         if self.session.keep().await.is_err() {
             return;

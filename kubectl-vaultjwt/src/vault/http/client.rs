@@ -13,7 +13,6 @@ use shared::Secret;
 use shared::mount::MountPath;
 use std::collections::BTreeMap;
 
-/// Vault or OpenBao over HTTP.
 pub struct Client {
     transport: Transport,
     /// What it acts with: at first, what the settings have.

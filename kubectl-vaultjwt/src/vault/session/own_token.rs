@@ -11,13 +11,11 @@ use shared::Secret;
 use shared::lease::{self, Lease};
 use shared::mount::MountPath;
 
-/// What to log in with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginCredentials {
     /// A service account token, for a mount of type `jwt` or `kubernetes`:
     /// both take the same fields.
     Jwt { mount: MountPath, role: String, jwt: Secret },
-    /// `AppRole`.
     AppRole {
         mount: MountPath,
         role_id: Secret,
