@@ -1,18 +1,18 @@
 //! What a cloud's own API says about one cluster: which issuer it has, and at which hosts
 //! its API server answers.
 //!
-//! `Clouds` is the port, `apis` its implementations: over the clouds that this build can
+//! `Clouds` is the port, `clients` its implementations: over the clouds that this build can
 //! query (a cargo feature each), `eks` by AWS's SDK, `aks` by a typed read of Azure's
 //! management API, and one that queries once for each cluster. `error` says why a query failed.
 
 #[cfg(feature = "aks")]
 mod aks;
-mod apis;
+mod clients;
 #[cfg(feature = "eks")]
 mod eks;
 pub mod error;
 
-pub use apis::{CachedClouds, CloudClients};
+pub use clients::{CachedClouds, CloudClients};
 pub use error::{CloudError, CloudErrorKind};
 
 use crate::cloud::Verdict;

@@ -4,7 +4,7 @@ use crate::command::sync::{self, SyncInput};
 use crate::command::watch::reporter::Reporter;
 use crate::command::watch::schedule::Pace;
 use crate::vault::session::login::{LoginFiles, LoginMethod};
-use crate::vault::session::own_token::SessionToken;
+use crate::vault::session::session_token::SessionToken;
 
 /// Everything a watcher decides from, besides what it observes.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! The ways in which a watcher logs in to Vault.
 
-use crate::vault::session::own_token::LoginCredentials;
+use crate::vault::session::session_token::LoginCredentials;
 use async_trait::async_trait;
 use shared::Secret;
 use shared::mount::MountPath;

@@ -1,7 +1,7 @@
 //! Reads what a watcher logs in with: files that others replace, read again each time.
 
 use crate::vault::session::login::{LoginFiles, LoginMethod, NoCredentials};
-use crate::vault::session::own_token::LoginCredentials;
+use crate::vault::session::session_token::LoginCredentials;
 use crate::vault::settings::host::HostEnvironment;
 use crate::vault::settings::{VaultOverrides, find_token};
 use async_trait::async_trait;

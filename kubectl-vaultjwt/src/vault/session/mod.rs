@@ -2,4 +2,4 @@
 
 pub mod login;
 pub mod login_files;
-pub mod own_token;
+pub mod session_token;

@@ -1,10 +1,10 @@
 //! Hours of a watcher in simulated time: what it requests, writes, and reports.
 
-mod world;
+mod fakes;
 
 use super::*;
 use crate::command::sync::Scope;
-use crate::command::watch::tests::world::{START, World, enroll, input, refused, role, watching};
+use crate::command::watch::tests::fakes::{Fakes, START, enroll, input, refused, role, watching};
 use tokio::time::Instant;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -12,17 +12,17 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 const BY_HAND: &str = "kubectl vaultjwt sync --mount jwt";
 
-/// A world with these clusters on the mount, each with key 1, 2, …, and a
+/// A fakes with these clusters on the mount, each with key 1, 2, …, and a
 /// token for a year.
-fn world(contexts: &[&str]) -> World {
-    let world = World::default();
+fn fakes(contexts: &[&str]) -> Fakes {
+    let fakes = Fakes::default();
     for (number, context) in (1..).zip(contexts) {
-        world.publish(context, &[number]);
+        fakes.publish(context, &[number]);
     }
-    enroll(&world, contexts);
-    world.token("file", YEAR);
-    world.state().gives = YEAR;
-    world
+    enroll(&fakes, contexts);
+    fakes.token("file", YEAR);
+    fakes.state().gives = YEAR;
+    fakes
 }
 
 async fn in_time<T>(test: impl Future<Output = T>) -> T {
@@ -32,17 +32,17 @@ async fn in_time<T>(test: impl Future<Output = T>) -> T {
 #[tokio::test(start_paused = true)]
 async fn where_nothing_changes_one_read_a_minute_and_no_word() {
     in_time(async {
-        let world = world(&["a", "b"]);
-        let stats = watching(&world, &input(&["a", "b"], vec![]), sleep(HOUR)).await;
-        let told = world.told();
+        let fakes = fakes(&["a", "b"]);
+        let stats = watching(&fakes, &input(&["a", "b"], vec![]), sleep(HOUR)).await;
+        let told = fakes.told();
         assert_eq!(
             told,
             ["Info watching 2 clusters on auth mount \"jwt/\", every 1m (issuers' own sites every 5m)", "Info stopped"]
         );
-        let reads = world.count("vault read", 0..3_600);
+        let reads = fakes.count("vault read", 0..3_600);
         assert!((55..=67).contains(&reads), "{reads}");
-        assert_eq!(world.count("cluster a", 0..3_600), reads);
-        assert_eq!((world.count("write", 0..3_600), world.count("vault renew", 0..3_600)), (0, 0));
+        assert_eq!(fakes.count("cluster a", 0..3_600), reads);
+        assert_eq!((fakes.count("write", 0..3_600), fakes.count("vault renew", 0..3_600)), (0, 0));
         assert_eq!((stats.not_ready, stats.keys.len(), stats.changes), (None, 2, 0));
     })
     .await;
@@ -51,29 +51,29 @@ async fn where_nothing_changes_one_read_a_minute_and_no_word() {
 #[tokio::test(start_paused = true)]
 async fn a_rotation_is_on_the_mount_at_the_next_poll_and_the_old_key_leaves_after_the_grace() {
     in_time(async {
-        let world = world(&["a", "b"]);
+        let fakes = fakes(&["a", "b"]);
         let steps = async {
             sleep(10 * MINUTE).await;
-            world.publish("a", &[1, 7]);
+            fakes.publish("a", &[1, 7]);
             sleep(2 * MINUTE).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-2", "kid-1"]);
             // Hours later, the new key signs all tokens.
             sleep(2 * HOUR).await;
-            world.publish("a", &[7]);
+            fakes.publish("a", &[7]);
             // Three polls agree before it counts as gone. They are 54 to 66 s
             // apart, so 100 s see two at most and 300 s four at least.
             sleep(Duration::from_secs(100)).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-2", "kid-1"]);
             sleep(Duration::from_secs(200)).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1-"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-2", "kid-1-"]);
             sleep(57 * MINUTE).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1-"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-2", "kid-1-"]);
             sleep(6 * MINUTE).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-2"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-2"]);
         };
-        let stats = watching(&world, &input(&["a", "b"], vec![]), steps).await;
+        let stats = watching(&fakes, &input(&["a", "b"], vec![]), steps).await;
         assert_eq!(
-            world.told()[1..],
+            fakes.told()[1..],
             [
                 "Info context \"a\": key \"kid-7\" added",
                 "Info context \"a\": key \"kid-1\" retired",
@@ -82,7 +82,7 @@ async fn a_rotation_is_on_the_mount_at_the_next_poll_and_the_old_key_leaves_afte
             ]
         );
         // Each is written once more, for the logins.
-        assert_eq!((stats.changes, world.count("write begun", 0..u64::MAX)), (3, 6));
+        assert_eq!((stats.changes, fakes.count("write begun", 0..u64::MAX)), (3, 6));
     })
     .await;
 }
@@ -90,17 +90,17 @@ async fn a_rotation_is_on_the_mount_at_the_next_poll_and_the_old_key_leaves_afte
 #[tokio::test(start_paused = true)]
 async fn servers_that_disagree_cost_no_writes() {
     in_time(async {
-        let world = world(&["a"]);
+        let fakes = fakes(&["a"]);
         let steps = async {
             for turn in 0..120 {
-                world.publish("a", if turn % 2 == 0 { &[1, 3] } else { &[1, 7] });
+                fakes.publish("a", if turn % 2 == 0 { &[1, 3] } else { &[1, 7] });
                 sleep(MINUTE).await;
             }
         };
-        watching(&world, &input(&["a"], vec![]), steps).await;
-        assert_eq!(world.keys(), ["kid-7", "kid-3", "kid-1"]);
+        watching(&fakes, &input(&["a"], vec![]), steps).await;
+        assert_eq!(fakes.keys(), ["kid-7", "kid-3", "kid-1"]);
         // Two changes, each written once more for the logins.
-        assert_eq!(world.count("write begun", 0..u64::MAX), 4);
+        assert_eq!(fakes.count("write begun", 0..u64::MAX), 4);
     })
     .await;
 }
@@ -108,21 +108,21 @@ async fn servers_that_disagree_cost_no_writes() {
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_is_away_for_an_hour_is_asked_less_and_loses_nothing() {
     in_time(async {
-        let world = world(&["a", "b"]);
+        let fakes = fakes(&["a", "b"]);
         let steps = async {
             sleep(10 * MINUTE).await;
-            world.state().clusters.insert("a".into(), None);
+            fakes.state().clusters.insert("a".into(), None);
             sleep(HOUR).await;
-            assert_eq!(world.keys(), ["kid-2", "kid-1"]);
-            world.publish("a", &[1, 7]);
+            assert_eq!(fakes.keys(), ["kid-2", "kid-1"]);
+            fakes.publish("a", &[1, 7]);
             sleep(6 * MINUTE).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-2", "kid-1"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-2", "kid-1"]);
         };
-        let stats = watching(&world, &input(&["a", "b"], vec![]), steps).await;
-        let asked = world.count("cluster a", 605..4_200);
+        let stats = watching(&fakes, &input(&["a", "b"], vec![]), steps).await;
+        let asked = fakes.count("cluster a", 605..4_200);
         assert!((11..=17).contains(&asked), "{asked}");
-        assert!(world.count("cluster b", 605..4_200) >= 54);
-        let told = world.told();
+        assert!(fakes.count("cluster b", 605..4_200) >= 54);
+        let told = fakes.told();
         assert_eq!(told.len(), 5, "{told:#?}");
         assert!(told[1].starts_with("Warn context \"a\": could not reach"), "{told:#?}");
         // It is counted from the first poll that saw it, up to 66 s late.
@@ -139,21 +139,21 @@ async fn a_cluster_that_is_away_for_an_hour_is_asked_less_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn while_vault_is_away_it_is_asked_once_a_minute_and_no_cluster_is() {
     in_time(async {
-        let world = world(&["a"]);
+        let fakes = fakes(&["a"]);
         let steps = async {
             sleep(10 * MINUTE + Duration::from_secs(5)).await;
-            world.state().vault_away = Some(refused(503, "Vault is sealed", None));
+            fakes.state().vault_away = Some(refused(503, "Vault is sealed", None));
             sleep(HOUR).await;
-            world.publish("a", &[1, 7]);
-            world.state().vault_away = None;
+            fakes.publish("a", &[1, 7]);
+            fakes.state().vault_away = None;
             sleep(2 * MINUTE).await;
-            assert_eq!(world.keys(), ["kid-7", "kid-1"]);
+            assert_eq!(fakes.keys(), ["kid-7", "kid-1"]);
         };
-        let stats = watching(&world, &input(&["a"], vec![]), steps).await;
-        let asked = world.count("vault", 606..4_205);
+        let stats = watching(&fakes, &input(&["a"], vec![]), steps).await;
+        let asked = fakes.count("vault", 606..4_205);
         assert!((54..=67).contains(&asked), "{asked}");
-        assert_eq!(world.count("cluster", 606..4_205), 0);
-        let told = world.told();
+        assert_eq!(fakes.count("cluster", 606..4_205), 0);
+        let told = fakes.told();
         // At its beginning, after an hour at most, and at its end.
         assert!((5..=6).contains(&told.len()), "{told:#?}");
         assert!(
@@ -168,14 +168,14 @@ async fn while_vault_is_away_it_is_asked_once_a_minute_and_no_cluster_is() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_obeyed() {
     in_time(async {
-        let world = world(&["a"]);
+        let fakes = fakes(&["a"]);
         let steps = async {
             sleep(Duration::from_secs(30)).await;
-            world.state().vault_away = Some(refused(429, "slow down", Some(600)));
+            fakes.state().vault_away = Some(refused(429, "slow down", Some(600)));
             sleep(HOUR).await;
         };
-        watching(&world, &input(&["a"], vec![]), steps).await;
-        let asked = world.count("vault", 31..3_630);
+        watching(&fakes, &input(&["a"], vec![]), steps).await;
+        let asked = fakes.count("vault", 31..3_630);
         assert!((5..=6).contains(&asked), "{asked}");
     })
     .await;
@@ -184,15 +184,15 @@ async fn retry_after_is_obeyed() {
 #[tokio::test(start_paused = true)]
 async fn a_periodic_token_is_renewed_and_never_revoked() {
     in_time(async {
-        let world = world(&["a"]);
-        world.token("file", HOUR);
-        world.state().renews = HOUR;
-        watching(&world, &input(&["a"], vec![]), sleep(24 * HOUR)).await;
-        let renewed = world.count("vault renew", 0..86_400);
+        let fakes = fakes(&["a"]);
+        fakes.token("file", HOUR);
+        fakes.state().renews = HOUR;
+        watching(&fakes, &input(&["a"], vec![]), sleep(24 * HOUR)).await;
+        let renewed = fakes.count("vault renew", 0..86_400);
         // Every 36 to 42 minutes.
         assert!((34..=40).contains(&renewed), "{renewed}");
-        assert_eq!(world.count("revoke", 0..u64::MAX), 0);
-        assert_eq!(world.told().len(), 2, "{:#?}", world.told());
+        assert_eq!(fakes.count("revoke", 0..u64::MAX), 0);
+        assert_eq!(fakes.told().len(), 2, "{:#?}", fakes.told());
     })
     .await;
 }
@@ -200,14 +200,14 @@ async fn a_periodic_token_is_renewed_and_never_revoked() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_renewed_is_replaced_before_it_ends() {
     in_time(async {
-        let world = world(&["a"]);
-        world.state().acts_with = None;
-        world.state().gives = HOUR;
-        watching(&world, &input(&["a"], vec![role("jwt", "sync")]), sleep(24 * HOUR)).await;
-        let logins = world.count("vault login sync", 0..86_400);
+        let fakes = fakes(&["a"]);
+        fakes.state().acts_with = None;
+        fakes.state().gives = HOUR;
+        watching(&fakes, &input(&["a"], vec![role("jwt", "sync")]), sleep(24 * HOUR)).await;
+        let logins = fakes.count("vault login sync", 0..86_400);
         assert!((34..=40).contains(&logins), "{logins}");
-        assert_eq!(world.count("403", 0..u64::MAX), 0);
-        let told = world.told();
+        assert_eq!(fakes.count("403", 0..u64::MAX), 0);
+        let told = fakes.told();
         assert_eq!(told[1], "Info logged in with role \"sync\" of auth mount \"jwt/\", for 1h");
         assert!(!told.iter().any(|line| line.starts_with("Error") || line.starts_with("Warn")), "{told:#?}");
     })
@@ -217,18 +217,18 @@ async fn a_token_that_cannot_be_renewed_is_replaced_before_it_ends() {
 #[tokio::test(start_paused = true)]
 async fn locked_out_it_says_which_command_heals_and_goes_on_after_it() {
     in_time(async {
-        let world = world(&["a"]);
-        world.state().acts_with = None;
+        let fakes = fakes(&["a"]);
+        fakes.state().acts_with = None;
         let no_key = "error verifying token signature: no known key successfully validated the token signature";
-        world.state().refuses.insert("sync".into(), no_key.into());
+        fakes.state().refuses.insert("sync".into(), no_key.into());
         let steps = async {
             sleep(30 * MINUTE).await;
             // A person puts the key there.
-            world.state().refuses.clear();
+            fakes.state().refuses.clear();
             sleep(MINUTE).await;
         };
-        let stats = watching(&world, &input(&["a"], vec![role("jwt", "sync")]), steps).await;
-        let told = world.told();
+        let stats = watching(&fakes, &input(&["a"], vec![role("jwt", "sync")]), steps).await;
+        let told = fakes.told();
         assert_eq!(
             told[1],
             format!(
@@ -238,9 +238,9 @@ async fn locked_out_it_says_which_command_heals_and_goes_on_after_it() {
         assert!(told[2].starts_with("Info logged in with role \"sync\""), "{told:#?}");
         assert!(told[3].starts_with("Info own token: works again after 30m"), "{told:#?}");
         // 15 to 30 s apart.
-        let logins = world.count("vault login", 0..1_800);
+        let logins = fakes.count("vault login", 0..1_800);
         assert!((60..=130).contains(&logins), "{logins}");
-        assert_eq!(world.count("cluster", 0..1_800), 0);
+        assert_eq!(fakes.count("cluster", 0..1_800), 0);
         assert_eq!((stats.locked_out, stats.not_ready), (None, None));
     })
     .await;
@@ -249,10 +249,10 @@ async fn locked_out_it_says_which_command_heals_and_goes_on_after_it() {
 #[tokio::test(start_paused = true)]
 async fn while_locked_out_the_figures_name_the_command() {
     in_time(async {
-        let world = world(&["a"]);
-        world.state().acts_with = None;
-        world.state().refuses.insert("sync".into(), "failed to verify id token signature".into());
-        let stats = watching(&world, &input(&["a"], vec![role("jwt", "sync")]), sleep(MINUTE)).await;
+        let fakes = fakes(&["a"]);
+        fakes.state().acts_with = None;
+        fakes.state().refuses.insert("sync".into(), "failed to verify id token signature".into());
+        let stats = watching(&fakes, &input(&["a"], vec![role("jwt", "sync")]), sleep(MINUTE)).await;
         assert_eq!(stats.locked_out.as_deref(), Some(BY_HAND));
         assert!(stats.not_ready.is_some_and(|why| why.starts_with("there is none that Vault accepts; ")));
     })
@@ -262,15 +262,15 @@ async fn while_locked_out_the_figures_name_the_command() {
 #[tokio::test(start_paused = true)]
 async fn the_second_way_to_log_in_is_used_where_the_first_is_refused() {
     in_time(async {
-        let world = world(&["a"]);
-        world.state().acts_with = None;
-        world.state().refuses.insert("sync".into(), "failed to verify id token signature".into());
-        world.publish("a", &[1, 7]);
+        let fakes = fakes(&["a"]);
+        fakes.state().acts_with = None;
+        fakes.state().refuses.insert("sync".into(), "failed to verify id token signature".into());
+        fakes.publish("a", &[1, 7]);
         let logins = vec![role("jwt", "sync"), role("ops", "other")];
-        watching(&world, &input(&["a"], logins), sleep(MINUTE)).await;
-        assert_eq!(world.keys(), ["kid-7", "kid-1"]);
+        watching(&fakes, &input(&["a"], logins), sleep(MINUTE)).await;
+        assert_eq!(fakes.keys(), ["kid-7", "kid-1"]);
         assert_eq!(
-            world.told()[1..],
+            fakes.told()[1..],
             [
                 "Warn logged in with role \"other\" of auth mount \"ops/\" (fallback), for 8760h",
                 "Info context \"a\": key \"kid-7\" added",
@@ -284,12 +284,12 @@ async fn the_second_way_to_log_in_is_used_where_the_first_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_mount_that_is_broken_does_not_keep_the_second_way_from_being_used() {
     in_time(async {
-        let world = world(&["a"]);
-        world.state().acts_with = None;
-        world.state().broken.push("sync".into());
+        let fakes = fakes(&["a"]);
+        fakes.state().acts_with = None;
+        fakes.state().broken.push("sync".into());
         let logins = vec![role("jwt", "sync"), role("ops", "other")];
-        let stats = watching(&world, &input(&["a"], logins), sleep(MINUTE)).await;
-        assert!(world.told()[1].starts_with("Warn logged in with role \"other\""), "{:#?}", world.told());
+        let stats = watching(&fakes, &input(&["a"], logins), sleep(MINUTE)).await;
+        assert!(fakes.told()[1].starts_with("Warn logged in with role \"other\""), "{:#?}", fakes.told());
         assert_eq!(stats.not_ready, None);
     })
     .await;
@@ -298,20 +298,20 @@ async fn a_mount_that_is_broken_does_not_keep_the_second_way_from_being_used() {
 #[tokio::test(start_paused = true)]
 async fn a_shorter_token_than_the_last_one_is_renewed_like_any_other() {
     in_time(async {
-        let world = world(&["a"]);
-        world.token("file", HOUR);
+        let fakes = fakes(&["a"]);
+        fakes.token("file", HOUR);
         let steps = async {
             sleep(5 * MINUTE).await;
-            world.state().tokens.clear();
-            world.state().refuses.insert("sync".into(), "role could not be found".into());
-            world.state().gives_role.insert("other".into(), 20 * MINUTE);
-            world.state().renews = 20 * MINUTE;
+            fakes.state().tokens.clear();
+            fakes.state().refuses.insert("sync".into(), "role could not be found".into());
+            fakes.state().gives_role.insert("other".into(), 20 * MINUTE);
+            fakes.state().renews = 20 * MINUTE;
             sleep(6 * HOUR).await;
         };
         let logins = vec![role("jwt", "sync"), role("ops", "other")];
-        watching(&world, &input(&["a"], logins), steps).await;
-        assert_eq!(world.count("vault login", 0..u64::MAX), 2);
-        let renewed = world.count("vault renew", 0..u64::MAX);
+        watching(&fakes, &input(&["a"], logins), steps).await;
+        assert_eq!(fakes.count("vault login", 0..u64::MAX), 2);
+        let renewed = fakes.count("vault renew", 0..u64::MAX);
         assert!((25..=30).contains(&renewed), "{renewed}");
     })
     .await;
@@ -320,15 +320,15 @@ async fn a_shorter_token_than_the_last_one_is_renewed_like_any_other() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_revoked_is_replaced_at_once() {
     in_time(async {
-        let world = world(&["a"]);
+        let fakes = fakes(&["a"]);
         let steps = async {
             sleep(5 * MINUTE).await;
-            world.state().tokens.clear();
+            fakes.state().tokens.clear();
             sleep(2 * MINUTE).await;
         };
-        let stats = watching(&world, &input(&["a"], vec![role("jwt", "sync")]), steps).await;
+        let stats = watching(&fakes, &input(&["a"], vec![role("jwt", "sync")]), steps).await;
         assert_eq!(
-            world.told()[1..],
+            fakes.told()[1..],
             ["Info logged in with role \"sync\" of auth mount \"jwt/\", for 8760h", "Info stopped"]
         );
         assert_eq!((stats.not_ready, stats.vault_failures), (None, 0));
@@ -339,20 +339,20 @@ async fn a_token_that_is_revoked_is_replaced_at_once() {
 #[tokio::test(start_paused = true)]
 async fn without_a_login_a_newer_token_is_looked_for_where_the_first_was() {
     in_time(async {
-        let world = world(&["a"]);
-        world.state().tokens.clear();
-        world.token("old", 10 * MINUTE);
+        let fakes = fakes(&["a"]);
+        fakes.state().tokens.clear();
+        fakes.token("old", 10 * MINUTE);
         let steps = async {
             sleep(20 * MINUTE).await;
             // The file has been replaced.
-            world.state().tokens.insert("file".into(), Instant::now() + YEAR);
+            fakes.state().tokens.insert("file".into(), Instant::now() + YEAR);
             sleep(2 * MINUTE).await;
         };
-        let stats = watching(&world, &input(&["a"], vec![]), steps).await;
-        let told = world.told();
+        let stats = watching(&fakes, &input(&["a"], vec![]), steps).await;
+        let told = fakes.told();
         assert!(told[1].starts_with("Error own token: it ends in "), "{told:#?}");
         // While it lives, it is used.
-        assert!(world.count("vault read", 420..600) >= 2);
+        assert!(fakes.count("vault read", 420..600) >= 2);
         assert!(told.iter().any(|line| line == "Info own token: a new one was found"), "{told:#?}");
         assert_eq!(stats.not_ready, None);
     })
@@ -362,24 +362,24 @@ async fn without_a_login_a_newer_token_is_looked_for_where_the_first_was() {
 #[tokio::test(start_paused = true)]
 async fn a_cluster_that_is_taken_off_is_told_and_not_put_back() {
     in_time(async {
-        let world = world(&["a", "b"]);
+        let fakes = fakes(&["a", "b"]);
         let steps = async {
             sleep(5 * MINUTE).await;
-            enroll(&world, &["b"]);
+            enroll(&fakes, &["b"]);
             sleep(HOUR).await;
         };
         let mut input = input(&[], vec![]);
         input.sync.scope = Scope::All(vec!["a".into(), "b".into(), "never".into()]);
-        world.publish("never", &[9]);
-        watching(&world, &input, steps).await;
-        assert_eq!(world.keys(), ["kid-2"]);
+        fakes.publish("never", &[9]);
+        watching(&fakes, &input, steps).await;
+        assert_eq!(fakes.keys(), ["kid-2"]);
         assert_eq!(
-            world.told()[1],
+            fakes.told()[1],
             "Warn context \"a\": its keys were taken off the mount while this was running; to put them back: kubectl vaultjwt setup --context a --mount jwt"
         );
-        assert_eq!(world.count("write", 0..u64::MAX), 0);
+        assert_eq!(fakes.count("write", 0..u64::MAX), 0);
         // Strangers every five minutes.
-        let asked = world.count("cluster never", 0..3_600);
+        let asked = fakes.count("cluster never", 0..3_600);
         assert!((11..=15).contains(&asked), "{asked}");
     })
     .await;
@@ -389,20 +389,20 @@ async fn a_cluster_that_is_taken_off_is_told_and_not_put_back() {
 async fn told_to_stop_it_ends_at_once_and_a_write_is_answered_before() {
     for (takes, ends) in [(0, 0..100), (500, 100..600), (5_000, 700..1_000)] {
         in_time(async {
-            let world = world(&["a"]);
-            world.publish("a", &[1, 7]);
-            world.state().write_takes = Duration::from_millis(takes);
+            let fakes = fakes(&["a"]);
+            fakes.publish("a", &[1, 7]);
+            fakes.state().write_takes = Duration::from_millis(takes);
             let stopped = std::sync::Mutex::new(Instant::now());
             let steps = async {
-                while world.count("write begun", 0..u64::MAX) == 0 {
+                while fakes.count("write begun", 0..u64::MAX) == 0 {
                     sleep(Duration::from_millis(1)).await;
                 }
                 *stopped.lock().unwrap() = Instant::now();
             };
-            watching(&world, &input(&["a"], vec![]), steps).await;
+            watching(&fakes, &input(&["a"], vec![]), steps).await;
             let took = stopped.lock().unwrap().elapsed().as_millis() as u64;
             assert!(ends.contains(&took), "{takes}: {took}");
-            assert_eq!(world.count("write done", 0..u64::MAX), usize::from(takes < 5_000));
+            assert_eq!(fakes.count("write done", 0..u64::MAX), usize::from(takes < 5_000));
         })
         .await;
     }

@@ -21,7 +21,7 @@ use crate::keychain::plan::KeyListPlan;
 use crate::keychain::plan::tests::key;
 use crate::keychain::refresh::{Absence, Policy, RefreshRequest};
 use crate::vault::refusal::Refused;
-use crate::vault::session::own_token::{LoginCredentials, SessionToken};
+use crate::vault::session::session_token::{LoginCredentials, SessionToken};
 use crate::vault::{Config, Document, LoginResult as Given, Vault, VaultError};
 use async_trait::async_trait;
 use base64::Engine as _;
@@ -37,7 +37,7 @@ use url::Url;
 
 /// Everything outside the run.
 #[derive(Default)]
-pub struct World(pub Mutex<State>);
+pub struct Fakes(pub Mutex<State>);
 
 #[derive(Default)]
 pub struct State {
@@ -88,7 +88,7 @@ pub fn refused(status: u16, words: &str, retry_after: Option<u64>) -> Refused {
     }
 }
 
-impl World {
+impl Fakes {
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
@@ -202,7 +202,7 @@ impl Cluster for Api {
 }
 
 #[async_trait]
-impl Clusters for World {
+impl Clusters for Fakes {
     async fn connect(&self, context: Option<&str>) -> Result<Box<dyn Cluster>, ClusterError> {
         let context = context.unwrap_or("pod").to_owned();
         let mut state = self.state();
@@ -219,21 +219,21 @@ impl Clusters for World {
 }
 
 #[async_trait]
-impl Clouds for World {
+impl Clouds for Fakes {
     async fn describe(&self, _: &Verdict) -> Result<Option<ClusterDescription>, CloudError> {
         panic!("a refresh asks no cloud")
     }
 }
 
 #[async_trait]
-impl IssuerSite for World {
+impl IssuerSite for Fakes {
     async fn get(&self, _: &Url) -> Result<Vec<u8>, SiteError> {
         Err(SiteError::Status(404))
     }
 }
 
 #[async_trait]
-impl Vault for World {
+impl Vault for Fakes {
     fn address(&self) -> &str {
         "https://v"
     }
@@ -305,7 +305,7 @@ impl State {
 }
 
 #[async_trait]
-impl SessionToken for World {
+impl SessionToken for Fakes {
     fn held(&self) -> Option<Secret> {
         self.state().acts_with.as_ref().map(Secret::new)
     }
@@ -348,7 +348,7 @@ impl SessionToken for World {
 }
 
 #[async_trait]
-impl LoginFiles for World {
+impl LoginFiles for Fakes {
     fn credentials(&self, login: &LoginMethod) -> Result<LoginCredentials, NoCredentials> {
         Ok(match login {
             LoginMethod::Jwt { mount, role, .. } => {
@@ -364,7 +364,7 @@ impl LoginFiles for World {
     }
 }
 
-impl Journal for World {
+impl Journal for Fakes {
     fn tell(&self, event: &Event) {
         let line = format!("{:?} {event}", event.level());
         let hint = match event {
@@ -402,10 +402,10 @@ pub fn role(mount: &str, role: &str) -> LoginMethod {
 }
 
 /// Puts what these contexts publish on the mount, as setup does.
-pub fn enroll(world: &World, contexts: &[&str]) {
+pub fn enroll(fakes: &Fakes, contexts: &[&str]) {
     let mut elements: Vec<MountKey> = Vec::new();
     for context in contexts {
-        let published = world.state().clusters[*context].clone().unwrap_or_default();
+        let published = fakes.state().clusters[*context].clone().unwrap_or_default();
         let published: Vec<PublishedKey> = published.into_iter().map(key).collect();
         let uid = Some(format!("uid-of-{context}"));
         let owner = Owner { issuer: "https://kubernetes.default.svc".into(), cluster_uid: uid };
@@ -431,22 +431,22 @@ pub fn enroll(world: &World, contexts: &[&str]) {
     }
     let texts: Vec<&str> = elements.iter().map(|element| element.text.trim()).collect();
     let config = json!({"jwt_validation_pubkeys": texts, "jwt_supported_algs": []});
-    world.state().config = config.as_object().cloned();
+    fakes.state().config = config.as_object().cloned();
 }
 
 /// Runs until the test's own steps are done.
-pub async fn watching<F: Future<Output = ()>>(world: &World, input: &WatchInput, steps: F) -> Stats {
+pub async fn watching<F: Future<Output = ()>>(fakes: &Fakes, input: &WatchInput, steps: F) -> Stats {
     let stats = StatsCell::new(Stats::new("jwt"));
-    let reporter = Reporter::new(world, &stats);
+    let reporter = Reporter::new(fakes, &stats);
     let ports = WatchPorts {
         sync: SyncPorts {
-            clusters: world,
-            sources: Sources { site: world, clouds: world },
-            vault: world,
+            clusters: fakes,
+            sources: Sources { site: fakes, clouds: fakes },
+            vault: fakes,
             progress: &reporter,
         },
-        token: world,
-        login_files: world,
+        token: fakes,
+        login_files: fakes,
         reporter: &reporter,
     };
     run(ports, input, steps).await;
