@@ -27,7 +27,7 @@ use std::time::Duration;
 const LOGINS: u32 = 4;
 
 /// A plan, and what it was made from.
-pub struct Change<'a> {
+pub struct SetupRun<'a> {
     pub ports: SetupPorts<'a>,
     pub input: &'a SetupInput,
     pub cluster: &'a Resolved,
@@ -37,7 +37,7 @@ pub struct Change<'a> {
     pub grounds: &'a Grounds,
 }
 
-impl Change<'_> {
+impl SetupRun<'_> {
     /// Carries out the plan, and records the result in `report`.
     pub async fn apply(&self, report: &mut SetupReport) -> Result<(), SetupError> {
         let Self { ports, input, cluster, state, plan, .. } = *self;

@@ -27,7 +27,7 @@ pub use report::SetupReport;
 use crate::command::capabilities;
 use crate::command::failure::Failure;
 use crate::command::mount::elements;
-use crate::command::setup::apply::Change;
+use crate::command::setup::apply::SetupRun;
 use crate::command::setup::input::SetupPorts;
 use crate::command::setup::plan::{RolesPlan, SetupPlan};
 use crate::command::setup::prove::IssuerProof;
@@ -59,7 +59,7 @@ pub async fn run(ports: SetupPorts<'_>, input: &SetupInput) -> Result<SetupRepor
     let rights = plan.rights(&input.mount);
     capabilities::check(ports.vault, ports.progress, &rights).await.map_err(SetupError::from)?;
     let change =
-        Change { ports, input, cluster: &cluster, state: &vault, plan: &plan, proof: &proof, grounds: &grounds };
+        SetupRun { ports, input, cluster: &cluster, state: &vault, plan: &plan, proof: &proof, grounds: &grounds };
     match change.apply(&mut report).await {
         Ok(()) => Ok(report),
         // What was there before must not be lost with the error.
