@@ -20,8 +20,9 @@ pub struct ReloadingClient<'a> {
 
 impl<'a> ReloadingClient<'a> {
     pub fn new(settings: &'a Settings, in_flight: InFlight) -> Result<Self, Error> {
+        let tls = trust(settings)?;
         let proxy = settings.proxy.as_ref().map(proxy::usable).transpose().map_err(UsageError::from)?;
-        let vault = client(settings, &proxy, &in_flight)?;
+        let vault = client(settings, tls, &proxy, &in_flight);
         Ok(Self { settings, in_flight, proxy, vault, used: false })
     }
 
@@ -30,17 +31,34 @@ impl<'a> ReloadingClient<'a> {
     /// written, what was read before stands.
     pub fn for_connection(&mut self) -> &VaultClient {
         if self.used
-            && let Ok(vault) = client(self.settings, &self.proxy, &self.in_flight)
+            && let Ok(tls) = trust(self.settings)
         {
-            self.vault = vault;
+            self.vault = client(self.settings, tls, &self.proxy, &self.in_flight);
         }
         self.used = true;
         &self.vault
     }
 }
 
-fn client(settings: &Settings, proxy: &Option<Proxy>, in_flight: &InFlight) -> Result<VaultClient, TlsError> {
-    let Settings { target, request_timeout, tls, .. } = settings;
-    let tls = target.address.is_https().then(|| TlsConfig::new(tls)).transpose()?;
-    Ok(VaultClient::new(target.clone(), tls, *request_timeout, proxy.clone(), in_flight.clone()))
+fn trust(settings: &Settings) -> Result<Option<TlsConfig>, TlsError> {
+    settings.target.address.is_https().then(|| TlsConfig::new(&settings.tls)).transpose()
+}
+
+fn client(settings: &Settings, tls: Option<TlsConfig>, proxy: &Option<Proxy>, in_flight: &InFlight) -> VaultClient {
+    VaultClient::new(settings.target.clone(), tls, settings.request_timeout, proxy.clone(), in_flight.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::arguments::{Invocation, parse};
+
+    #[test]
+    fn of_two_faults_that_of_the_certificates_is_told() {
+        let arguments = ["--vault-addr", "https://127.0.0.1:1", "--vault-ca-cert", "/nonexistent"];
+        let proxy = |name: &str| (name == "VAULT_PROXY_ADDR").then(|| "ftp://a".to_owned());
+        let Ok(Invocation::Login(settings)) = parse(arguments.map(Into::into), proxy) else { panic!() };
+        let error = ReloadingClient::new(&settings, InFlight::default()).err().unwrap().to_string();
+        assert!(error.starts_with("could not read the CA file \"/nonexistent\""), "{error}");
+    }
 }
